@@ -1,0 +1,73 @@
+"""What an administrator decided, as one frozen value that the rest of the engine is given."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(frozen=True)
+class Tier:
+	"""A value tier. `entry_value` is money in the window, in the reporting currency; exactly that much is in."""
+
+	name: str
+	entry_value: float
+	is_top: bool = False
+
+
+@dataclass(frozen=True)
+class Stage:
+	"""A lifecycle stage: all conditions must hold; zero or False means that there is no such condition.
+
+	`quiet_days` (no follow-up for so many days) is looked at only when a customer enters the stage.
+	"""
+
+	name: str
+	position: int
+	meaning: str
+	never_ordered: bool = False
+	min_days_since_order: int = 0
+	quiet_days: int = 0
+	min_orders: int = 0
+	top_tier_only: bool = False
+
+
+@dataclass(frozen=True)
+class Segment:
+	"""One of the eight cells of recency × frequency × monetary."""
+
+	name: str
+	near: bool
+	frequent: bool
+	valuable: bool
+
+
+@dataclass(frozen=True)
+class Policy:
+	"""Everything that a decision depends on besides the facts and the date.
+
+	Tiers are ordered from the best down and stages by their position, whatever order they are given in, so that
+	equal rules have equal versions.
+	"""
+
+	tiers: tuple[Tier, ...]
+	stages: tuple[Stage, ...]
+	segments: tuple[Segment, ...]
+	reporting_currency: str = ""
+	window_months: int = 12
+	high_frequency_orders: int = 3
+	near_score: int = 3
+	high_score: int = 3
+	rule_version: str = field(init=False, default="", compare=False)
+
+	def __post_init__(self) -> None:
+		put = object.__setattr__
+		put(self, "tiers", tuple(sorted(self.tiers, key=lambda t: (-t.entry_value, t.name))))
+		put(self, "stages", tuple(sorted(self.stages, key=lambda s: (s.position, s.name))))
+		put(self, "segments", tuple(sorted(self.segments, key=lambda s: s.name)))
+		put(self, "rule_version", hashlib.sha256(self.as_json().encode()).hexdigest()[:12])
+
+	def as_json(self) -> str:
+		"""The canonical text that the rule version is the hash of."""
+		values = asdict(self)
+		del values["rule_version"]
+		return json.dumps(values, ensure_ascii=False, sort_keys=True, indent=1)
