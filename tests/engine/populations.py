@@ -1,0 +1,258 @@
+"""Policies, random customers with their documents, and the facts that the engine is given about them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import product
+
+import pandas as pd
+from hypothesis import strategies as st
+
+from customer_tiering.engine.classify import DECISIONS, FACTS, classify
+from customer_tiering.engine.policy import Policy, Segment, Stage, Tier
+from customer_tiering.engine.window import window_start
+from tests import oracle
+from tests.oracle import Document, Person
+
+TIERS = (Tier("A", 500_000, True), Tier("B", 100_000), Tier("C", 30_000), Tier("D", 0))
+SMALL_TIERS = (Tier("A", 500, True), Tier("B", 200), Tier("C", 50), Tier("D", 0))
+STAGES = (
+	Stage("Lead", 10, "Lead", never_ordered=True),
+	Stage("Lost", 20, "Lost", min_days_since_order=365),
+	Stage("Dormant", 30, "Dormant", min_days_since_order=180, quiet_days=90),
+	Stage("High Value", 40, "High Value", top_tier_only=True),
+	Stage("Repeat", 50, "Repeat", min_orders=2),
+	Stage("First Purchase", 60, "First Purchase"),
+)
+WORDS = (("Near", "Far"), ("often", "seldom"), ("much", "little"))
+SEGMENTS = tuple(
+	Segment(" ".join(words[not yes] for words, yes in zip(WORDS, cell, strict=True)), *cell)
+	for cell in product((True, False), repeat=3)
+)
+
+AMOUNTS = tuple(
+	Decimal(cents) / 100
+	for cents in (0, 1, 30000_00, 29999_99, 100000_00, 99999_99, 400000_00, 500000_00, -75_50)
+)
+AGES = (
+	Stage("Lead", 10, "Lead", never_ordered=True),
+	Stage("Lost", 20, "Lost", min_days_since_order=365),
+	Stage("Dormant", 30, "Dormant", min_days_since_order=180, quiet_days=90),
+	Stage("High Value", 40, "High Value", top_tier_only=True),
+	Stage("Repeat", 50, "Repeat", min_orders=2),
+	Stage("First Purchase", 60, "First Purchase"),
+)
+SEGMENTS = tuple(
+	Segment(
+		f"{'Near' if near else 'Far'} {'often' if often else 'seldom'} {'much' if much else 'little'}", *cell
+	)
+	for cell in product((True, False), repeat=3)
+	for near, often, much in [cell]
+)
+
+AMOUNTS = tuple(
+	Decimal(text)
+	for text in (
+		"0.00",
+		"0.01",
+		"30000.00",
+		"29999.99",
+		"100000.00",
+		"99999.99",
+		"400000.00",
+		"500000.00",
+		"-75.50",
+	)
+)
+AGES = (0, 1, 89, 90, 91, 179, 180, 181, 364, 365, 366, 367, 730, 731, -1, -30)
+DAYS = (
+	date(2023, 2, 28),
+	date(2024, 2, 28),
+	date(2024, 2, 29),
+	date(2024, 3, 1),
+	date(2025, 2, 27),
+	date(2025, 2, 28),
+	date(2025, 3, 1),
+	date(2024, 12, 31),
+)
+
+
+def policy(**changes: object) -> Policy:
+	"""The default policy, or one that differs from it as said."""
+	return Policy(**{"tiers": TIERS, "stages": STAGES, "segments": SEGMENTS} | changes)
+
+
+def order(customer: str, day: date, amount: str = "100.00", **changes: object) -> Document:
+	"""A submitted invoice."""
+	name = changes.pop("name", f"{customer} {day} {amount}")
+	return Document(name, customer, day, Decimal(amount), **changes)
+
+
+def facts_of(
+	people: Iterable[Person], documents: Iterable[Document], as_of: date, months: int = 12
+) -> pd.DataFrame:
+	"""One row a person, in the shape that classify takes."""
+	start = window_start(as_of, months)
+	by_customer = {}
+	for document in documents:
+		if document.docstatus == 1 and document.is_opening == "No" and document.posting_date <= as_of:
+			by_customer.setdefault(document.customer, []).append(document)
+	people = list(people)
+	rows = [_facts_row(person, by_customer.get(person.name, []), start, as_of) for person in people]
+	names = pd.Index([person.name for person in people], dtype=object)
+	facts = pd.DataFrame(rows, index=names, columns=list(FACTS), dtype=object)
+	for column in ("orders_ever", "annual_orders"):
+		facts[column] = facts[column].astype("int64")
+	facts["annual_value"] = facts["annual_value"].astype("float64")
+	for column in ("last_order_date", "last_follow_up", "tier_override_until"):
+		facts[column] = pd.to_datetime(facts[column])
+	return facts
+
+
+def _facts_row(person: Person, documents: list[Document], start: date, as_of: date) -> dict:
+	left = {d.name: d.base_net_total for d in documents if not d.is_return and not d.is_debit_note}
+	returned = {d.return_against for d in documents if d.is_return}
+	for document in documents:
+		if document.is_return and document.return_against in left:
+			left[document.return_against] += document.base_net_total
+	orders = [
+		d.posting_date for d in documents if d.name in left and not (d.name in returned and left[d.name] <= 0)
+	]
+	return {
+		"orders_ever": len(orders),
+		"last_order_date": max(orders, default=None),
+		"annual_orders": sum(day >= start for day in orders),
+		"annual_value": float(sum(d.base_net_total for d in documents if d.posting_date >= start)),
+		"last_follow_up": max((day for day in person.follow_ups if day <= as_of), default=None),
+		"current_stage": person.current_stage,
+		"tier_override": person.tier_override,
+		"tier_override_until": person.tier_override_until,
+	}
+
+
+def engine_answers(
+	people: Iterable[Person], documents: Iterable[Document], rules: Policy, as_of: date
+) -> dict[str, dict]:
+	"""What the engine decides, by customer."""
+	facts = facts_of(people, documents, as_of, rules.window_months)
+	decisions = classify(facts, rules, as_of)
+	assert list(decisions.columns) == list(DECISIONS)
+	return decisions.to_dict("index")
+
+
+def oracle_answers(
+	people: Iterable[Person], documents: Iterable[Document], rules: Policy, as_of: date
+) -> dict[str, dict]:
+	"""What the oracle decides, in the same shape."""
+	answers = oracle.decide(people, documents, rules, as_of)
+	return {name: {column: getattr(a, column) for column in DECISIONS} for name, a in answers.items()}
+
+
+def decide_one(
+	documents: Iterable[Document], as_of: date, rules: Policy | None = None, **about: object
+) -> dict:
+	"""What the engine decides about customer "X"; it is checked against the oracle on the way."""
+	people, documents, rules = [Person("X", **about)], list(documents), rules or policy()
+	decided = engine_answers(people, documents, rules, as_of)
+	assert decided == oracle_answers(people, documents, rules, as_of)
+	return decided["X"]
+
+
+@dataclass(frozen=True)
+class Population:
+	"""People, their documents and the day they are looked at."""
+
+	people: tuple[Person, ...]
+	documents: tuple[Document, ...]
+	as_of: date
+
+
+def days_before(as_of: date) -> st.SearchStrategy[date]:
+	"""Days around the boundaries, leap days, any day of three years, and some that are still to come."""
+	return st.one_of(
+		st.sampled_from(AGES).map(lambda age: as_of - timedelta(days=age)),
+		st.sampled_from(DAYS),
+		st.integers(-40, 1100).map(lambda age: as_of - timedelta(days=age)),
+	)
+
+
+def amounts() -> st.SearchStrategy[Decimal]:
+	"""Boundary amounts often, so that customers also tie; else anything in cents."""
+	cents = st.integers(-200_000_00, 700_000_00)
+	return st.one_of(st.sampled_from(AMOUNTS), cents.map(lambda drawn: Decimal(drawn) / 100))
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+	"""Rules that nobody would set: odd windows, entry values, thresholds and orders of the stages."""
+	values = draw(st.lists(amounts(), min_size=1, max_size=5, unique=True))
+	tiers = tuple(Tier("ABCDE"[n], float(value), draw(st.booleans())) for n, value in enumerate(values))
+	lead, *others = STAGES
+	positions = draw(st.permutations(range(1, len(STAGES))))
+	stages = tuple(
+		replace(
+			stage,
+			position=position,
+			min_days_since_order=draw(st.sampled_from((0, 1, 90, 180, 365))),
+			quiet_days=draw(st.sampled_from((0, 0, 1, 90))),
+			min_orders=draw(st.integers(0, 3)),
+		)
+		for stage, position in zip(others, positions, strict=True)
+	)
+	return Policy(
+		tiers=tiers,
+		stages=(replace(lead, position=0), *stages[: draw(st.integers(0, len(stages)))]),
+		segments=tuple(draw(st.lists(st.sampled_from(SEGMENTS), unique=True))),
+		window_months=draw(st.integers(1, 36)),
+		high_frequency_orders=draw(st.integers(1, 5)),
+		near_score=draw(st.integers(1, 6)),
+		high_score=draw(st.integers(1, 6)),
+	)
+
+
+@st.composite
+def populations(draw: st.DrawFn, max_size: int = 12) -> Population:
+	"""Random customers with orders, returns, debit notes, opening entries, drafts and cancelled documents."""
+	as_of = draw(st.one_of(st.sampled_from(DAYS), st.dates(date(2022, 1, 1), date(2026, 12, 31))))
+	names = draw(st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=max_size))
+	people = tuple(draw(_person(name, as_of)) for name in names)
+	documents = tuple(d for number, name in enumerate(names) for d in draw(_documents(name, number, as_of)))
+	return Population(people, documents, as_of)
+
+
+@st.composite
+def _person(draw: st.DrawFn, name: str, as_of: date) -> Person:
+	return Person(
+		name,
+		follow_ups=tuple(draw(st.lists(days_before(as_of), max_size=2))),
+		current_stage=draw(st.sampled_from((None, "Dormant", "Lost", "Repeat", "Lead"))),
+		tier_override=draw(st.sampled_from((None, None, "A", "C"))),
+		tier_override_until=draw(st.one_of(st.none(), days_before(as_of))),
+	)
+
+
+@st.composite
+def _documents(draw: st.DrawFn, customer: str, number: int, as_of: date) -> list[Document]:
+	documents = []
+	for count in range(draw(st.integers(0, 4))):
+		name, amount, day = f"INV-{number}-{count}", draw(amounts()), draw(days_before(as_of))
+		odd = draw(st.sampled_from(({}, {}, {}, {"is_opening": "Yes"}, {"docstatus": 0}, {"docstatus": 2})))
+		if draw(st.sampled_from((False, False, False, True))):
+			odd = odd | {"is_debit_note": True}
+		documents.append(Document(name, customer, day, amount, **odd))
+		for share in draw(st.sampled_from(((), (), (1,), ("0.5", "0.5"), ("0.25",), ("1.5",)))):
+			back = -(amount * Decimal(share)).quantize(Decimal("0.01"))
+			status = draw(st.sampled_from((1, 1, 1, 2)))
+			documents.append(
+				Document(
+					f"{name}-R{len(documents)}",
+					customer,
+					draw(days_before(as_of)),
+					back,
+					is_return=True,
+					return_against=name,
+					docstatus=status,
+				)
+			)
+	return documents

@@ -1,0 +1,231 @@
+"""What section 3 of DESIGN.md says, written a second time: one customer after the other, in plain Python.
+
+It shares no line with the app and uses neither pandas nor numpy; money is Decimal. It is slow, to be read.
+A policy is anything with the attributes of the engine's Policy; tiers and stages may come in any order.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING
+
+from dateutil.relativedelta import relativedelta
+
+if TYPE_CHECKING:
+	from customer_tiering.engine.policy import Policy, Stage
+
+SUBMITTED = 1
+
+
+@dataclass(frozen=True)
+class Document:
+	"""A Sales Invoice, with the fields that count."""
+
+	name: str
+	customer: str
+	posting_date: date
+	base_net_total: Decimal
+	is_return: bool = False
+	return_against: str | None = None
+	is_opening: str = "No"
+	is_debit_note: bool = False
+	docstatus: int = SUBMITTED
+
+
+@dataclass(frozen=True)
+class Person:
+	"""A customer and what is known about it besides its documents."""
+
+	name: str
+	follow_ups: tuple[date, ...] = ()
+	current_stage: str | None = None
+	tier_override: str | None = None
+	tier_override_until: date | None = None
+
+
+@dataclass(frozen=True)
+class History:
+	"""What a customer's documents come to on the day that is asked about."""
+
+	orders_ever: int
+	first_order_date: date | None
+	last_order_date: date | None
+	annual_orders: int
+	annual_value: Decimal
+
+
+@dataclass(frozen=True)
+class Answer:
+	"""The history of a customer and all that is decided from it."""
+
+	orders_ever: int
+	first_order_date: date | None
+	last_order_date: date | None
+	annual_orders: int
+	annual_value: Decimal
+	customer_tier: str | None
+	rfm_score: str | None
+	rfm_segment: str | None
+	lifecycle_stage: str | None
+	purchase_frequency: str | None
+
+
+def decide(
+	people: Iterable[Person], documents: Iterable[Document], policy: Policy, as_of: date
+) -> dict[str, Answer]:
+	"""Answer for every person; documents of anybody else are left out."""
+	people = list(people)
+	of_customer = defaultdict(list)
+	for document in documents:
+		of_customer[document.customer].append(document)
+	histories = {
+		person.name: history(of_customer[person.name], as_of, policy.window_months) for person in people
+	}
+	scores = rfm_scores(histories, as_of)
+	return {p.name: answer(p, histories[p.name], scores.get(p.name), policy, as_of) for p in people}
+
+
+def history(documents: list[Document], as_of: date, window_months: int) -> History:
+	"""Orders and money of one customer."""
+	known = [d for d in documents if exists(d, as_of)]
+	orders = [d for d in known if is_order(d) and not is_undone(d, known)]
+	still_counting = {d.name for d in known if as_of < add_months(d.posting_date, window_months)}
+	days = [d.posting_date for d in orders]
+	return History(
+		orders_ever=len(orders),
+		first_order_date=min(days, default=None),
+		last_order_date=max(days, default=None),
+		annual_orders=sum(1 for d in orders if d.name in still_counting),
+		annual_value=sum((d.base_net_total for d in known if d.name in still_counting), Decimal(0)),
+	)
+
+
+def exists(document: Document, as_of: date) -> bool:
+	"""Drafts, cancelled documents and opening entries count for nothing, and a later document not yet."""
+	return document.docstatus == SUBMITTED and document.is_opening != "Yes" and document.posting_date <= as_of
+
+
+def is_order(document: Document) -> bool:
+	"""Returns take money away and debit notes add some; neither is an order."""
+	return not document.is_return and not document.is_debit_note
+
+
+def is_undone(order: Document, known: list[Document]) -> bool:
+	"""An order is undone when its returns leave nothing of it."""
+	returns = [d.base_net_total for d in known if d.is_return and d.return_against == order.name]
+	return bool(returns) and order.base_net_total + sum(returns) <= 0
+
+
+@cache
+def add_months(day: date, months: int) -> date:
+	"""The same day some months later, or that month's last day where it has no such day."""
+	return day + relativedelta(months=months)
+
+
+def rfm_scores(histories: dict[str, History], as_of: date) -> dict[str, tuple[int, int, int]]:
+	"""Recency, frequency and monetary score of everybody who ever ordered."""
+	scored = {name: h for name, h in histories.items() if h.orders_ever}
+	near = sorted(h.last_order_date - as_of for h in scored.values())
+	frequent = sorted(h.annual_orders for h in scored.values())
+	valuable = sorted(h.annual_value for h in scored.values())
+	return {
+		name: (
+			score(near, h.last_order_date - as_of),
+			score(frequent, h.annual_orders),
+			score(valuable, h.annual_value),
+		)
+		for name, h in scored.items()
+	}
+
+
+def score(population: list[Decimal] | list[int] | list[timedelta], own: Decimal | int | timedelta) -> int:
+	"""From 1 to 5, by the share of a sorted population that is strictly worse (less) than one's own."""
+	strictly_worse = bisect_left(population, own)
+	return 1 + (5 * strictly_worse) // len(population)
+
+
+def answer(
+	person: Person, own: History, scores: tuple[int, int, int] | None, policy: Policy, as_of: date
+) -> Answer:
+	"""Everything about one customer."""
+	tier = tier_of(person, own, policy, as_of)
+	return Answer(
+		orders_ever=own.orders_ever,
+		first_order_date=own.first_order_date,
+		last_order_date=own.last_order_date,
+		annual_orders=own.annual_orders,
+		annual_value=own.annual_value,
+		customer_tier=tier,
+		rfm_score="".join(str(figure) for figure in scores) if scores else None,
+		rfm_segment=segment_of(scores, policy) if scores else None,
+		lifecycle_stage=stage_of(person, own, tier, policy, as_of),
+		purchase_frequency=frequency_of(own, policy),
+	)
+
+
+def tier_of(person: Person, own: History, policy: Policy, as_of: date) -> str | None:
+	"""An override that still lasts, else the best tier that the money reaches, else the lowest."""
+	until = person.tier_override_until
+	if person.tier_override and (until is None or as_of <= until):
+		return person.tier_override
+	if not own.orders_ever or not policy.tiers:
+		return None
+	best_first = sorted(policy.tiers, key=lambda tier: tier.entry_value, reverse=True)
+	for tier in best_first:
+		if own.annual_value >= Decimal(str(tier.entry_value)):
+			return tier.name
+	return best_first[-1].name
+
+
+def segment_of(scores: tuple[int, int, int], policy: Policy) -> str | None:
+	"""The cell that the three scores fall into, where it has a name."""
+	recency, frequency, monetary = scores
+	cell = (
+		recency >= policy.near_score,
+		frequency >= policy.high_score,
+		monetary >= policy.high_score,
+	)
+	for segment in policy.segments:
+		if (segment.near, segment.frequent, segment.valuable) == cell:
+			return segment.name
+	return None
+
+
+def stage_of(person: Person, own: History, tier: str | None, policy: Policy, as_of: date) -> str | None:
+	"""The first stage, by position, whose conditions all hold."""
+	top_tiers = {t.name for t in policy.tiers if t.is_top}
+	for stage in sorted(policy.stages, key=lambda stage: stage.position):
+		if (
+			(not stage.never_ordered or own.orders_ever == 0)
+			and (not stage.min_days_since_order or is_asleep(own, stage.min_days_since_order, as_of))
+			and (not stage.quiet_days or is_left_alone(person, stage, as_of))
+			and own.orders_ever >= stage.min_orders
+			and (not stage.top_tier_only or tier in top_tiers)
+		):
+			return stage.name
+	return None
+
+
+def is_asleep(own: History, days: int, as_of: date) -> bool:
+	"""Who never ordered can't have fallen asleep."""
+	return own.last_order_date is not None and (as_of - own.last_order_date).days >= days
+
+
+def is_left_alone(person: Person, stage: Stage, as_of: date) -> bool:
+	"""Nobody followed up of late. A follow-up keeps a customer out of the stage; it doesn't fetch it back."""
+	if person.current_stage == stage.name:
+		return True
+	return all((as_of - day).days >= stage.quiet_days for day in person.follow_ups if day <= as_of)
+
+
+def frequency_of(own: History, policy: Policy) -> str | None:
+	"""High, Normal, or nothing to say without an order in the window."""
+	if own.annual_orders >= policy.high_frequency_orders:
+		return "High"
+	return "Normal" if own.annual_orders >= 1 else None
