@@ -1,0 +1,80 @@
+"""A logged-in page of the site in headless Chromium."""
+
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import BENCH, CHECKOUT
+from tests.sandbox.services import free_port, program
+from tests.sandbox.sites import ADMIN_PASSWORD
+
+SCREENSHOTS = CHECKOUT / "tests/.screenshots"
+QUIET = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+OPTIONS = [*QUIET.split(), "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="session")
+def base_url(site: str) -> Iterator[str]:
+	"""Where the site is served, on loopback."""
+	port = free_port()
+	log = (BENCH / "logs/web.log").open("ab")
+	command = [sys.executable, CHECKOUT / "tests/sandbox/web.py", site, str(port)]
+	server = subprocess.Popen(command, cwd=BENCH / "sites", stdout=log, stderr=log)
+	url = f"http://127.0.0.1:{port}"
+	wait_for(f"{url}/api/method/ping")
+	yield url
+	server.terminate()
+	server.wait()
+
+
+def wait_for(url: str) -> None:
+	for _ in range(150):
+		try:
+			urllib.request.urlopen(url, timeout=10).close()
+			return
+		except OSError:
+			time.sleep(0.2)
+	pytest.fail(f"{url} doesn't answer; see {BENCH / 'logs/web.log'}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+	with sync_playwright() as playwright:
+		browser = playwright.chromium.launch(executable_path=program("chromium"), args=OPTIONS)
+		yield browser
+		browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, base_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+	"""Administrator's page. The test fails on errors in the browser's console; a failed test leaves a picture."""
+	context = chromium.new_context(base_url=base_url, viewport={"width": 1400, "height": 900})
+	login = context.request.post("/api/method/login", form={"usr": "Administrator", "pwd": ADMIN_PASSWORD})
+	assert login.ok, login.text()
+	page = context.new_page()
+	errors: list[str] = []
+	page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+	page.on("pageerror", lambda error: errors.append(str(error)))
+	yield page
+	if errors or request.node.stash.get(FAILED, False):
+		SCREENSHOTS.mkdir(exist_ok=True)
+		page.screenshot(path=SCREENSHOTS / f"{request.node.name}.png", full_page=True)
+	context.close()
+	assert not errors, "\n".join(errors)
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+	report = yield
+	if report.failed:
+		item.stash[FAILED] = True
+	return report

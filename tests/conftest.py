@@ -1,0 +1,186 @@
+"""Where tests that need a site get it from. Where there is none they are counted as skipped, not imported."""
+
+import ast
+import contextlib
+import email
+import email.policy
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import hypothesis.configuration
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SITE = os.environ.get("TIERING_SITE")
+BENCH = Path(os.environ.get("FRAPPE_BENCH_ROOT", "."))
+WHY_NOT = os.environ.get("TIERING_NO_SITE", "no site was set up: run `make test` instead of pytest")
+
+sys.path.insert(0, str(CHECKOUT / "apps"))
+hypothesis.configuration.set_hypothesis_home_dir(CHECKOUT / ".hypothesis")
+
+
+class NotRun(pytest.File):
+	"""A module that can't be imported without Frappe: its tests are read from the source and skipped."""
+
+	def collect(self) -> Iterator[pytest.Item]:
+		for node in ast.walk(ast.parse(self.path.read_text())):
+			if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+				yield NotRunTest.from_parent(self, name=node.name)
+
+
+class NotRunTest(pytest.Item):
+	def runtest(self) -> None:
+		pytest.skip(WHY_NOT)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> NotRun | None:
+	needs_site = any(module_path.is_relative_to(CHECKOUT / "tests" / part) for part in ("site", "browser"))
+	return NotRun.from_parent(parent, path=module_path) if needs_site and not SITE else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+	skipped = terminalreporter.stats.get("skipped", [])
+	not_run = sum(WHY_NOT in str(report.longrepr) for report in skipped)
+	if not_run:
+		terminalreporter.write_line(f"real bench: {not_run} tests not run ({WHY_NOT})")
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[str]:
+	"""The site's name; Frappe is connected to it as Administrator, as in a bench console (not `in_test`)."""
+	import frappe
+
+	os.chdir(BENCH / "sites")
+	frappe.init(site=SITE)
+	frappe.connect()
+	frappe.set_user("Administrator")
+	yield SITE
+	frappe.destroy()
+
+
+@pytest.fixture
+def rollback(site: str) -> Iterator[None]:
+	"""Undo what the test didn't commit. A test that commits removes its records itself."""
+	import frappe
+
+	yield
+	frappe.set_user("Administrator")
+	frappe.db.rollback()
+	frappe.clear_messages()
+
+
+@pytest.fixture
+def company(site: str) -> str:
+	import frappe
+
+	return frappe.get_all("Company", order_by="creation", limit=1, pluck="name")[0]
+
+
+@contextlib.contextmanager
+def committed() -> Iterator[None]:
+	"""What happens inside is done by another process: show it our records before, and see its own after."""
+	import frappe
+
+	frappe.db.commit()
+	yield
+	frappe.db.commit()
+	frappe.clear_cache()
+
+
+@pytest.fixture
+def bench_command(site: str) -> Callable[..., subprocess.CompletedProcess]:
+	"""bench_command("tiering", "recompute") runs `bench --site <site> tiering recompute`. It commits first."""
+
+	def run(*arguments: str) -> subprocess.CompletedProcess:
+		command = [sys.executable, "-m", "frappe.utils.bench_helper", "frappe", "--site", site, *arguments]
+		with committed():
+			return subprocess.run(command, cwd=BENCH / "sites", capture_output=True, text=True, timeout=600)
+
+	return run
+
+
+@pytest.fixture
+def worker(bench_command: Callable) -> Callable[[], str]:
+	"""worker() runs a real worker until all queues are empty; gives its log. It commits first."""
+
+	def run_to_empty() -> str:
+		done = bench_command("worker", "--burst")
+		assert done.returncode == 0, done.stderr
+		return done.stdout + done.stderr
+
+	return run_to_empty
+
+
+@pytest.fixture
+def server_scripts(site: str) -> Iterator[Callable[[bool], None]]:
+	"""server_scripts(False) switches server scripts off on the bench until the test ends."""
+	import frappe
+
+	path = BENCH / "sites/common_site_config.json"
+	before = path.read_text()
+
+	def switch(on: bool) -> None:
+		path.write_text(json.dumps({**json.loads(before), "server_script_enabled": int(on)}))
+		frappe.conf.server_script_enabled = int(on)
+
+	yield switch
+	switch(bool(json.loads(before)["server_script_enabled"]))
+
+
+class SmtpSink:
+	"""A mail server that keeps what it gets."""
+
+	def __init__(self) -> None:
+		self.messages: list[EmailMessage] = []
+
+	async def handle_DATA(self, server, session, envelope) -> str:  # the name that aiosmtpd calls
+		message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+		self.messages.append(message)
+		return "250 OK"
+
+	def flush(self) -> list[EmailMessage]:
+		"""Send what is in the Email Queue; all messages so far. It commits first."""
+		from frappe.email.queue import flush
+
+		with committed():
+			flush()
+		return self.messages
+
+
+@pytest.fixture
+def smtp_sink(site: str, rollback: None) -> Iterator[SmtpSink]:
+	"""The default outgoing account delivers here during the test."""
+	import frappe
+	from aiosmtpd.controller import Controller
+
+	from tests.sandbox.services import free_port
+
+	sink = SmtpSink()
+	server = Controller(sink, hostname="127.0.0.1", port=free_port())
+	server.start()
+	frappe.db.delete("Email Queue")
+	frappe.db.delete("Email Queue Recipient")
+	account = frappe.get_doc(
+		{
+			"doctype": "Email Account",
+			"email_account_name": "Test Sink",
+			"email_id": "sender@example.com",
+			"enable_outgoing": 1,
+			"default_outgoing": 1,
+			"smtp_server": "127.0.0.1",
+			"smtp_port": server.port,
+			"no_smtp_authentication": 1,
+		}
+	).insert()
+	frappe.db.commit()
+	frappe.local.outgoing_email_account = {}
+	yield sink
+	server.stop()
+	frappe.db.rollback()
+	account.delete(force=True)
+	frappe.db.commit()

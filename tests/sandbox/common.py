@@ -1,0 +1,48 @@
+"""Places, messages, locks and child processes, shared by the other modules."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "customer-tiering"
+
+
+class Trouble(Exception):
+	"""Something the user can put right; its text says how."""
+
+
+def say(text: str) -> None:
+	print(f"tiering: {text}", flush=True)
+
+
+def digest(*parts: object) -> str:
+	return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+	"""Hold `path` alone; the kernel lets go of it however the process ends."""
+	path.parent.mkdir(parents=True, exist_ok=True)
+	with path.open("w") as file:
+		try:
+			fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+		except BlockingIOError:
+			say(f"waiting for another run ({path.stem})")
+			fcntl.flock(file, fcntl.LOCK_EX)
+		yield
+
+
+def run(command: Sequence[str | Path], log: Path, **options) -> None:
+	"""Run a command with its output in `log`; show the log's end only if it fails."""
+	log.parent.mkdir(parents=True, exist_ok=True)
+	with log.open("ab") as output:
+		start = output.tell()
+		done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, **options)
+	if done.returncode:
+		tail = log.read_bytes()[start:].decode(errors="replace").replace("\r", "\n").splitlines()[-30:]
+		raise Trouble("\n".join([*tail, f"This failed: {' '.join(map(str, command))}", f"The full log: {log}"]))
