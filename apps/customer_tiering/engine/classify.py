@@ -119,5 +119,7 @@ def _segments(scores: pd.DataFrame, policy: Policy) -> pd.Series:
 
 def _frequency(facts: pd.DataFrame, policy: Policy) -> pd.Series:
 	orders = facts["annual_orders"]
-	classes = np.select([orders >= policy.high_frequency_orders, orders >= 1], ["High", "Normal"], default=None)
+	classes = np.select(
+		[orders >= policy.high_frequency_orders, orders >= 1], ["High", "Normal"], default=None
+	)
 	return pd.Series(classes, index=facts.index, dtype=object)

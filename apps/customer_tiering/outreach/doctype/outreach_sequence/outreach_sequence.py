@@ -1,5 +1,37 @@
+import frappe
+from frappe import _
 from frappe.model.document import Document
+from frappe.utils import cint
+
+from customer_tiering.tiering.ledger import start_from_now
 
 
 class OutreachSequence(Document):
-	pass
+	def validate(self) -> None:
+		self.refuse_bad_days()
+		self.refuse_bad_templates()
+		start_from_now(self)
+
+	def refuse_bad_days(self) -> None:
+		days = [cint(step.day_offset) for step in self.steps]
+		for step in self.steps:
+			if cint(step.day_offset) < 0:
+				frappe.throw(_("Row {0}: {1} can't be negative.").format(step.idx, _("Day")))
+			if days.count(cint(step.day_offset)) > 1:
+				frappe.throw(_("Row {0}: day {1} is there twice.").format(step.idx, step.day_offset))
+		self.steps.sort(key=lambda step: cint(step.day_offset))
+		for number, step in enumerate(self.steps, start=1):
+			step.idx = number
+
+	def refuse_bad_templates(self) -> None:
+		from customer_tiering.outreach.render import SAMPLE, RenderError, render
+
+		for step in self.steps:
+			try:
+				render(frappe.get_doc("Email Template", step.email_template), SAMPLE)
+			except RenderError as error:
+				frappe.throw(
+					_("Row {0}: the template {1} can't be filled in: {2}").format(
+						step.idx, frappe.bold(step.email_template), frappe.utils.escape_html(str(error))
+					)
+				)

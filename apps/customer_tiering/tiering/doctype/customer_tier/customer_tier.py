@@ -1,5 +1,47 @@
+import frappe
+from frappe import _
 from frappe.model.document import Document
+from frappe.utils import flt, fmt_money
 
 
 class CustomerTier(Document):
-	pass
+	def validate(self) -> None:
+		self.refuse_negative_value()
+		self.refuse_equal_value()
+		self.refuse_top_below_others()
+
+	def on_trash(self) -> None:
+		if not frappe.flags.in_uninstall and frappe.db.count("Customer Tier") == 1:
+			frappe.throw(_("This is the last Customer Tier. Tiering needs at least one."))
+
+	def refuse_negative_value(self) -> None:
+		if flt(self.entry_value) < 0:
+			frappe.throw(_("{0} can't be negative.").format(_("Entry value")))
+
+	def refuse_equal_value(self) -> None:
+		"""Two tiers with one entry value would be one band with two names."""
+		other = frappe.db.get_value(
+			"Customer Tier", {"entry_value": self.entry_value, "name": ("!=", self.name)}, "name"
+		)
+		if other:
+			frappe.throw(
+				_("{0}: tier {1} already starts at {2}. Give each tier an entry value of its own.").format(
+					_("Entry value"), frappe.bold(other), fmt_money(self.entry_value)
+				)
+			)
+
+	def refuse_top_below_others(self) -> None:
+		"""Top tiers are the best ones: none of them may lie below a tier that is not top."""
+		others = frappe.get_all(
+			"Customer Tier", filters={"name": ("!=", self.name)}, fields=["name", "entry_value", "is_top"]
+		)
+		for other in others:
+			higher = flt(other.entry_value) > flt(self.entry_value)
+			wrong = (self.is_top and not other.is_top) if higher else (other.is_top and not self.is_top)
+			if wrong:
+				low, high = (self.name, other.name) if higher else (other.name, self.name)
+				frappe.throw(
+					_("{0}: {1} is below {2}, so it can't be a top tier while {2} is not.").format(
+						_("Top tier"), frappe.bold(low or self.tier_name), frappe.bold(high or self.tier_name)
+					)
+				)

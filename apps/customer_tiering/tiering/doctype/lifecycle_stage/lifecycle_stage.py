@@ -1,5 +1,38 @@
+import frappe
+from frappe import _
 from frappe.model.document import Document
+from frappe.utils import cint
+
+DAYS_AND_COUNTS = ("position", "min_days_since_order", "quiet_days", "min_orders")
 
 
 class LifecycleStage(Document):
-	pass
+	def validate(self) -> None:
+		self.refuse_negative_numbers()
+		self.refuse_equal_position()
+		self.refuse_contradiction()
+
+	def refuse_negative_numbers(self) -> None:
+		for field in DAYS_AND_COUNTS:
+			if cint(self.get(field)) < 0:
+				frappe.throw(_("{0} can't be negative.").format(_(self.meta.get_label(field))))
+
+	def refuse_equal_position(self) -> None:
+		other = frappe.db.get_value(
+			"Lifecycle Stage", {"position": self.position, "name": ("!=", self.name)}, "name"
+		)
+		if other:
+			frappe.throw(
+				_("{0}: stage {1} already has position {2}. Give each stage a position of its own.").format(
+					_("Position"), frappe.bold(_(other)), self.position
+				)
+			)
+
+	def refuse_contradiction(self) -> None:
+		"""Who never ordered has no last order, no number of orders and no tier."""
+		if self.never_ordered and (self.min_days_since_order or self.min_orders or self.top_tier_only):
+			frappe.throw(
+				_(
+					"{0}: nobody who never ordered can meet the other conditions. Clear them or this one."
+				).format(_("Never ordered"))
+			)

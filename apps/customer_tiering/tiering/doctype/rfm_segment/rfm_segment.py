@@ -1,5 +1,16 @@
+import frappe
+from frappe import _
 from frappe.model.document import Document
 
 
 class RFMSegment(Document):
-	pass
+	def validate(self) -> None:
+		"""Each of the eight cells has one segment."""
+		cell = {field: self.get(field) for field in ("recency", "frequency", "monetary")}
+		other = frappe.db.get_value("RFM Segment", {**cell, "name": ("!=", self.name)}, "name")
+		if other:
+			frappe.throw(
+				_("{0}, {1} and {2}: the segment {3} already has this combination.").format(
+					_("Recency"), _("Frequency"), _("Monetary"), frappe.bold(_(other))
+				)
+			)

@@ -1,5 +1,11 @@
+import frappe
+from frappe import _
 from frappe.model.document import Document
 
 
 class TieringEvent(Document):
-	pass
+	"""The ledger of decisions: runs add rows in bulk, nobody changes one."""
+
+	def validate(self) -> None:
+		if not self.is_new():
+			frappe.throw(_("A Tiering Event can't be changed."))

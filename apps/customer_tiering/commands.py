@@ -1,0 +1,117 @@
+"""`bench --site SITE tiering …`: the same work as the buttons and the scheduler, from a terminal."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+
+import click
+import frappe
+from frappe.commands import get_site, pass_context
+
+
+@click.group("tiering")
+def tiering() -> None:
+	"""Customer tiers, follow-ups and outreach."""
+
+
+@tiering.command("recompute")
+@click.option("--full", is_flag=True, help="Decide every customer (in this version every run is a full one).")
+@click.option("--as-of", metavar="YYYY-MM-DD", help="Decide as of this day instead of today.")
+@click.option("--dry-run", is_flag=True, help="Show what would change and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@pass_context
+def recompute(context: frappe._dict, full: bool, as_of: str | None, dry_run: bool, as_json: bool) -> None:
+	"""Recompute tiers, stages and segments from the orders."""
+	from customer_tiering.tiering.recompute import recompute
+
+	day = _day(as_of)
+	with _site(context), _progress(hidden=as_json) as progress:
+		summary = recompute(as_of=day, dry_run=dry_run, progress=progress)
+	if as_json:
+		click.echo(json.dumps(summary.as_dict(), ensure_ascii=False))
+	else:
+		_print_summary(summary.as_dict())
+
+
+@tiering.command("follow-ups")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@pass_context
+def follow_ups(context: frappe._dict, as_json: bool) -> None:
+	"""Create the ToDos of the signals that have not been acted on."""
+	from customer_tiering.follow_up.create import create_follow_ups
+
+	with _site(context):
+		created = create_follow_ups()
+	click.echo(json.dumps({"created": created}) if as_json else f"{created} follow-ups created")
+
+
+@tiering.command("outreach")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@pass_context
+def outreach(context: frappe._dict, as_json: bool) -> None:
+	"""Enrol customers, stop those who left and queue the mails that are due."""
+	from customer_tiering.outreach.jobs import run_workflow
+
+	with _site(context):
+		result = run_workflow()
+	if as_json:
+		click.echo(json.dumps(result))
+	else:
+		click.echo(", ".join(f"{count} {what}" for what, count in result.items()))
+
+
+@contextmanager
+def _site(context: frappe._dict) -> Iterator[None]:
+	"""A connection to the one site named; an error becomes one line and exit code 1."""
+	frappe.init(site=get_site(context))
+	frappe.connect()
+	try:
+		yield
+	except frappe.ValidationError as error:
+		raise click.ClickException(frappe.utils.strip_html(str(error))) from error
+	finally:
+		frappe.destroy()
+
+
+@contextmanager
+def _progress(hidden: bool) -> Iterator[Callable[[int, int, str], None]]:
+	"""A bar on a terminal, nothing where a machine reads."""
+	if hidden:
+		yield lambda done, total, what: None
+		return
+	with click.progressbar(length=1, label="Reading orders") as bar:
+
+		def show(done: int, total: int, what: str) -> None:
+			bar.label = what
+			bar.length = max(total, 1)
+			bar.pos = done
+			bar.update(0)
+
+		yield show
+		bar.update(bar.length - bar.pos)
+
+
+def _day(text: str | None) -> date | None:
+	if not text:
+		return None
+	try:
+		return date.fromisoformat(text)
+	except ValueError as error:
+		raise click.BadParameter(f"{text} is not a day like 2026-01-31", param_hint="--as-of") from error
+
+
+def _print_summary(summary: dict) -> None:
+	what = summary["run"] or "Dry run, nothing written"
+	click.echo(f"{what}: as of {summary['as_of']}, rules {summary['rule_version']}")
+	click.echo(f"{summary['customers']} customers, {summary['changed']} changed, {summary['events']} events")
+	for title in ("tiers", "stages"):
+		counts = ", ".join(f"{name} {count}" for name, count in summary[title].items())
+		click.echo(f"{title.capitalize()}: {counts or 'none'}")
+	if summary["baseline"]:
+		click.echo("First run on this site: it starts no follow-up and no mail.")
+	if summary["notes"]:
+		click.echo(summary["notes"])
+
+
+commands = [tiering]

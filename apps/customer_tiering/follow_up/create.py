@@ -1,0 +1,48 @@
+"""Makes ToDos from signals: one for each rule and event, however often it is run."""
+
+from datetime import date
+
+import frappe
+from frappe import _
+from frappe.utils import add_days, escape_html, getdate
+
+from customer_tiering.tiering.ledger import consume
+from customer_tiering.tiering.owner import owner_of
+
+
+def create_follow_ups(as_of: date | None = None) -> int:
+	"""Create the ToDos of all enabled rules for events not acted on. Returns how many were created."""
+	day = as_of or getdate()
+	rules = frappe.get_all("Follow Up Rule", filters={"enabled": 1}, pluck="name", order_by="name")
+	return sum(
+		consume("Follow Up Rule", rule, "signal", lambda rule, event: _create(rule, event, day))
+		for rule in rules
+	)
+
+
+def _create(rule: "frappe.Document", event: frappe._dict, day: date) -> bool:
+	key = f"{rule.name}|{event.signal_key}"
+	if not frappe.db.exists("Customer", event.customer) or frappe.db.exists("ToDo", {"follow_up_key": key}):
+		return False
+	customer = frappe.get_doc("Customer", event.customer)
+	frappe.get_doc(
+		doctype="ToDo",
+		allocated_to=owner_of(customer),
+		description=_text(rule, customer, event),
+		reference_type="Customer",
+		reference_name=customer.name,
+		priority=rule.priority,
+		date=add_days(day, rule.due_in_days),
+		follow_up_rule=rule.name,
+		follow_up_key=key,
+	).insert(ignore_permissions=True)
+	return True
+
+
+def _text(rule: "frappe.Document", customer: "frappe.Document", event: frappe._dict) -> str:
+	"""The rule's text; one that fails for this customer still makes a ToDo, which says why it has no text."""
+	try:
+		return frappe.render_template(rule.description, {"customer": customer, "event": event})
+	except Exception as error:
+		problem = _("The text of the rule {0} could not be filled in: {1}").format(rule.name, str(error))
+		return f"<p>{escape_html(customer.customer_name)}: {escape_html(problem)}</p>"

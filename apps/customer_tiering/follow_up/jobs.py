@@ -1,0 +1,12 @@
+"""What the scheduler and a finished run start."""
+
+from customer_tiering.follow_up.create import create_follow_ups
+
+
+def after_run() -> None:
+	create_follow_ups()
+
+
+def hourly() -> None:
+	"""Catches up with what a job that died left undone."""
+	create_follow_ups()

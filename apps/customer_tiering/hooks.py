@@ -1,0 +1,49 @@
+app_name = "customer_tiering"
+app_title = "Customer Tiering"
+app_publisher = "Customer Tiering contributors"
+app_description = (
+	"Tiers, follow-ups and wake-up mails for the customers of ERPNext, decided from their orders"
+)
+app_email = "customer-tiering@example.com"
+app_license = "mit"
+required_apps = ["frappe/erpnext"]
+
+before_install = "customer_tiering.setup.install.before_install"
+after_sync = "customer_tiering.setup.install.after_sync"
+after_migrate = "customer_tiering.setup.install.after_sync"
+before_uninstall = "customer_tiering.setup.uninstall.before_uninstall"
+after_uninstall = "customer_tiering.setup.uninstall.after_uninstall"
+
+doctype_js = {"Customer": "public/js/customer.js"}
+
+doc_events = {
+	"Customer": {
+		"validate": "customer_tiering.tiering.customer.validate",
+	},
+	"Sales Invoice": {
+		"on_submit": "customer_tiering.outreach.exits.on_invoice_submitted",
+	},
+}
+
+scheduler_events = {
+	"daily_long": ["customer_tiering.tiering.jobs.nightly"],
+	"hourly_long": [
+		"customer_tiering.follow_up.jobs.hourly",
+		"customer_tiering.outreach.jobs.hourly",
+	],
+}
+
+# What is called, one after the other and each in a job of its own, when a run has written its signals.
+tiering_run_finished = [
+	"customer_tiering.follow_up.jobs.after_run",
+	"customer_tiering.outreach.jobs.after_run",
+]
+
+# The ledger keeps what it says about a customer or a document that is deleted later.
+ignore_links_on_delete = [
+	"Tiering Event",
+	"Tiering Run",
+	"Outreach Enrollment",
+	"Outreach Touch",
+	"Outreach Suppression",
+]

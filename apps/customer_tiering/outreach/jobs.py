@@ -1,0 +1,26 @@
+"""What the scheduler and a finished run start: the functions that the seeded server scripts call, where those don't run."""
+
+from customer_tiering.outreach.dispatch import dispatch_due
+from customer_tiering.outreach.enrol import enrol
+from customer_tiering.outreach.exits import stop_enrollments
+from customer_tiering.outreach.server_scripts import is_in_charge
+
+
+def after_run() -> None:
+	if not is_in_charge("enrol"):
+		enrol()
+
+
+def hourly() -> None:
+	for step, function in (("enrol", enrol), ("stop", stop_enrollments), ("dispatch", dispatch_due)):
+		if not is_in_charge(step):
+			function()
+
+
+def run_workflow() -> dict[str, int]:
+	"""All three at once, whoever is in charge; doing it twice does no harm."""
+	return {
+		"entered": enrol(),
+		"left": stop_enrollments(),
+		**{k.lower(): n for k, n in dispatch_due().items()},
+	}

@@ -1,0 +1,54 @@
+"""The server scripts that run the mail workflow, so that an administrator changes it without a deployment."""
+
+import frappe
+from frappe.utils import safe_exec
+
+TITLES = {
+	"enrol": "Outreach: customers enter sequences",
+	"stop": "Outreach: customers leave sequences",
+	"dispatch": "Outreach: queue the mails that are due",
+}
+SCRIPTS = {
+	"enrol": """# Customers whose signal starts an enabled sequence enter it.
+frappe.call("customer_tiering.outreach.api.enrol_customers")
+""",
+	"stop": """# Customers who ordered, unsubscribed or were disabled leave their sequences.
+frappe.call("customer_tiering.outreach.api.stop_sequences")
+""",
+	"dispatch": """# The mails that are due go into the Email Queue.
+frappe.call("customer_tiering.outreach.api.dispatch_mails")
+""",
+}
+
+
+def scripts_are_on() -> bool:
+	"""Whether this bench runs server scripts at all (`bench set-config -g server_script_enabled 1`)."""
+	return bool(safe_exec.is_safe_exec_enabled())
+
+
+def is_in_charge(step: str) -> bool:
+	"""Whether the server script of this step runs it; otherwise the app's own schedule does."""
+	return scripts_are_on() and frappe.db.get_value("Server Script", TITLES[step], "disabled") == 0
+
+
+def seed_server_scripts(first_time: bool) -> None:
+	"""Create them once, switched on where the bench runs server scripts."""
+	if not first_time:
+		return
+	for step, title in TITLES.items():
+		if not frappe.db.exists("Server Script", title):
+			frappe.get_doc(
+				doctype="Server Script",
+				name=title,
+				script_type="Scheduler Event",
+				event_frequency="Hourly Long",
+				script=SCRIPTS[step],
+				disabled=int(not scripts_are_on()),
+				module="Outreach",
+			).insert(ignore_permissions=True)
+
+
+def delete_server_scripts() -> None:
+	"""With their scheduled jobs, which `uninstall-app` would leave behind."""
+	for title in TITLES.values():
+		frappe.delete_doc("Server Script", title, ignore_missing=True, force=True)

@@ -1,0 +1,58 @@
+"""The way out of our mails: a signed link that doesn't expire, a page to confirm, and nothing a guesser could learn."""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+
+import frappe
+from frappe import _
+from frappe.utils import get_url
+from frappe.utils.password import get_encryption_key
+
+PAGE = "outreach-unsubscribe"
+
+
+def unsubscribe_url(touch: str) -> str:
+	return get_url(f"/{PAGE}?t={touch}.{_signature(touch)}")
+
+
+def touch_of(token: str | None) -> str | None:
+	"""The touch whose link carries this token, None for a forged one."""
+	touch, _dot, signature = (token or "").partition(".")
+	return touch if hmac.compare_digest(signature.encode(), _signature(touch).encode()) else None
+
+
+@frappe.whitelist(allow_guest=True, methods=["POST"])
+def unsubscribe(t: str) -> None:
+	"""Stop our mails to the address that the link was sent to. Answers the same whatever it finds behind a valid link."""
+	touch = touch_of(t) if isinstance(t, str) else None
+	if not touch:
+		frappe.respond_as_web_page(
+			_("This link is not valid"),
+			_("Please use the link in the newest mail, or answer the mail."),
+			indicator_color="red",
+			http_status_code=403,
+		)
+		return
+	_suppress(touch)
+	frappe.respond_as_web_page(
+		_("Done"),
+		_("You will get no more such mails. Your orders and invoices are not affected."),
+		indicator_color="green",
+	)
+
+
+def _suppress(touch: str) -> None:
+	row = frappe.db.get_value("Outreach Touch", touch, ["address", "customer"], as_dict=True)
+	if row and row.address and not frappe.db.exists("Outreach Suppression", {"address": row.address}):
+		frappe.get_doc(
+			doctype="Outreach Suppression",
+			address=row.address,
+			customer=row.customer,
+			source="Link in a mail",
+		).insert(ignore_permissions=True)
+
+
+def _signature(touch: str) -> str:
+	digest = hmac.new(get_encryption_key().encode(), f"unsubscribe|{touch}".encode(), hashlib.sha256).digest()
+	return urlsafe_b64encode(digest[:16]).decode().rstrip("=")

@@ -1,0 +1,79 @@
+"""Seeds what administrators edit: once, and never over what is there.
+
+A DocType is seeded only while it is empty and was never seeded before, so that a tier that an administrator deleted
+does not come back with the next migrate. What was seeded is remembered in a default of the site.
+"""
+
+import json
+from collections.abc import Iterable
+
+import frappe
+
+REMEMBERED_AS = "customer_tiering_seeded"
+RECORDS = (
+	"customer_tier",
+	"lifecycle_stage",
+	"rfm_segment",
+	"email_template",
+	"follow_up_rule",
+	"outreach_sequence",
+)
+
+
+def seed() -> None:
+	seeded = _seeded()
+	for kind in RECORDS:
+		if kind not in seeded:
+			_insert_missing(_defaults(kind))
+	if "settings" not in seeded:
+		_seed_settings()
+	from customer_tiering.outreach.server_scripts import seed_server_scripts
+
+	seed_server_scripts(first_time="server_script" not in seeded)
+	_remember({*seeded, *RECORDS, "settings", "server_script"})
+
+
+def forget() -> None:
+	frappe.db.delete("DefaultValue", {"defkey": REMEMBERED_AS})
+	frappe.clear_cache()
+
+
+def _seeded() -> set[str]:
+	return set(json.loads(frappe.db.get_global(REMEMBERED_AS) or "[]"))
+
+
+def _remember(kinds: Iterable[str]) -> None:
+	frappe.db.set_global(REMEMBERED_AS, json.dumps(sorted(kinds)))
+
+
+def _defaults(kind: str) -> list[dict]:
+	"""The default records of a kind, in the site's language where there are texts in it."""
+	folder = ("setup", "defaults")
+	if kind == "email_template":
+		language = (frappe.db.get_single_value("System Settings", "language") or "en").split("-")[0]
+		folder = (*folder, language if language == "zh" else "en")
+	with open(frappe.get_app_path("customer_tiering", *folder, f"{kind}.json")) as defaults:
+		return json.load(defaults)
+
+
+def _insert_missing(records: list[dict]) -> None:
+	for record in records:
+		doc = frappe.get_doc(record)
+		doc.set_new_name()
+		if not frappe.db.exists(doc.doctype, doc.name):
+			doc.insert(ignore_permissions=True)
+
+
+def _seed_settings() -> None:
+	settings = frappe.get_single("Tiering Settings")
+	for field in settings.meta.fields:
+		if field.default and not settings.get(field.fieldname):
+			settings.set(field.fieldname, field.default)
+	settings.reporting_currency = settings.reporting_currency or _company_currency()
+	settings.flags.ignore_mandatory = True
+	settings.save(ignore_permissions=True)
+
+
+def _company_currency() -> str | None:
+	company = frappe.defaults.get_global_default("company") or frappe.db.get_value("Company", {}, "name")
+	return frappe.db.get_value("Company", company, "default_currency") if company else None

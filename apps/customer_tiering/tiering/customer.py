@@ -1,0 +1,70 @@
+"""What happens to a Customer when somebody saves it."""
+
+import frappe
+from frappe import _
+from frappe.model.document import Document
+from frappe.utils import getdate, nowdate
+
+# Written by runs alone; the order is that of the form.
+COMPUTED_FIELDS = (
+	"customer_tier",
+	"tier_since",
+	"lifecycle_stage",
+	"rfm_segment",
+	"rfm_score",
+	"annual_value",
+	"annual_orders",
+	"last_order_date",
+	"purchase_frequency",
+)
+RESERVED_FIELDS = ("below_keep_since", "churn_risk", "predicted_clv", "tiering_review_on")
+OVERRIDE_FIELDS = ("tier_override", "tier_override_until", "tier_override_reason")
+OVERRIDE_ROLES = ("Tiering Manager", "System Manager")
+
+
+def validate(customer: Document, method: str | None = None) -> None:
+	keep_computed_fields(customer)
+	guard_override(customer)
+	refuse_self_reference(customer)
+
+
+def keep_computed_fields(customer: Document) -> None:
+	"""Take computed fields from the database: a form that was open during a run must not restore old values."""
+	fields = (*COMPUTED_FIELDS, *RESERVED_FIELDS)
+	stored = {} if customer.is_new() else frappe.db.get_value("Customer", customer.name, fields, as_dict=True)
+	for field in fields:
+		customer.set(field, (stored or {}).get(field))
+
+
+def guard_override(customer: Document) -> None:
+	"""Raise PermissionError or ValidationError unless a changed override is allowed, whole and not over yet."""
+	before = customer.get_doc_before_save()
+	changed = any(_text(customer.get(f)) != _text(before and before.get(f)) for f in OVERRIDE_FIELDS)
+	if not changed:
+		return
+	if not set(OVERRIDE_ROLES) & set(frappe.get_roles()):
+		frappe.throw(
+			_("Only a {0} may set a tier by hand.").format(_("Tiering Manager")), frappe.PermissionError
+		)
+	if not customer.tier_override:
+		customer.tier_override_until = customer.tier_override_reason = None
+		return
+	for field in ("tier_override_until", "tier_override_reason"):
+		if not customer.get(field):
+			frappe.throw(_("{0} is needed for a tier set by hand.").format(_(customer.meta.get_label(field))))
+	if getdate(customer.tier_override_until) < getdate(nowdate()):
+		frappe.throw(
+			_("{0} is in the past. A tier set by hand must last until today or later.").format(
+				_(customer.meta.get_label("tier_override_until"))
+			)
+		)
+
+
+def refuse_self_reference(customer: Document) -> None:
+	for field in ("referred_by", "rolls_up_to"):
+		if customer.get(field) and customer.get(field) == customer.name:
+			frappe.throw(_("{0} can't be the customer itself.").format(_(customer.meta.get_label(field))))
+
+
+def _text(value: object) -> str:
+	return str(value) if value else ""

@@ -1,0 +1,73 @@
+frappe.ui.form.on("Tiering Settings", {
+	refresh(frm) {
+		frm.add_custom_button(__("Recompute now"), () => recompute_now(frm));
+		frm.set_query("default_follow_up_user", () => ({ filters: { enabled: 1, user_type: "System User" } }));
+		show_policy(frm);
+		show_scripts_in_charge(frm);
+	},
+});
+
+function recompute_now(frm) {
+	const start = () =>
+		frappe
+			.call("customer_tiering.tiering.api.recompute_now")
+			.then(({ message }) => frappe.show_alert({ message: message.message, indicator: "blue" }));
+	frm.is_dirty() ? frm.save().then(start) : start();
+}
+
+frappe.realtime.off("tiering_recomputed");
+frappe.realtime.on("tiering_recomputed", (summary) => {
+	frappe.hide_progress();
+	const link = `<a href="/app/tiering-run/${summary.run}">${summary.run}</a>`;
+	frappe.show_alert({
+		message: __("{0}: {1} customers, {2} changed", [link, summary.customers, summary.changed]),
+		indicator: "green",
+	});
+});
+
+async function show_policy(frm) {
+	const { message } = await frappe.call("customer_tiering.tiering.api.get_policy");
+	const link = (doctype, name) =>
+		`<a href="${frappe.utils.get_form_link(doctype, name)}">${frappe.utils.escape_html(__(name))}</a>`;
+	const table = (head, rows) =>
+		`<table class="table table-bordered table-sm" style="max-width: 720px">
+			<thead><tr>${head.map((cell) => `<th>${cell}</th>`).join("")}</tr></thead>
+			<tbody>${rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("")}</tbody>
+		</table>`;
+	const days = (count) => (count ? __("{0} days", [count]) : "");
+	frm.get_field("policy_html").$wrapper.html(
+		table(
+			[__("Tier"), __("From"), __("Top tier")],
+			message.tiers.map((tier) => [
+				`<span class="indicator-pill ${tier.colour || "gray"}">${link("Customer Tier", tier.name)}</span>`,
+				format_currency(tier.entry_value, frm.doc.reporting_currency),
+				tier.is_top ? __("Yes") : "",
+			])
+		) +
+			table(
+				[__("Stage"), __("Last order at least … ago"), __("No follow-up for")],
+				message.stages.map((stage) => [
+					link("Lifecycle Stage", stage.name),
+					days(stage.min_days_since_order),
+					days(stage.quiet_days),
+				])
+			) +
+			table(
+				[__("Segment"), __("Recency"), __("Frequency"), __("Monetary")],
+				message.segments.map((segment) => [
+					link("RFM Segment", segment.name),
+					__(segment.recency),
+					__(segment.frequency),
+					__(segment.monetary),
+				])
+			)
+	);
+}
+
+async function show_scripts_in_charge(frm) {
+	const { message } = await frappe.call("customer_tiering.outreach.api.who_runs_the_workflow");
+	frm.get_field("scripts_in_charge").$wrapper.html(
+		`<div class="form-group"><label class="control-label">${__("Who runs the mail workflow")}</label>
+		<div class="like-disabled-input">${message}</div></div>`
+	);
+}

@@ -1,0 +1,117 @@
+"""Reads what the engine decides from: one row a customer, one query a source."""
+
+from datetime import date
+
+import frappe
+import pandas as pd
+
+from customer_tiering.engine.policy import Policy
+from customer_tiering.engine.window import window_start
+from customer_tiering.tiering.customer import COMPUTED_FIELDS
+from customer_tiering.tiering.orders import COUNTS, CREDITS, IS_ORDER
+
+PARTIES = """
+	SELECT 'Customer' AS doctype, name, name AS customer FROM `tabCustomer`
+	UNION ALL
+	SELECT 'Contact', parent, link_name FROM `tabDynamic Link`
+	WHERE parenttype = 'Contact' AND link_doctype = 'Customer'
+	UNION ALL
+	SELECT 'Opportunity', name, party_name FROM `tabOpportunity`
+	WHERE opportunity_from = 'Customer' AND status = 'Open'
+"""
+
+FOLLOW_UPS = """
+	SELECT reference_doctype AS doctype, reference_name AS name, DATE(communication_date) AS day
+	FROM `tabCommunication` WHERE communication_type = 'Communication'
+	UNION ALL
+	SELECT link.link_doctype, link.link_name, DATE(mail.communication_date)
+	FROM `tabCommunication Link` link JOIN `tabCommunication` mail ON mail.name = link.parent
+	WHERE mail.communication_type = 'Communication'
+	UNION ALL
+	SELECT who.reference_doctype, who.reference_docname, DATE(event.starts_on)
+	FROM `tabEvent Participants` who JOIN `tabEvent` event ON event.name = who.parent
+	WHERE event.status != 'Cancelled'
+	UNION ALL
+	SELECT link.link_doctype, link.link_name, DATE(talk.start_time)
+	FROM `tabDynamic Link` link JOIN `tabCall Log` talk ON talk.name = link.parent
+	WHERE link.parenttype = 'Call Log'
+	UNION ALL
+	SELECT reference_type, reference_name, DATE(modified) FROM `tabToDo` WHERE status = 'Closed'
+"""
+
+
+def read_facts(policy: Policy, as_of: date) -> pd.DataFrame:
+	"""What is known on `as_of` of every customer who is neither internal nor disabled.
+
+	Index: customer. Columns: those of engine.classify.FACTS and, with the prefix `current_`, the computed fields as
+	they stand on Customer. Money is in the reporting currency, dates in the site's time zone.
+	"""
+	facts = _customers()
+	facts = facts.join(_orders(policy, as_of)).join(_follow_ups(as_of))
+	counts = ["orders_ever", "annual_orders"]
+	facts[counts] = facts[counts].fillna(0).astype("int64")
+	facts["annual_value"] = facts["annual_value"].astype("float64").fillna(0.0)
+	for column in ("last_order_date", "last_follow_up", "tier_override_until"):
+		facts[column] = pd.to_datetime(facts[column])
+	return facts
+
+
+def companies_left_out(policy: Policy) -> list[str]:
+	"""Companies whose invoices don't count because they keep their books in another currency."""
+	return frappe.get_all(
+		"Company",
+		filters={"default_currency": ("!=", policy.reporting_currency)},
+		pluck="name",
+		order_by="name",
+	)
+
+
+def _frame(rows: list[dict], columns: list[str]) -> pd.DataFrame:
+	return pd.DataFrame.from_records(rows, columns=["customer", *columns], index="customer")
+
+
+def _customers() -> pd.DataFrame:
+	given = ["tier_override", "tier_override_until"]
+	current = [f"{field} AS current_{field}" for field in COMPUTED_FIELDS]
+	rows = frappe.db.sql(
+		f"""SELECT name, {", ".join([*given, *current])} FROM `tabCustomer`
+		WHERE disabled = 0 AND is_internal_customer = 0 ORDER BY name"""
+	)
+	frame = _frame(rows, [*given, *(f"current_{field}" for field in COMPUTED_FIELDS)])
+	frame["tier_override"] = frame["tier_override"].replace("", None)
+	frame["current_stage"] = frame["current_lifecycle_stage"]
+	return frame
+
+
+def _orders(policy: Policy, as_of: date) -> pd.DataFrame:
+	columns = ["orders_ever", "last_order_date", "annual_orders", "annual_value"]
+	rows = frappe.db.sql(
+		f"""SELECT invoice.customer,
+			SUM({IS_ORDER}) AS orders_ever,
+			MAX(CASE WHEN {IS_ORDER} THEN invoice.posting_date END) AS last_order_date,
+			SUM({IS_ORDER} AND invoice.posting_date >= %(since)s) AS annual_orders,
+			SUM(CASE WHEN invoice.posting_date >= %(since)s THEN invoice.base_net_total ELSE 0 END) AS annual_value
+		FROM `tabSales Invoice` invoice {CREDITS}
+		WHERE {COUNTS}
+			AND invoice.company IN (SELECT name FROM `tabCompany` WHERE default_currency = %(currency)s)
+		GROUP BY invoice.customer""",
+		{
+			"as_of": as_of,
+			"since": window_start(as_of, policy.window_months),
+			"currency": policy.reporting_currency,
+		},
+	)
+	return _frame(rows, columns)
+
+
+def _follow_ups(as_of: date) -> pd.DataFrame:
+	"""The last follow-up by a person, on the customer, its contacts or its open opportunities."""
+	rows = frappe.db.sql(
+		f"""SELECT party.customer, MAX(touch.day)
+		FROM ({FOLLOW_UPS}) touch
+		JOIN ({PARTIES}) party ON party.doctype = touch.doctype AND party.name = touch.name
+		WHERE touch.day <= %(as_of)s
+		GROUP BY party.customer""",
+		{"as_of": as_of},
+	)
+	return _frame(rows, ["last_follow_up"])

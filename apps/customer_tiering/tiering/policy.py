@@ -1,0 +1,69 @@
+"""Reads the policy from what administrators edit."""
+
+import frappe
+from frappe import _
+
+from customer_tiering.engine.policy import Policy, Segment, Stage, Tier
+
+
+def read_policy() -> Policy:
+	"""The policy as it is set now.
+
+	Raises ValidationError if it can't decide every customer: no tier, or no stage for those who ordered.
+	"""
+	settings = frappe.get_single("Tiering Settings")
+	policy = Policy(
+		tiers=_tiers(),
+		stages=_stages(),
+		segments=_segments(),
+		reporting_currency=settings.reporting_currency or "",
+		window_months=settings.window_months,
+		high_frequency_orders=settings.high_frequency_orders,
+		near_score=settings.near_score,
+		high_score=settings.high_score,
+	)
+	_refuse_gaps(policy)
+	return policy
+
+
+def _tiers() -> tuple[Tier, ...]:
+	rows = frappe.get_all("Customer Tier", fields=["name", "entry_value", "is_top"])
+	return tuple(Tier(row.name, float(row.entry_value), bool(row.is_top)) for row in rows)
+
+
+def _stages() -> tuple[Stage, ...]:
+	numbers = ["position", "min_days_since_order", "quiet_days", "min_orders"]
+	flags = ["never_ordered", "top_tier_only"]
+	rows = frappe.get_all("Lifecycle Stage", fields=["name", "meaning", *numbers, *flags])
+	return tuple(
+		Stage(
+			name=row.name,
+			meaning=row.meaning,
+			**{key: row[key] for key in numbers},
+			**{key: bool(row[key]) for key in flags},
+		)
+		for row in rows
+	)
+
+
+def _segments() -> tuple[Segment, ...]:
+	rows = frappe.get_all("RFM Segment", fields=["name", "recency", "frequency", "monetary"])
+	return tuple(
+		Segment(row.name, row.recency == "Near", row.frequency == "High", row.monetary == "High")
+		for row in rows
+	)
+
+
+def _refuse_gaps(policy: Policy) -> None:
+	if not policy.reporting_currency:
+		frappe.throw(_("Choose a Reporting Currency in Tiering Settings before you recompute tiers."))
+	if not policy.tiers:
+		frappe.throw(_("There is no Customer Tier. Create at least one, with the entry value 0."))
+	for stage in policy.stages:
+		if not (
+			stage.never_ordered or stage.min_days_since_order or stage.min_orders > 1 or stage.top_tier_only
+		):
+			return
+	frappe.throw(
+		_("No Lifecycle Stage takes every customer who has ordered. Create a last one without conditions.")
+	)
