@@ -1,7 +1,7 @@
 """A run: facts, decisions, differences, writing. The one entry for button, command and nightly job."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 
 import frappe
@@ -108,10 +108,10 @@ def _decide_and_write(run: "frappe.Document", progress: Progress) -> Summary:
 		{"policy": policy.as_json(), "rule_version": policy.rule_version, "baseline": summary.baseline}
 	)
 	frappe.db.commit()
-	events = 0
-	for written, events in write(changes, facts, context):
-		progress(written, len(changes), _("Writing"))
-	summary = Summary(**{**summary.__dict__, "run": run.name, "events": events})
+	events_written = 0
+	for customers_written, events_written in write(changes, facts, context):  # noqa: B007
+		progress(customers_written, len(changes), _("Writing"))
+	summary = replace(summary, run=run.name, events=events_written)
 	_complete(run, summary)
 	return summary
 
