@@ -198,11 +198,11 @@ def segment_of(scores: tuple[int, int, int], policy: Policy) -> str | None:
 
 
 def stage_of(person: Person, own: History, tier: str | None, policy: Policy, as_of: date) -> str | None:
-	"""The first stage, by position, whose conditions all hold."""
+	"""The first stage, by position, whose conditions all hold; a stage is for leads or for those who ordered."""
 	top_tiers = {t.name for t in policy.tiers if t.is_top}
 	for stage in sorted(policy.stages, key=lambda stage: stage.position):
 		if (
-			(not stage.never_ordered or own.orders_ever == 0)
+			stage.never_ordered == (own.orders_ever == 0)
 			and (not stage.min_days_since_order or is_asleep(own, stage.min_days_since_order, as_of))
 			and (not stage.quiet_days or is_left_alone(person, stage, as_of))
 			and own.orders_ever >= stage.min_orders

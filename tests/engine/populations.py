@@ -188,8 +188,7 @@ def policies(draw: st.DrawFn) -> Policy:
 	"""Rules that nobody would set: odd windows, entry values, thresholds and orders of the stages."""
 	values = draw(st.lists(amounts(), min_size=1, max_size=5, unique=True))
 	tiers = tuple(Tier("ABCDE"[n], float(value), draw(st.booleans())) for n, value in enumerate(values))
-	lead, *others = STAGES
-	positions = draw(st.permutations(range(1, len(STAGES))))
+	positions = draw(st.permutations(range(len(STAGES))))
 	stages = tuple(
 		replace(
 			stage,
@@ -198,11 +197,11 @@ def policies(draw: st.DrawFn) -> Policy:
 			quiet_days=draw(st.sampled_from((0, 0, 1, 90))),
 			min_orders=draw(st.integers(0, 3)),
 		)
-		for stage, position in zip(others, positions, strict=True)
+		for stage, position in zip(STAGES, positions, strict=True)
 	)
 	return Policy(
 		tiers=tiers,
-		stages=(replace(lead, position=0), *stages[: draw(st.integers(0, len(stages)))]),
+		stages=stages[: draw(st.integers(1, len(stages)))],
 		segments=tuple(draw(st.lists(st.sampled_from(SEGMENTS), unique=True))),
 		window_months=draw(st.integers(1, 36)),
 		high_frequency_orders=draw(st.integers(1, 5)),

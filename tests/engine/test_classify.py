@@ -318,20 +318,10 @@ def test_a_segment_that_nobody_named_is_left_empty() -> None:
 		assert decided["X"]["rfm_score"] == "111"
 
 
-def test_a_stage_without_conditions_takes_who_is_left() -> None:
-	"""Zero or False means that there is no such condition: without a stage for leads they match as well."""
+def test_a_stage_that_is_not_for_leads_needs_an_order() -> None:
 	rules = policy(stages=tuple(stage for stage in STAGES if not stage.never_ordered))
-	assert decide_one([], TODAY, rules)["lifecycle_stage"] == "First Purchase"
-
-
-def test_without_stages_nobody_has_one() -> None:
-	decided = decide_one([order("X", ago(1))], TODAY, policy(stages=()))
-	assert (decided["customer_tier"], decided["lifecycle_stage"]) == ("D", None)
-
-
-def test_without_tiers_nobody_has_one() -> None:
-	decided = decide_one([order("X", ago(1))], TODAY, policy(tiers=()))
-	assert (decided["customer_tier"], decided["lifecycle_stage"]) == (None, "First Purchase")
+	assert decide_one([], TODAY, rules)["lifecycle_stage"] is None
+	assert decide_one([order("X", ago(1))], TODAY, rules)["lifecycle_stage"] == "First Purchase"
 
 
 def test_any_name_will_do() -> None:
