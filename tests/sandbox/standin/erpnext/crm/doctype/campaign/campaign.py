@@ -1,0 +1,6 @@
+from frappe.model.document import Document
+
+
+class Campaign(Document):
+	def autoname(self) -> None:
+		self.name = self.campaign_name

@@ -1,0 +1,27 @@
+import frappe
+from frappe.utils.nestedset import NestedSet
+
+
+class Company(NestedSet):
+	nsm_parent_field = "parent_company"
+
+	def on_update(self) -> None:
+		super().on_update()
+		if not self.cost_center:
+			self.make_accounts()
+
+	def make_accounts(self) -> None:
+		"""The accounts and the cost center that a sales document names."""
+		root = self.make("Account", account_name="Accounts", is_group=1)
+		made = {
+			"default_receivable_account": self.make("Account", account_name="Debtors", parent_account=root),
+			"default_income_account": self.make("Account", account_name="Sales", parent_account=root),
+		}
+		root = self.make("Cost Center", cost_center_name=self.company_name, is_group=1)
+		made["cost_center"] = self.make("Cost Center", cost_center_name="Main", parent_cost_center=root)
+		self.db_set(made)
+
+	def make(self, doctype: str, **values) -> str:
+		doc = frappe.get_doc({"doctype": doctype, "company": self.name, **values})
+		doc.flags.ignore_mandatory = True
+		return doc.insert(ignore_permissions=True, ignore_if_duplicate=True).name
