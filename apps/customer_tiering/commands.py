@@ -61,6 +61,19 @@ def outreach(context: frappe._dict, as_json: bool) -> None:
 		click.echo(", ".join(f"{count} {what}" for what, count in result.items()))
 
 
+@tiering.command("demo")
+@click.option("--customers", default=3000, show_default=True, help="How many customers to make.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@pass_context
+def demo(context: frappe._dict, customers: int, as_json: bool) -> None:
+	"""Load a demo company into an empty site and play its last weeks."""
+	from customer_tiering.demo.load import load
+
+	with _site(context), _progress(hidden=as_json) as progress:
+		result = load(customers, progress)
+	click.echo(json.dumps(result) if as_json else ", ".join(f"{n} {what}" for what, n in result.items()))
+
+
 @contextmanager
 def _site(context: frappe._dict) -> Iterator[None]:
 	"""A connection to the one site named; an error becomes one line and exit code 1."""

@@ -47,7 +47,7 @@ def _take_next(day: date, after: str) -> str | None:
 
 
 def _dispatch(enrollment: "frappe.Document", day: date) -> str:
-	if end_if_due(enrollment):
+	if end_if_due(enrollment, day):
 		return ENDED
 	sequence = frappe.get_cached_doc("Outreach Sequence", enrollment.sequence)
 	step = _next_step(sequence, cint(enrollment.last_day))

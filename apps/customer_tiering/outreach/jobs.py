@@ -1,5 +1,7 @@
 """What the scheduler and a finished run start: the functions that the seeded server scripts call, where those don't run."""
 
+from datetime import date
+
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
 from customer_tiering.outreach.exits import stop_enrollments
@@ -17,10 +19,7 @@ def hourly() -> None:
 			function()
 
 
-def run_workflow() -> dict[str, int]:
+def run_workflow(as_of: date | None = None) -> dict[str, int]:
 	"""All three at once, whoever is in charge; doing it twice does no harm."""
-	return {
-		"entered": enrol(),
-		"left": stop_enrollments(),
-		**{k.lower(): n for k, n in dispatch_due().items()},
-	}
+	counts = {"entered": enrol(), "left": stop_enrollments(as_of)}
+	return {**counts, **{what.lower(): count for what, count in dispatch_due(as_of).items()}}

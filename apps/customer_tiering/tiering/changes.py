@@ -69,7 +69,7 @@ def ledger_rows(changes: pd.DataFrame, facts: pd.DataFrame, context: Context) ->
 	candidates = []
 	for customer, row in zip(rows.index, rows.to_dict("records"), strict=True):
 		for decision, field in DECISION_FIELDS.items():
-			if (row[f"current_{field}"] or None) != row[field]:
+			if row[f"current_{field}"] != row[field]:
 				event = _event(customer, decision, row, context)
 				candidates.append((event, _signal(event, context)))
 	return list(_keep_new_signals(candidates, context))
@@ -80,7 +80,7 @@ def _event(customer: str, decision: str, row: dict, context: Context) -> dict:
 	return {
 		"customer": customer,
 		"decision": decision,
-		"old_value": row[f"current_{field}"] or None,
+		"old_value": row[f"current_{field}"],
 		"new_value": row[field],
 		"cause": _cause(customer, decision, row, context),
 		"signal": None,
@@ -151,6 +151,4 @@ def _recent_tier_signals(customers: list[str], as_of: date) -> set[tuple[str, st
 
 
 def _same(left: pd.Series, right: pd.Series) -> pd.Series:
-	"""Equal, or both empty: the database holds NULL or '' where a decision is None."""
-	empty = (left.isna() | (left == "")) & (right.isna() | (right == ""))
-	return empty | (left == right)
+	return (left.isna() & right.isna()) | (left == right)

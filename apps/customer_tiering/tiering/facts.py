@@ -78,7 +78,7 @@ def _customers() -> pd.DataFrame:
 		WHERE disabled = 0 AND is_internal_customer = 0 ORDER BY name"""
 	)
 	frame = _frame(rows, [*given, *(f"current_{field}" for field in COMPUTED_FIELDS)])
-	frame["tier_override"] = frame["tier_override"].replace("", None)
+	frame = frame.astype(object).where(frame.notna() & (frame != ""), None)
 	frame["current_stage"] = frame["current_lifecycle_stage"]
 	return frame
 
