@@ -16,7 +16,7 @@ class CustomerTier(Document):
 
 	def refuse_negative_value(self) -> None:
 		if flt(self.entry_value) < 0:
-			frappe.throw(_("{0} can't be negative.").format(_("Entry value")))
+			frappe.throw(_("{0} can't be negative.").format(_("Entry Value")))
 
 	def refuse_equal_value(self) -> None:
 		"""Two tiers with one entry value would be one band with two names."""
@@ -26,7 +26,7 @@ class CustomerTier(Document):
 		if other:
 			frappe.throw(
 				_("{0}: tier {1} already starts at {2}. Give each tier an entry value of its own.").format(
-					_("Entry value"), frappe.bold(other), fmt_money(self.entry_value)
+					_("Entry Value"), frappe.bold(other), fmt_money(self.entry_value)
 				)
 			)
 
@@ -42,6 +42,6 @@ class CustomerTier(Document):
 				low, high = (self.name, other.name) if higher else (other.name, self.name)
 				frappe.throw(
 					_("{0}: {1} is below {2}, so it can't be a top tier while {2} is not.").format(
-						_("Top tier"), frappe.bold(low or self.tier_name), frappe.bold(high or self.tier_name)
+						_("Top Tier"), frappe.bold(low or self.tier_name), frappe.bold(high or self.tier_name)
 					)
 				)

@@ -34,5 +34,5 @@ class LifecycleStage(Document):
 			frappe.throw(
 				_(
 					"{0}: nobody who never ordered can meet the other conditions. Clear them or this one."
-				).format(_("Never ordered"))
+				).format(_("Never Ordered"))
 			)

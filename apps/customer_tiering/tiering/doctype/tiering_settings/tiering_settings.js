@@ -37,7 +37,7 @@ async function show_policy(frm) {
 	const days = (count) => (count ? __("{0} days", [count]) : "");
 	frm.get_field("policy_html").$wrapper.html(
 		table(
-			[__("Tier"), __("From"), __("Top tier")],
+			[__("Tier"), __("From"), __("Top Tier")],
 			message.tiers.map((tier) => [
 				`<span class="indicator-pill ${tier.colour || "gray"}">${link("Customer Tier", tier.name)}</span>`,
 				format_currency(tier.entry_value, frm.doc.reporting_currency),
