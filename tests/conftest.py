@@ -24,6 +24,10 @@ sys.path.insert(0, str(CHECKOUT / "apps"))
 hypothesis.configuration.set_hypothesis_home_dir(CHECKOUT / ".hypothesis")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+	config.addinivalue_line("filterwarnings", "ignore:::(passlib|pypdf|whoosh)")  # Frappe's, none of ours
+
+
 class NotRun(pytest.File):
 	"""A module that can't be imported without Frappe: its tests are read from the source and skipped."""
 

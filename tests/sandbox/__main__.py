@@ -1,16 +1,18 @@
 """python3 -m tests.sandbox test|where|site|bench|serve|stop|clean: see COMMANDS or -h."""
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.sandbox.common import CACHE, CHECKOUT, Trouble, say
 from tests.sandbox.environment import environment, find_bench
-from tests.sandbox.services import PACKAGES, install_missing
+from tests.sandbox.services import install_missing
 from tests.sandbox.sites import ADMIN_PASSWORD, THROWAWAY, Sandbox, site_name
 
 DEFAULT_SITE = "tiering.localhost"
@@ -19,21 +21,26 @@ DEFAULT_SITE = "tiering.localhost"
 def test(arguments: list[str]) -> int:
 	"""run the tests; arguments go to pytest, SITE=<name> keeps the site and reuses it"""
 	bench = find_bench()
-	env = environment(bench)
 	if bench is None or engine_only(arguments):
-		return pytest(env, arguments, {**os.environ, "TIERING_NO_SITE": reason(bench)})
+		return pytest(environment(bench), arguments, {**os.environ, "TIERING_NO_SITE": reason(bench)})
 	install_missing({"chromium": "chromium"}, CACHE / "logs/apt.log")
-	sandbox = Sandbox(bench, env)
-	with sandbox.running():
-		named = os.environ.get("SITE")
-		site = site_name(named or f"{THROWAWAY}{os.getpid()}")
-		if not sandbox.site_exists(site):
-			sandbox.create_site(site)
-		try:
-			return pytest(env, arguments, {**sandbox.variables(), "TIERING_SITE": site})
-		finally:
-			if not named:
-				sandbox.drop_site(site)
+	sandbox = Sandbox(bench)
+	with sandbox.running(), site_for_tests(sandbox) as name:
+		return pytest(sandbox.folder / "env", arguments, {**sandbox.variables(), "TIERING_SITE": name})
+
+
+@contextlib.contextmanager
+def site_for_tests(sandbox: Sandbox) -> Iterator[str]:
+	"""The site named by SITE, which stays; else one for this run only."""
+	named = os.environ.get("SITE")
+	name = site_name(named or f"{THROWAWAY}{os.getpid()}")
+	if not sandbox.is_current(name):
+		sandbox.create_site(name)
+	try:
+		yield name
+	finally:
+		if not named:
+			sandbox.drop_site(name)
 
 
 def engine_only(arguments: list[str]) -> bool:
@@ -53,7 +60,7 @@ def sandbox_of_bench() -> Sandbox:
 	bench = find_bench()
 	if bench is None:
 		raise Trouble("There is no bench in ~/frappe-bench: name one with BENCH=<folder>.")
-	return Sandbox(bench, environment(bench))
+	return Sandbox(bench)
 
 
 def where(arguments: list[str]) -> int:
@@ -88,7 +95,7 @@ def serve(arguments: list[str]) -> int:
 	sandbox = sandbox_of_bench()
 	name, port = site_name(arguments[0] if arguments else DEFAULT_SITE), (arguments[1:] or ["8080"])[0]
 	with sandbox.running():
-		if not sandbox.site_exists(name):
+		if not sandbox.ready(name).exists():
 			sandbox.create_site(name)
 		say(f"http://127.0.0.1:{port}/app  (user Administrator, password {ADMIN_PASSWORD}); Ctrl-C ends it")
 		web = [sandbox.folder / "env/bin/python", Path(__file__).with_name("web.py"), name, port]
@@ -97,18 +104,22 @@ def serve(arguments: list[str]) -> int:
 
 def stop(arguments: list[str]) -> int:
 	"""stop the services that `site` left running"""
-	sandbox = sandbox_of_bench()
-	sandbox.kept.unlink(missing_ok=True)
-	sandbox.services.stop()
+	if not sandbox_of_bench().stop():
+		say("a run still uses the services: they stop at its end")
 	return 0
 
 
 def clean(arguments: list[str]) -> int:
-	"""stop the services and delete this checkout's sites, databases and logs"""
-	stop(arguments)
-	shutil.rmtree(sandbox_of_bench().folder, ignore_errors=True)
+	"""stop the services; delete this checkout's sites, databases, logs and pictures"""
+	bench = find_bench()
+	if bench:
+		sandbox = Sandbox(bench)
+		if not sandbox.stop():
+			raise Trouble("A run still uses the services: wait for its end, then clean again.")
+		shutil.rmtree(sandbox.folder, ignore_errors=True)
 	for leftover in ("tests/.screenshots", ".pytest_cache", ".hypothesis"):
 		shutil.rmtree(CHECKOUT / leftover, ignore_errors=True)
+	say(f"what all checkouts share is still in {CACHE}")
 	return 0
 
 

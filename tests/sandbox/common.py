@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ class Trouble(Exception):
 
 
 def say(text: str) -> None:
-	print(f"tiering: {text}", flush=True)
+	print(f"tiering: {text}", file=sys.stderr, flush=True)
 
 
 def digest(*parts: object) -> str:

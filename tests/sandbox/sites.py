@@ -5,12 +5,14 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.sandbox.common import CACHE, CHECKOUT, Trouble, digest, lock, run, say
+from tests.sandbox.environment import environment
 from tests.sandbox.services import ADMIN, Services
 
 ADMIN_PASSWORD = "admin"
@@ -22,11 +24,12 @@ THROWAWAY = "test-run-"
 class Sandbox:
 	"""One checkout on one bench's code."""
 
-	def __init__(self, bench: Path, env: Path) -> None:
+	def __init__(self, bench: Path) -> None:
 		self.bench = bench
-		self.env = env
 		self.folder = CACHE / "benches" / f"{CHECKOUT.name}-{digest(CHECKOUT, bench)}"
 		self.sites = self.folder / "sites"
+		self.log = self.folder / "logs/setup.log"
+		self.kept = self.folder / "keep"
 		self.services = Services(self.folder)
 
 	@contextlib.contextmanager
@@ -50,14 +53,21 @@ class Sandbox:
 					if try_lock(users) and not self.kept.exists():
 						self.services.stop()
 
-	@property
-	def kept(self) -> Path:
-		return self.folder / "keep"
+	def stop(self) -> bool:
+		"""Stop the services unless a run uses them; then they stop at its end."""
+		if not self.folder.exists():
+			return True
+		self.kept.unlink(missing_ok=True)
+		with (self.folder / "users.lock").open("w") as users, lock(self.folder / "start.lock"):
+			free = try_lock(users)
+			if free:
+				self.services.stop()
+			return free
 
 	def lay_out(self) -> None:
 		for name in ("apps", "sites", "logs", "config"):
 			(self.folder / name).mkdir(exist_ok=True)
-		link(self.folder / "env", self.env)
+		link(self.folder / "env", environment(self.bench))
 		link(self.folder / "apps/frappe", self.bench / "apps/frappe")
 		link(self.folder / "apps/erpnext", self.bench / "apps/erpnext")
 		link(self.folder / "apps/customer_tiering", CHECKOUT)
@@ -81,7 +91,7 @@ class Sandbox:
 		path = self.sites / "common_site_config.json"
 		state = self.services.state
 		redis = f"redis://:{state['password']}@127.0.0.1:{state['redis']}"
-		config = {"server_script_enabled": 1, "allow_tests": 1, "disable_async": 1, "mute_emails": 0}
+		config = {"server_script_enabled": 1, "allow_tests": 1, "mute_emails": 0}
 		if path.exists():
 			config |= json.loads(path.read_text())
 		config |= {
@@ -101,6 +111,7 @@ class Sandbox:
 			**os.environ,
 			"PYTHONPATH": str(CHECKOUT / "apps"),
 			"PYTHONPYCACHEPREFIX": str(CACHE / "pycache"),
+			"PYTHONDONTWRITEBYTECODE": "",
 			"FRAPPE_BENCH_ROOT": str(self.folder),
 			"NO_PROXY": "127.0.0.1,localhost",
 			"no_proxy": "127.0.0.1,localhost",
@@ -111,39 +122,45 @@ class Sandbox:
 
 	def bench_run(self, *arguments: str) -> None:
 		"""A bench command with its output in a log."""
-		run(self.command(*arguments), self.folder / "logs/setup.log", cwd=self.sites, env=self.variables())
+		run(self.command(*arguments), self.log, cwd=self.sites, env=self.variables())
 
 	def create_site(self, name: str) -> None:
 		"""A fresh site: Frappe, ERPNext and a company from the stored dump, then the checkout's app."""
 		dump = self.base_dump()
 		say(f"making the site {name}")
 		self.drop_site(name)
-		self.empty_site(name)
-		command, login = self.services.client("mariadb", database_of(name))
+		command, login = self.services.client("mariadb", self.empty_site(name))
 		with dump.open("rb") as file:
-			run(command, self.folder / "logs/setup.log", stdin=file, **login)
+			run(command, self.log, stdin=file, **login)
 		if app_exists():
 			self.bench_run("--site", name, "install-app", "customer_tiering")
-		(self.sites / name / "ready").touch()
+		self.ready(name).write_text(fingerprint())
 
-	def site_exists(self, name: str) -> bool:
-		return (self.sites / name / "ready").exists()
+	def ready(self, name: str) -> Path:
+		return self.sites / name / "ready"
 
-	def empty_site(self, name: str) -> None:
-		"""A site's folder and its empty database."""
-		database = database_of(name)
+	def is_current(self, name: str) -> bool:
+		"""Whether the site is there and what was installed on it is what the checkout holds now."""
+		return self.ready(name).exists() and self.ready(name).read_text() == fingerprint()
+
+	def empty_site(self, name: str) -> str:
+		"""A site's folder and its empty database, whose name is new so that nothing cached fits it."""
+		database = f"site_{secrets.token_hex(6)}"
 		for part in ("private/files", "private/backups", "public/files", "locks", "logs"):
 			(self.sites / name / part).mkdir(parents=True, exist_ok=True)
 		config = {"db_name": database, "db_password": database, "db_type": "mariadb"}
 		write_json(self.sites / name / "site_config.json", {**config, "encryption_key": ENCRYPTION_KEY})
 		self.services.sql(
-			f"create database `{database}`; create or replace user `{database}`@'%' identified by '{database}';"
+			f"create database `{database}`; create user `{database}`@'%' identified by '{database}';"
 			f"grant all on `{database}`.* to `{database}`@'%'"
 		)
+		return database
 
 	def drop_site(self, name: str) -> None:
-		database = database_of(name)
-		self.services.sql(f"drop database if exists `{database}`; drop user if exists `{database}`@'%'")
+		config = self.sites / name / "site_config.json"
+		if config.exists():
+			database = json.loads(config.read_text())["db_name"]
+			self.services.sql(f"drop database if exists `{database}`; drop user if exists `{database}`@'%'")
 		shutil.rmtree(self.sites / name, ignore_errors=True)
 
 	def drop_leftovers(self) -> None:
@@ -160,17 +177,16 @@ class Sandbox:
 
 	def build_base(self, dump: Path) -> None:
 		say("building the base site (Frappe, ERPNext, a company), about 2 minutes, once")
-		name = f"{THROWAWAY}base"
-		self.drop_site(name)
-		self.empty_site(name)
-		database = ["--db-name", database_of(name), "--db-password", database_of(name), "--no-setup-db"]
-		self.bench_run("new-site", name, "--force", *database, "--admin-password", ADMIN_PASSWORD)
+		name = f"{THROWAWAY}base-{os.getpid()}"
+		database = self.empty_site(name)
+		login = ["--db-name", database, "--db-password", database, "--no-setup-db"]
+		self.bench_run("new-site", name, "--force", *login, "--admin-password", ADMIN_PASSWORD)
 		self.bench_run("--site", name, "install-app", "erpnext")
 		python = self.folder / "env/bin/python"
-		run([python, COMPANY, name], self.folder / "logs/setup.log", cwd=self.sites, env=self.variables())
+		run([python, COMPANY, name], self.log, cwd=self.sites, env=self.variables())
 		half = dump.with_suffix(".half")
-		command, login = self.services.client("mariadb-dump", "--single-transaction", "--quick", database_of(name))
-		run([*command, f"--result-file={half}"], self.folder / "logs/setup.log", **login)
+		command, root = self.services.client("mariadb-dump", "--single-transaction", "--quick", database)
+		run([*command, f"--result-file={half}"], self.log, **root)
 		half.rename(dump)
 		self.drop_site(name)
 
@@ -185,8 +201,12 @@ def app_exists() -> bool:
 	return (CHECKOUT / "apps/customer_tiering/hooks.py").exists()
 
 
-def database_of(site: str) -> str:
-	return f"site_{digest(site)}"
+def fingerprint() -> str:
+	"""Of the files that installing the app puts into a site."""
+	app = CHECKOUT / "apps/customer_tiering"
+	files = [path for path in sorted(app.rglob("*")) if path.suffix in {".json", ".txt"} or path.parent == app / "setup"]
+	fixtures = sorted((CHECKOUT / "fixtures").glob("*.json"))
+	return digest(*(path.read_bytes() for path in [*files, *fixtures] if path.is_file()))
 
 
 def link(path: Path, target: Path) -> None:
