@@ -49,6 +49,16 @@ NAMES = (
 	("Crisco", "Frappe"),
 )
 FILES = {"frappe/utils/brik_helper.py": "frappe/utils/bench_helper.py"}
+# What stops it in a folder with a space in its name, where MariaDB's client isn't called `mysql` any more, and in
+# lists when there is no socket.io server.
+REPAIRS = {
+	"frappe/database/db_manager.py": (
+		('f"< {source}"', 'f"< {source!r}"'),
+		('f"{pv} {source} |"', 'f"{pv} {source!r} |"'),
+		("{pipe} mysql -u", "{pipe} $(command -v mysql || command -v mariadb) -u"),
+	),
+	"frappe/public/js/frappe/socketio_client.js": (("this.socket.emit(event, ...args)", "this.socket?.emit(event, ...args)"),),
+}
 PYTHONS = ("3.11", "3.10")
 BUILD_TOOLS = ("setuptools", "wheel", "cffi", "pycparser")
 NODE = 18
@@ -190,6 +200,8 @@ class Build:
 					raise Trouble(f"{WHEEL} holds a file with the name {name}, so it is refused.")
 				target.parent.mkdir(parents=True, exist_ok=True)
 				target.write_bytes(rename(archive.read(name)))
+		for path, pairs in REPAIRS.items():
+			repair(app / path, pairs)
 		(app / "NOTICE").write_text(NOTICE)
 
 	def install_packages(self) -> None:
@@ -204,6 +216,7 @@ class Build:
 	def build_desk(self) -> None:
 		"""npm packages and bundles. `apps/frappe` then holds what `bench build` needs, too."""
 		app = self.half / "apps/frappe"
+		(app / "frappe/public/node_modules").symlink_to("../../node_modules")
 		for name in ("package.json", "package-lock.json", "build.mjs"):
 			shutil.copy(DESK / name, app)
 		node = self.node()
@@ -248,6 +261,15 @@ def rename(content: bytes) -> bytes:
 	for theirs, ours in NAMES:
 		content = content.replace(theirs.encode(), ours.encode())
 	return content
+
+
+def repair(path: Path, pairs: tuple[tuple[str, str], ...]) -> None:
+	text = path.read_text(encoding="utf-8")
+	for wrong, right in pairs:
+		if text.count(wrong) != 1:
+			raise Trouble(f"{path.name} isn't the file that was audited: it has {wrong!r} {text.count(wrong)} times.")
+		text = text.replace(wrong, right)
+	path.write_text(text, encoding="utf-8")
 
 
 def only(requirements: str, names: tuple[str, ...]) -> str:

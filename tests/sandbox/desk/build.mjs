@@ -3,7 +3,8 @@
  *
  *     node build.mjs [--apps frappe,erpnext] [--production]
  *
- * It stands in `apps/frappe` of the bench, beside `node_modules`, so that `bench build` finds it too. What it leaves
+ * It stands in `apps/frappe` of the bench, beside `node_modules`, so that `bench build` finds it too; another bench
+ * that links to that folder is named by FRAPPE_BENCH_ROOT, as Frappe's own build has it. What it leaves
  * is what the framework looks for: `sites/assets/<app>/dist/{js,css,css-rtl}/<name>.bundle.<hash>.*`, and
  * `sites/assets/assets.json` and `assets-rtl.json`, which map a bundle's name to its address.
  */
@@ -18,8 +19,9 @@ import * as sass from "sass";
 import { compileScript, compileStyleAsync, compileTemplate, parse } from "vue/compiler-sfc";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-const APPS = path.dirname(HERE);
-const SITES = path.join(APPS, "..", "sites");
+const BENCH = process.env.FRAPPE_BENCH_ROOT || path.join(HERE, "..", "..");
+const APPS = path.join(BENCH, "apps");
+const SITES = path.join(BENCH, "sites");
 const ASSETS = path.join(SITES, "assets");
 const MODULES = path.join(HERE, "node_modules");
 const BUNDLE = /\.bundle\.(js|ts|css|scss|sass)$/;
@@ -54,7 +56,8 @@ const html = {
 		build.onLoad({ filter: /\.html$/ }, (args) => {
 			const name = path.basename(args.path).split(".")[0];
 			const text = fs.readFileSync(args.path, "utf8");
-			return { contents: `frappe.templates[${JSON.stringify(name)}] = ${JSON.stringify(text)};` };
+			// As a template literal, since templates escape some quotes with a backslash.
+			return { contents: `frappe.templates[${JSON.stringify(name)}] = \`${text.replaceAll("`", "\\`")}\`;` };
 		});
 	},
 };
@@ -161,7 +164,7 @@ async function bundle(files, folder, plugins) {
 		metafile: true,
 		minify: Boolean(options.production),
 		sourcemap: options.production ? false : "linked",
-		target: ["es2017"],
+		target: folder === "js" ? ["es2017"] : ["chrome58"], // mail's CSS parser knows no #rrggbbaa
 		preserveSymlinks: true,
 		nodePaths: [MODULES, ...listed.map((app) => path.join(APPS, app))],
 		define: {
