@@ -26,9 +26,11 @@ def latest_event() -> str:
 
 
 def start_from_now(reader: "frappe.Document") -> None:
-	"""A rule or sequence that is switched on reacts to what happens from now on."""
+	"""A rule or sequence that is switched on reacts to what happens from now on; an old form moves no one back."""
 	if reader.enabled and (reader.is_new() or reader.has_value_changed("enabled")):
 		reader.last_event = latest_event()
+	elif not reader.is_new():
+		reader.last_event = reader.get_doc_before_save().last_event
 
 
 def consume(
@@ -40,15 +42,33 @@ def consume(
 	that two workers never handle the same event.
 	"""
 	handled = 0
+	frappe.db.commit()  # what another worker commits while we wait for its lock must be seen
 	while True:
 		reader = frappe.get_doc(doctype, name, for_update=True)
 		events = _unseen(reader, signal_field) if reader.enabled else []
-		handled += sum(bool(handle(reader, event)) for event in events)
+		handled += sum(_handled(handle, reader, event) for event in events)
 		if len(events) == BATCH:
 			reader.db_set("last_event", events[-1].name, update_modified=False)
 		frappe.db.commit()
 		if len(events) < BATCH:
 			return handled
+
+
+def _handled(handle: Callable, reader: "frappe.Document", event: frappe._dict) -> bool:
+	"""An event that can't be handled is logged and passed over, so that the others don't wait for it for ever."""
+	frappe.db.savepoint("event")
+	try:
+		return bool(handle(reader, event))
+	except (frappe.QueryDeadlockError, frappe.QueryTimeoutError):
+		raise  # the batch is undone and read again the next time
+	except Exception:
+		frappe.db.rollback(save_point="event")
+		frappe.log_error(
+			title=f"{reader.doctype} {reader.name}"[:140],
+			reference_doctype="Customer",
+			reference_name=event.customer,
+		)
+		return False
 
 
 def _unseen(reader: "frappe.Document", signal_field: str) -> list[frappe._dict]:
