@@ -42,7 +42,7 @@ def _create(rule: "frappe.Document", event: frappe._dict, day: date) -> bool:
 def _text(rule: "frappe.Document", customer: "frappe.Document", event: frappe._dict) -> str:
 	"""The rule's text; one that fails for this customer still makes a ToDo, which says why it has no text."""
 	try:
-		return frappe.render_template(rule.description, {"customer": customer, "event": event})
+		return frappe.get_jenv().from_string(rule.description).render(customer=customer, event=event)
 	except Exception as error:
 		problem = _("The text of the rule {0} could not be filled in: {1}").format(rule.name, str(error))
 		return f"<p>{escape_html(customer.customer_name)}: {escape_html(problem)}</p>"

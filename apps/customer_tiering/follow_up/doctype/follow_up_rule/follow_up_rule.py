@@ -1,8 +1,8 @@
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import cint
-from frappe.utils.jinja import validate_template
+from frappe.utils import cint, escape_html
+from jinja2 import TemplateSyntaxError
 
 from customer_tiering.tiering.ledger import start_from_now
 
@@ -11,5 +11,15 @@ class FollowUpRule(Document):
 	def validate(self) -> None:
 		if cint(self.due_in_days) < 0:
 			frappe.throw(_("{0} can't be negative.").format(_("Due in Days")))
-		validate_template(self.description)
+		self.refuse_bad_text()
 		start_from_now(self)
+
+	def refuse_bad_text(self) -> None:
+		try:
+			frappe.get_jenv().from_string(self.description)
+		except TemplateSyntaxError as error:
+			frappe.throw(
+				_("{0}, line {1}: {2}").format(
+					_(self.meta.get_label("description")), error.lineno, escape_html(error.message)
+				)
+			)
