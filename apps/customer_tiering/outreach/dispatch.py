@@ -5,14 +5,14 @@ from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import add_days, cint, get_url, getdate
+from frappe.utils import add_days, get_url, getdate, strip_html, validate_email_address
 
 from customer_tiering.outreach.exits import end_if_due
-from customer_tiering.outreach.recipients import Recipient, recipient_of
-from customer_tiering.outreach.render import Mail, RenderError, merge_values, render
+from customer_tiering.outreach.recipients import recipient_of
+from customer_tiering.outreach.render import RenderError, merge_values, render
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
 
-QUEUED, FAILED, DEFERRED, ENDED = "Queued", "Failed", "Deferred", "Ended"
+QUEUED, FAILED, DEFERRED, ENDED, ERROR = "Queued", "Failed", "Deferred", "Ended", "Error"
 
 
 class Deferral(Exception):
@@ -26,62 +26,104 @@ def dispatch_due(as_of: date | None = None) -> dict[str, int]:
 	"""
 	day = as_of or getdate()
 	results: Counter = Counter()
-	last = ""
-	while name := _take_next(day, last):
-		results[_dispatch(frappe.get_doc("Outreach Enrollment", name), day)] += 1
-		frappe.db.commit()
-		last = name
+	for name in _due(day):
+		frappe.db.commit()  # from here on it is seen what others committed, other dispatchers above all
+		try:
+			if _take(name, day):
+				results[_dispatch(frappe.get_doc("Outreach Enrollment", name), day)] += 1
+		except Exception:
+			frappe.db.rollback()
+			frappe.log_error(
+				title="Outreach dispatch", reference_doctype="Outreach Enrollment", reference_name=name
+			)
+			results[ERROR] += 1
 	frappe.db.commit()
+	results.pop(None, None)
 	return dict(results)
 
 
-def _take_next(day: date, after: str) -> str | None:
-	rows = frappe.db.sql(
-		"""SELECT enrollment.name FROM `tabOutreach Enrollment` enrollment
-		WHERE enrollment.status = 'Active' AND enrollment.next_due_on <= %s AND enrollment.name > %s
-			AND enrollment.sequence IN (SELECT name FROM `tabOutreach Sequence` WHERE enabled = 1)
-		ORDER BY enrollment.name LIMIT 1 FOR UPDATE SKIP LOCKED""",
-		(day, after),
+def _due(day: date) -> list[str]:
+	sequences = frappe.get_all("Outreach Sequence", filters={"enabled": 1}, pluck="name")
+	return frappe.get_all(
+		"Outreach Enrollment",
+		filters={"status": "Active", "next_due_on": ("<=", day), "sequence": ("in", sequences or [""])},
+		order_by="next_due_on, name",
+		pluck="name",
 	)
-	return rows[0][0] if rows else None
 
 
-def _dispatch(enrollment: "frappe.Document", day: date) -> str:
+def _take(name: str, day: date) -> bool:
+	"""Lock the enrollment until the next commit; False if another worker holds it or was faster."""
+	rows = frappe.db.sql(
+		"""SELECT name FROM `tabOutreach Enrollment`
+		WHERE name = %s AND status = 'Active' AND next_due_on <= %s FOR UPDATE SKIP LOCKED""",
+		(name, day),
+	)
+	return bool(rows)
+
+
+def _dispatch(enrollment: "frappe.Document", day: date) -> str | None:
 	if end_if_due(enrollment, day):
 		return ENDED
 	sequence = frappe.get_cached_doc("Outreach Sequence", enrollment.sequence)
-	step = _next_step(sequence, cint(enrollment.last_day))
+	step = _plan(enrollment, sequence, day)
 	if not step:
-		enrollment.db_set({"status": "Completed", "ended_on": day, "next_due_on": None})
 		return ENDED
-	touch = _touch(enrollment, step)
+	if getdate(enrollment.next_due_on) > day:  # the steps were edited meanwhile
+		return None
+	status = _touch(enrollment, sequence, step, day)
+	if status != DEFERRED:
+		_plan(enrollment, sequence, day)
+	return status
+
+
+def _plan(enrollment: "frappe.Document", sequence: "frappe.Document", day: date) -> "frappe.Document | None":
+	"""The first step after those done, its day noted on the enrollment; None if all are done.
+
+	It keeps its distance from the last one that was done, also when that one was late.
+	"""
+	done = frappe.get_all(
+		"Outreach Touch",
+		filters={"enrollment": enrollment.name, "status": ("!=", DEFERRED)},
+		fields=["step", "day_offset", "touched_on"],
+		order_by="day_offset desc",
+	)
+	last_offset = done[0].day_offset if done else -1
+	day_zero = add_days(done[0].touched_on, -last_offset) if done else enrollment.entered_on
+	steps_done = {touch.step for touch in done}
+	for step in sequence.steps:
+		if step.name not in steps_done and step.day_offset > last_offset:
+			enrollment.db_set("next_due_on", add_days(day_zero, step.day_offset))
+			return step
+	enrollment.db_set({"status": "Completed", "ended_on": day, "next_due_on": None})
+	return None
+
+
+def _touch(
+	enrollment: "frappe.Document", sequence: "frappe.Document", step: "frappe.Document", day: date
+) -> str:
+	touch = _open_touch(enrollment, step)
 	frappe.db.savepoint("touch")
 	try:
-		_queue(touch, enrollment, sequence, step, day)
-	except Deferral as reason:
+		values = {"status": QUEUED, "reason": None, **_queue(touch, sequence, step, day)}
+	except (Deferral, frappe.OutgoingEmailError) as reason:
 		frappe.db.rollback(save_point="touch")
-		_save(touch, DEFERRED, day, reason=str(reason))
-		return DEFERRED
-	except Exception as error:
+		values = {"status": DEFERRED, "reason": strip_html(str(reason))}
+	except (RenderError, frappe.ValidationError) as error:
 		frappe.db.rollback(save_point="touch")
-		_save(touch, FAILED, day, reason=str(error) or type(error).__name__)
-		if not isinstance(error, RenderError):
-			frappe.log_error(
-				title="Outreach touch failed",
-				reference_doctype="Customer",
-				reference_name=enrollment.customer,
-			)
-	_advance(enrollment, sequence, step, day)
+		values = {"status": FAILED, "reason": strip_html(str(error)) or type(error).__name__}
+	touch.update({**values, "touched_on": day})
+	touch.touch_key = f"{touch.enrollment}|{touch.step}|{touch.address or ''}"
+	touch.flags.ignore_links = True  # a template that is gone must not keep the touch from telling so
+	if touch.get("creation"):
+		touch.save(ignore_permissions=True)
+	else:
+		touch.insert(ignore_permissions=True, set_name=touch.name)
 	return touch.status
 
 
-def _next_step(sequence: "frappe.Document", after_day: int) -> "frappe.Document | None":
-	later = [step for step in sequence.steps if cint(step.day_offset) > after_day]
-	return min(later, key=lambda step: cint(step.day_offset), default=None)
-
-
-def _touch(enrollment: "frappe.Document", step: "frappe.Document") -> "frappe.Document":
-	"""The touch of this step: the one that was deferred before, or a new one that has its name already."""
+def _open_touch(enrollment: "frappe.Document", step: "frappe.Document") -> "frappe.Document":
+	"""The touch of this step that was deferred before, or a new one that has its name already."""
 	name = frappe.db.get_value("Outreach Touch", {"enrollment": enrollment.name, "step": step.name}, "name")
 	if name:
 		return frappe.get_doc("Outreach Touch", name)
@@ -98,51 +140,20 @@ def _touch(enrollment: "frappe.Document", step: "frappe.Document") -> "frappe.Do
 
 
 def _queue(
-	touch: "frappe.Document",
-	enrollment: "frappe.Document",
-	sequence: "frappe.Document",
-	step: "frappe.Document",
-	day: date,
-) -> None:
-	"""Insert the Email Queue row and the touch that claims it; raises Deferral, RenderError or what the queue says."""
-	customer = frappe.get_doc("Customer", enrollment.customer)
+	touch: "frappe.Document", sequence: "frappe.Document", step: "frappe.Document", day: date
+) -> dict[str, str]:
+	"""Insert the Email Queue row; returns what the touch keeps of it."""
+	customer = frappe.get_doc("Customer", touch.customer)
 	recipient = recipient_of(customer)
 	if not recipient:
 		raise Deferral(_("The customer has no e-mail address."))
-	sender = _sender(sequence)
+	if not validate_email_address(recipient.address):
+		raise Deferral(_("The address {0} is not valid.").format(recipient.address))
 	values = merge_values(customer, recipient.name, day, unsubscribe_url(touch.name))
 	mail = render(frappe.get_doc("Email Template", step.email_template), values)
-	queue = _send(touch, customer, recipient, sender, mail)
-	if not queue:
-		raise frappe.InvalidEmailAddressError(_("The address {0} is not valid.").format(recipient.address))
-	touch.update({"address": recipient.address, "subject": mail.subject, "email_queue": queue.name})
-	touch.message_id = queue.message_id
-	_save(touch, QUEUED, day)
-
-
-def _sender(sequence: "frappe.Document") -> str | None:
-	from frappe.email.doctype.email_account.email_account import EmailAccount
-
-	if sequence.email_account:
-		return frappe.db.get_value("Email Account", sequence.email_account, "email_id")
-	account = EmailAccount.find_default_outgoing()
-	if not account:
-		raise Deferral(
-			_("There is no default outgoing Email Account. Set one up, or choose one in the sequence.")
-		)
-	return None
-
-
-def _send(
-	touch: "frappe.Document",
-	customer: "frappe.Document",
-	recipient: Recipient,
-	sender: str | None,
-	mail: Mail,
-) -> "frappe.Document | None":
-	return frappe.sendmail(
+	queue = frappe.sendmail(
 		recipients=[recipient.address],
-		sender=sender,
+		sender=_sender(sequence),
 		subject=mail.subject,
 		message=mail.html,
 		reference_doctype="Customer",
@@ -151,29 +162,29 @@ def _send(
 		add_unsubscribe_link=0,
 		delayed=True,
 	)
+	if not queue:
+		frappe.throw(_("The mail queue did not take the mail to {0}.").format(recipient.address))
+	return {
+		"address": recipient.address,
+		"subject": mail.subject,
+		"email_queue": queue.name,
+		"message_id": queue.message_id,
+	}
+
+
+def _sender(sequence: "frappe.Document") -> str | None:
+	"""The address of the sequence's account; None for the default account."""
+	if not sequence.email_account:
+		return None
+	address = frappe.db.get_value(
+		"Email Account", {"name": sequence.email_account, "enable_outgoing": 1}, "email_id"
+	)
+	if not address:
+		raise Deferral(
+			_("The Email Account {0} is not switched on for outgoing mail.").format(sequence.email_account)
+		)
+	return address
 
 
 def _host() -> str:
 	return get_url().split("://")[-1].split("/")[0].split(":")[0]
-
-
-def _save(touch: "frappe.Document", status: str, day: date, reason: str | None = None) -> None:
-	touch.update({"status": status, "reason": reason, "touched_on": day})
-	touch.touch_key = f"{touch.enrollment}|{touch.step}|{touch.address or ''}"
-	if touch.get("creation"):
-		touch.save(ignore_permissions=True)
-	else:
-		touch.insert(ignore_permissions=True, set_name=touch.name)
-
-
-def _advance(
-	enrollment: "frappe.Document", sequence: "frappe.Document", step: "frappe.Document", day: date
-) -> None:
-	"""The next mail keeps its distance from this one, also when this one was late."""
-	following = _next_step(sequence, cint(step.day_offset))
-	values = {"last_day": step.day_offset}
-	if following:
-		values["next_due_on"] = add_days(day, following.day_offset - step.day_offset)
-	else:
-		values |= {"status": "Completed", "ended_on": day, "next_due_on": None}
-	enrollment.db_set(values)

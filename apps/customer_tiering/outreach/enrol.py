@@ -31,7 +31,6 @@ def _enrol(sequence: "frappe.Document", event: frappe._dict) -> bool:
 		enrollment_key=key,
 		status="Active",
 		entered_on=event.as_of,
-		last_day=-1,
 		next_due_on=add_days(event.as_of, sequence.steps[0].day_offset),
 	).insert(ignore_permissions=True)
 	return True

@@ -1,28 +1,37 @@
-"""Who leaves a sequence: at once on an order, when disabled, when unsubscribed."""
+"""Who leaves a sequence: at once on an order, when unsubscribed, disabled or deleted."""
 
 from datetime import date
 
 import frappe
 from frappe.utils import getdate
 
+from customer_tiering.outreach.recipients import is_suppressed, recipient_of
 from customer_tiering.tiering.orders import COUNTS, CREDITS, IS_ORDER
 
 
 def on_invoice_submitted(invoice: "frappe.Document", method: str | None = None) -> None:
-	"""Only enqueues: nothing here may stand in the way of an invoice."""
+	"""Only enqueues, once the invoice is committed: nothing here may stand in its way."""
 	if not invoice.is_return:
-		frappe.enqueue(leave_on_order, queue="short", enqueue_after_commit=True, customer=invoice.customer)
+		customer = invoice.customer
+		frappe.db.after_commit.add(lambda: _enqueue_exit(customer))
 
 
-def leave_on_order(customer: str) -> None:
-	"""End this customer's enrollments that an order answers."""
+def _enqueue_exit(customer: str) -> None:
+	try:
+		frappe.enqueue(leave_if_due, queue="short", customer=customer)
+	except Exception:  # the queue is down: the hourly run looks for orders too, and so does every dispatch
+		frappe.logger("customer_tiering").exception(f"Order of {customer}: exit from sequences not enqueued")
+
+
+def leave_if_due(customer: str) -> None:
+	"""End this customer's enrollments that an order answers, or for whatever other reason there is."""
 	for name in _active({"customer": customer}):
-		_end_if_due(name, getdate())
+		_end_if_due(name)
 
 
-def stop_enrollments(as_of: date | None = None) -> int:
-	"""End every active enrollment whose customer ordered, was disabled or unsubscribed; returns how many."""
-	return sum(_end_if_due(name, as_of or getdate()) for name in _active({}))
+def stop_enrollments() -> int:
+	"""End every active enrollment whose customer ordered, unsubscribed or is disabled or gone; returns how many."""
+	return sum(_end_if_due(name) for name in _active({}))
 
 
 def _active(filters: dict) -> list[str]:
@@ -31,26 +40,27 @@ def _active(filters: dict) -> list[str]:
 	)
 
 
-def _end_if_due(name: str, day: date) -> bool:
+def _end_if_due(name: str) -> bool:
+	frappe.db.commit()  # what was committed meanwhile must be seen
 	enrollment = frappe.get_doc("Outreach Enrollment", name, for_update=True)
-	ended = enrollment.status == "Active" and end_if_due(enrollment, day)
+	ended = enrollment.status == "Active" and end_if_due(enrollment, getdate())
 	frappe.db.commit()
 	return ended
 
 
 def end_if_due(enrollment: "frappe.Document", day: date) -> bool:
-	"""End the (locked) enrollment if there is a reason to; the caller commits."""
-	from customer_tiering.outreach.recipients import is_suppressed, recipient_of
-
+	"""End the (locked) enrollment if on that day there is a reason to; the caller commits."""
+	if not frappe.db.exists("Customer", enrollment.customer):
+		return end(enrollment, "Deleted", day)
 	customer = frappe.get_doc("Customer", enrollment.customer)
 	if customer.disabled:
-		return _end(enrollment, day, "Disabled")
+		return end(enrollment, "Disabled", day)
 	invoice = first_order_since(enrollment, day)
 	if invoice:
-		return _end(enrollment, day, "Ordered", reorder_invoice=invoice)
+		return end(enrollment, "Ordered", day, reorder_invoice=invoice)
 	recipient = recipient_of(customer)
-	if recipient and is_suppressed(recipient.address):
-		return _end(enrollment, day, "Unsubscribed")
+	if recipient and is_suppressed(recipient.address, customer.name):
+		return end(enrollment, "Unsubscribed", day)
 	return False
 
 
@@ -66,6 +76,8 @@ def first_order_since(enrollment: "frappe.Document", day: date) -> str | None:
 	return rows[0][0] if rows else None
 
 
-def _end(enrollment: "frappe.Document", day: date, reason: str, **values: str) -> bool:
-	enrollment.db_set({"status": "Exited", "exit_reason": reason, "ended_on": day, **values})
+def end(enrollment: "frappe.Document", reason: str, day: date, **values: str) -> bool:
+	enrollment.db_set(
+		{"status": "Exited", "exit_reason": reason, "ended_on": day, "next_due_on": None, **values}
+	)
 	return True

@@ -22,11 +22,13 @@ def recipient_of(customer: "frappe.Document") -> Recipient | None:
 	return Recipient(customer.email_id.strip().lower(), None) if customer.email_id else None
 
 
-def is_suppressed(address: str) -> bool:
+def is_suppressed(address: str, customer: str) -> bool:
 	"""Whether this address must get no mail of ours: ours to suppress, the framework's, or the contact's own mark."""
+	this_customer = {"reference_doctype": "Customer", "reference_name": customer}
 	return bool(
 		frappe.db.exists("Outreach Suppression", {"address": address})
 		or frappe.db.exists("Email Unsubscribe", {"email": address, "global_unsubscribe": 1})
+		or frappe.db.exists("Email Unsubscribe", {"email": address, **this_customer})
 		or frappe.db.exists("Contact", {"email_id": address, "unsubscribed": 1})
 	)
 

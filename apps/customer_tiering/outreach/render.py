@@ -85,7 +85,11 @@ def _fill(text: str, values: dict) -> str:
 
 def _escape(values: dict) -> dict:
 	return {
-		key: _escape(value) if isinstance(value, dict) else escape_html(str(value)) if value else value
+		key: _escape(value)
+		if isinstance(value, dict)
+		else escape_html(value)
+		if isinstance(value, str)
+		else value
 		for key, value in values.items()
 	}
 

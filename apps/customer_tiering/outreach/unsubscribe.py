@@ -9,6 +9,8 @@ from frappe import _
 from frappe.utils import get_url
 from frappe.utils.password import get_encryption_key
 
+from customer_tiering.outreach.exits import leave_if_due
+
 PAGE = "outreach-unsubscribe"
 
 
@@ -16,16 +18,18 @@ def unsubscribe_url(touch: str) -> str:
 	return get_url(f"/{PAGE}?t={touch}.{_signature(touch)}")
 
 
-def touch_of(token: str | None) -> str | None:
+def touch_of(token: object) -> str | None:
 	"""The touch whose link carries this token, None for a forged one."""
-	touch, _dot, signature = (token or "").partition(".")
-	return touch if hmac.compare_digest(signature.encode(), _signature(touch).encode()) else None
+	if not isinstance(token, str) or not token.isascii():
+		return None
+	touch, _dot, signature = token.partition(".")
+	return touch if hmac.compare_digest(signature, _signature(touch)) else None
 
 
 @frappe.whitelist(allow_guest=True, methods=["POST"])
 def unsubscribe(t: str) -> None:
 	"""Stop our mails to the address that the link was sent to. Answers the same whatever it finds behind a valid link."""
-	touch = touch_of(t) if isinstance(t, str) else None
+	touch = touch_of(t)
 	if not touch:
 		frappe.respond_as_web_page(
 			_("This link is not valid"),
@@ -45,12 +49,15 @@ def unsubscribe(t: str) -> None:
 def _suppress(touch: str) -> None:
 	row = frappe.db.get_value("Outreach Touch", touch, ["address", "customer"], as_dict=True)
 	if row and row.address and not frappe.db.exists("Outreach Suppression", {"address": row.address}):
-		frappe.get_doc(
+		suppression = frappe.get_doc(
 			doctype="Outreach Suppression",
 			address=row.address,
 			customer=row.customer,
 			source="Link in a mail",
-		).insert(ignore_permissions=True)
+		)
+		suppression.flags.ignore_links = True  # the customer may have been deleted
+		suppression.insert(ignore_permissions=True)
+		leave_if_due(row.customer)
 
 
 def _signature(touch: str) -> str:

@@ -62,6 +62,12 @@ def changed_rows(facts: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
 	return target[differs]
 
 
+def count_events(facts: pd.DataFrame, target: pd.DataFrame) -> int:
+	"""How many ledger rows a run writes for the differences."""
+	pairs = ((facts[f"current_{field}"], target[field]) for field in DECISION_FIELDS.values())
+	return sum(int((~_same(current, new)).sum()) for current, new in pairs)
+
+
 def ledger_rows(changes: pd.DataFrame, facts: pd.DataFrame, context: Context) -> list[dict]:
 	"""One Tiering Event for each changed tier, stage and segment, with the signal that it fires, if any."""
 	before = [f"current_{field}" for field in DECISION_FIELDS.values()]

@@ -31,7 +31,9 @@ def validate(customer: Document, method: str | None = None) -> None:
 def keep_computed_fields(customer: Document) -> None:
 	"""Take computed fields from the database: a form that was open during a run must not restore old values."""
 	fields = (*COMPUTED_FIELDS, *RESERVED_FIELDS)
-	stored = {} if customer.is_new() else frappe.db.get_value("Customer", customer.name, fields, as_dict=True)
+	stored = {}
+	if not customer.is_new():  # a locking read sees what was committed after this transaction began
+		stored = frappe.db.get_value("Customer", customer.name, fields, as_dict=True, for_update=True)
 	for field in fields:
 		customer.set(field, (stored or {}).get(field))
 

@@ -8,7 +8,7 @@ import pandas as pd
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.window import window_start
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
-from customer_tiering.tiering.orders import COUNTS, CREDITS, IS_ORDER
+from customer_tiering.tiering.orders import COUNTS, CREDITED, CREDITS, IS_ORDER, IS_SALE, IS_UNDONE
 
 PARTIES = """
 	SELECT 'Customer' AS doctype, name, name AS customer FROM `tabCustomer`
@@ -26,7 +26,7 @@ FOLLOW_UPS = """
 	UNION ALL
 	SELECT link.link_doctype, link.link_name, DATE(mail.communication_date)
 	FROM `tabCommunication Link` link JOIN `tabCommunication` mail ON mail.name = link.parent
-	WHERE mail.communication_type = 'Communication'
+	WHERE mail.communication_type = 'Communication' AND NOT mail.reference_doctype <=> 'Event'
 	UNION ALL
 	SELECT who.reference_doctype, who.reference_docname, DATE(event.starts_on)
 	FROM `tabEvent Participants` who JOIN `tabEvent` event ON event.name = who.parent
@@ -37,6 +37,12 @@ FOLLOW_UPS = """
 	WHERE link.parenttype = 'Call Log'
 	UNION ALL
 	SELECT reference_type, reference_name, DATE(modified) FROM `tabToDo` WHERE status = 'Closed'
+"""
+
+UNDONE_CUSTOMERS = f"""
+	SELECT DISTINCT invoice.customer
+	FROM ({CREDITED}) credit JOIN `tabSales Invoice` invoice ON invoice.name = credit.return_against
+	WHERE {COUNTS} AND {IS_SALE} AND {IS_UNDONE} AND invoice.company IN %(companies)s
 """
 
 
@@ -58,12 +64,11 @@ def read_facts(policy: Policy, as_of: date) -> pd.DataFrame:
 
 def companies_left_out(policy: Policy) -> list[str]:
 	"""Companies whose invoices don't count because they keep their books in another currency."""
-	return frappe.get_all(
-		"Company",
-		filters={"default_currency": ("!=", policy.reporting_currency)},
-		pluck="name",
-		order_by="name",
-	)
+	return sorted(set(frappe.get_all("Company", pluck="name")) - set(_companies(policy)))
+
+
+def _companies(policy: Policy) -> list[str]:
+	return frappe.get_all("Company", filters={"default_currency": policy.reporting_currency}, pluck="name")
 
 
 def _frame(rows: list[dict], columns: list[str]) -> pd.DataFrame:
@@ -84,24 +89,39 @@ def _customers() -> pd.DataFrame:
 
 
 def _orders(policy: Policy, as_of: date) -> pd.DataFrame:
-	columns = ["orders_ever", "last_order_date", "annual_orders", "annual_value"]
+	"""Orders and money of every customer who has any.
+
+	One aggregate over a covering index answers for all but those of whom an order was undone by its returns; these few
+	are read again with their returns at hand.
+	"""
+	given = {
+		"as_of": as_of,
+		"since": window_start(as_of, policy.window_months),
+		"companies": _companies(policy) or ("",),
+	}
+	orders = _aggregate(IS_SALE, "", "", given)
+	undone = [row[0] for row in frappe.db.sql(UNDONE_CUSTOMERS, given)]
+	if undone:
+		again = _aggregate(
+			IS_ORDER, CREDITS, "AND invoice.customer IN %(undone)s", {**given, "undone": undone}
+		)
+		orders = pd.concat([orders.drop(index=again.index), again])
+	return orders
+
+
+def _aggregate(is_order: str, join: str, only: str, given: dict) -> pd.DataFrame:
 	rows = frappe.db.sql(
 		f"""SELECT invoice.customer,
-			SUM({IS_ORDER}) AS orders_ever,
-			MAX(CASE WHEN {IS_ORDER} THEN invoice.posting_date END) AS last_order_date,
-			SUM({IS_ORDER} AND invoice.posting_date >= %(since)s) AS annual_orders,
+			SUM({is_order}) AS orders_ever,
+			MAX(CASE WHEN {is_order} THEN invoice.posting_date END) AS last_order_date,
+			SUM({is_order} AND invoice.posting_date >= %(since)s) AS annual_orders,
 			SUM(CASE WHEN invoice.posting_date >= %(since)s THEN invoice.base_net_total ELSE 0 END) AS annual_value
-		FROM `tabSales Invoice` invoice {CREDITS}
-		WHERE {COUNTS}
-			AND invoice.company IN (SELECT name FROM `tabCompany` WHERE default_currency = %(currency)s)
+		FROM `tabSales Invoice` invoice {join}
+		WHERE {COUNTS} AND invoice.company IN %(companies)s {only}
 		GROUP BY invoice.customer""",
-		{
-			"as_of": as_of,
-			"since": window_start(as_of, policy.window_months),
-			"currency": policy.reporting_currency,
-		},
+		given,
 	)
-	return _frame(rows, columns)
+	return _frame(rows, ["orders_ever", "last_order_date", "annual_orders", "annual_value"])
 
 
 def _follow_ups(as_of: date) -> pd.DataFrame:

@@ -1,25 +1,26 @@
 """What an order and what money is, in SQL: the one place, for facts, reports and exits.
 
-Each fragment speaks of a Sales Invoice with the alias `invoice` and of its returns with the alias `credit`, and is
-to be read with `CREDITS` joined. Parameters: %(as_of)s, the last posting date that exists.
+Each fragment speaks of a Sales Invoice with the alias `invoice` and of its returns with the alias `credit`, and is to be
+read with `CREDITS` joined. Parameter: %(as_of)s, the last posting date that exists.
 
 * Order: submitted, no return, no debit note, no opening entry, and not undone wholly by its returns.
-* Money: `base_net_total` of every submitted invoice that is no opening entry, returns being negative on their own date.
+* Money: `base_net_total` of every submitted invoice that is no opening entry, returns negative on their own date.
 """
 
-CREDITS = """
-	LEFT JOIN (
-		SELECT return_against, SUM(base_net_total) AS credited
-		FROM `tabSales Invoice`
-		WHERE docstatus = 1 AND is_return = 1 AND return_against IS NOT NULL AND posting_date <= %(as_of)s
-		GROUP BY return_against
-	) credit ON credit.return_against = invoice.name
+CREDITED = """
+	SELECT return_against, SUM(base_net_total) AS credited
+	FROM `tabSales Invoice`
+	WHERE return_against IS NOT NULL AND docstatus = 1 AND is_return = 1 AND posting_date <= %(as_of)s
+	GROUP BY return_against
 """
+
+CREDITS = f"LEFT JOIN ({CREDITED}) credit ON credit.return_against = invoice.name"
 
 COUNTS = "invoice.docstatus = 1 AND invoice.is_opening = 'No' AND invoice.posting_date <= %(as_of)s"
 
-IS_ORDER = """(
-	invoice.is_return = 0
-	AND invoice.is_debit_note = 0
-	AND (credit.credited IS NULL OR invoice.base_net_total + credit.credited > 0)
-)"""
+# An order unless its returns undo it; whoever reads this alone must look after those himself.
+IS_SALE = "(invoice.is_return = 0 AND invoice.is_debit_note = 0)"
+
+IS_UNDONE = "(credit.credited IS NOT NULL AND invoice.base_net_total + credit.credited <= 0)"
+
+IS_ORDER = f"({IS_SALE} AND NOT {IS_UNDONE})"

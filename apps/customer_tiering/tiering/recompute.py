@@ -65,7 +65,7 @@ def recompute(
 
 def _decide(as_of: date, progress: Progress) -> tuple:
 	from customer_tiering.engine.classify import classify
-	from customer_tiering.tiering.changes import changed_rows, target_values
+	from customer_tiering.tiering.changes import changed_rows, count_events, target_values
 	from customer_tiering.tiering.facts import read_facts
 	from customer_tiering.tiering.policy import read_policy
 
@@ -82,7 +82,7 @@ def _decide(as_of: date, progress: Progress) -> tuple:
 		baseline=_last_completed() is None,
 		customers=len(facts),
 		changed=len(changes),
-		events=0,
+		events=count_events(facts, target),
 		tiers=_counts(target["customer_tier"]),
 		stages=_counts(target["lifecycle_stage"]),
 		notes=_notes(policy),

@@ -1,7 +1,7 @@
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import cint
+from frappe.utils import cint, getdate
 
 from customer_tiering.tiering.ledger import start_from_now
 
@@ -11,6 +11,22 @@ class OutreachSequence(Document):
 		self.refuse_bad_days()
 		self.refuse_bad_templates()
 		start_from_now(self)
+
+	def on_update(self) -> None:
+		"""Who is under way follows the new steps: the next dispatch works out again when the next mail is due."""
+		frappe.db.sql(
+			"""UPDATE `tabOutreach Enrollment` SET next_due_on = entered_on
+			WHERE sequence = %s AND status = 'Active'""",
+			self.name,
+		)
+
+	def on_trash(self) -> None:
+		from customer_tiering.outreach.exits import end
+
+		for name in frappe.get_all(
+			"Outreach Enrollment", {"sequence": self.name, "status": "Active"}, pluck="name"
+		):
+			end(frappe.get_doc("Outreach Enrollment", name, for_update=True), "Deleted", getdate())
 
 	def refuse_bad_days(self) -> None:
 		days = [cint(step.day_offset) for step in self.steps]

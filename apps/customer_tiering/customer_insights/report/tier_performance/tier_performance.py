@@ -1,0 +1,256 @@
+"""Tier Performance: what the customers of each tier bought in a period.
+
+An order and its money are what `customer_tiering.tiering.orders` says, known on the To Date: a return that is dated
+later undoes nothing yet. Customers are those that the tiering decides about, in the tier that they are in today.
+
+* revenue: `base_net_total` of all submitted documents of the period, returns and debit notes included, on their own date;
+* orders, buyers (customers with an order), repeat buyers (with two or more): orders dated in the period;
+* repurchase rate: repeat buyers ÷ buyers;
+* average order value: `base_net_total` of the period's orders less all their returns until the To Date, ÷ orders;
+* revenue a buyer: revenue ÷ buyers.
+"""
+
+from datetime import date
+from typing import NamedTuple
+
+import frappe
+from frappe import _
+from frappe.utils import flt
+
+from customer_tiering.customer_insights.scope import (
+	COLOURS,
+	column,
+	companies_left_out,
+	counted_companies,
+	explain,
+	percent,
+	period,
+	period_text,
+	ratio,
+	reporting_currency,
+	tiers,
+	visible_customers,
+	whole,
+	with_descendants,
+)
+from customer_tiering.tiering.orders import COUNTS, CREDITS, IS_ORDER
+
+SUMS = ("customers", "buyers", "repeat_buyers", "orders", "order_value", "revenue")
+
+BOUGHT = f"""
+	SELECT invoice.customer,
+		SUM({IS_ORDER}) AS orders,
+		SUM(CASE WHEN {IS_ORDER} THEN invoice.base_net_total + COALESCE(credit.credited, 0) ELSE 0 END) AS order_value,
+		SUM(invoice.base_net_total) AS revenue
+	FROM `tabSales Invoice` invoice {CREDITS}
+	WHERE {COUNTS} AND invoice.posting_date >= %(from_date)s AND invoice.company IN %(companies)s
+	GROUP BY invoice.customer
+"""
+
+BY_TIER = f"""
+	SELECT COALESCE(`tabCustomer`.customer_tier, '') AS tier,
+		COUNT(*) AS customers,
+		SUM(COALESCE(bought.orders, 0) >= 1) AS buyers,
+		SUM(COALESCE(bought.orders, 0) >= 2) AS repeat_buyers,
+		SUM(bought.orders) AS orders,
+		SUM(bought.order_value) AS order_value,
+		SUM(bought.revenue) AS revenue
+	FROM `tabCustomer` LEFT JOIN ({BOUGHT}) bought ON bought.customer = `tabCustomer`.name
+	WHERE {{customers}}
+	GROUP BY COALESCE(`tabCustomer`.customer_tier, '')
+"""
+
+BY_CUSTOMER = f"""
+	SELECT COALESCE(`tabCustomer`.customer_tier, '') AS tier,
+		`tabCustomer`.name AS customer,
+		`tabCustomer`.customer_name,
+		1 AS customers,
+		bought.orders >= 1 AS buyers,
+		bought.orders >= 2 AS repeat_buyers,
+		bought.orders, bought.order_value, bought.revenue
+	FROM `tabCustomer` JOIN ({BOUGHT}) bought ON bought.customer = `tabCustomer`.name
+	WHERE {{customers}}
+	ORDER BY bought.revenue DESC, `tabCustomer`.name
+"""
+
+
+class Scope(NamedTuple):
+	"""What is counted."""
+
+	currency: str
+	from_date: date
+	to_date: date
+	customers: str
+	values: dict
+
+
+def execute(filters: dict | None = None) -> tuple:
+	"""Columns, rows (a total last), message, chart and summary.
+
+	Filters: from_date, to_date, company, territory, customer_group, and show_customers for a row a customer below
+	its tier. Raises ValidationError for dates in the wrong order and for a company that doesn't count.
+	"""
+	filters = frappe._dict(filters or {})
+	scope = read_scope(filters)
+	by_tier = rows_by_tier(scope)
+	total = row(add_up(by_tier), scope.currency, tier=_("Total"), is_total=1)
+	for each in by_tier:
+		each["share"] = percent(each["revenue"], total["revenue"]) if total["revenue"] > 0 else None
+	total["share"] = 100.0 if total["revenue"] > 0 else None
+	rows = with_customers(by_tier, scope, total["revenue"]) if filters.show_customers else by_tier
+	return columns(), [*rows, total], message(scope), chart(by_tier, scope), summary(total, scope)
+
+
+def read_scope(filters: frappe._dict) -> Scope:
+	currency = reporting_currency()
+	from_date, to_date = period(filters)
+	conditions = ["`tabCustomer`.disabled = 0", "`tabCustomer`.is_internal_customer = 0", visible_customers()]
+	values = {
+		"from_date": from_date,
+		"as_of": to_date,
+		"companies": counted_companies(currency, filters.company) or [""],
+	}
+	for fieldname, doctype in (("territory", "Territory"), ("customer_group", "Customer Group")):
+		if filters.get(fieldname):
+			conditions.append(f"`tabCustomer`.{fieldname} IN %({fieldname})s")
+			values[fieldname] = with_descendants(doctype, filters[fieldname])
+	return Scope(currency, from_date, to_date, " AND ".join(conditions), values)
+
+
+def rows_by_tier(scope: Scope) -> list[dict]:
+	"""One row a tier, the best first, also for a tier that is empty; customers without a tier last."""
+	found = {each.tier: each for each in read(BY_TIER, scope)}
+	known = [(tier.name, tier.colour) for tier in tiers()]
+	names = {name for name, _colour in known}
+	known += [(name, None) for name in sorted(set(found) - names - {""})]
+	if "" in found:
+		known.append(("", None))
+	return [
+		row(
+			found.get(name, {}),
+			scope.currency,
+			tier=_(name) if name else _("No tier"),
+			tier_name=name,
+			colour=colour or "gray",
+		)
+		for name, colour in known
+	]
+
+
+def with_customers(by_tier: list[dict], scope: Scope, revenue: float) -> list[dict]:
+	"""The rows of the tiers, each followed by those of its customers who have a document in the period."""
+	below: dict[str, list[dict]] = {}
+	for each in read(BY_CUSTOMER, scope):
+		names = {
+			"tier": each.customer_name or each.customer,
+			"tier_name": each.tier,
+			"customer": each.customer,
+		}
+		detail = row(each, scope.currency, **names, indent=1)
+		detail["share"] = percent(detail["revenue"], revenue) if revenue > 0 else None
+		below.setdefault(each.tier, []).append(detail)
+	rows = []
+	for tier in by_tier:
+		rows += [{**tier, "indent": 0}, *below.get(tier["tier_name"], [])]
+	return rows
+
+
+def read(query: str, scope: Scope) -> list[frappe._dict]:
+	return frappe.db.sql(query.format(customers=scope.customers), scope.values, as_dict=True)
+
+
+def add_up(rows: list[dict]) -> dict:
+	return {key: sum(each[key] for each in rows) for key in SUMS}
+
+
+def row(sums: dict, currency: str, **labels: object) -> dict:
+	"""The sums of a tier, a customer or all of them, with the rates that follow from them."""
+	counts = {key: whole(sums.get(key)) for key in SUMS[:4]}
+	revenue, order_value = flt(sums.get("revenue")), flt(sums.get("order_value"))
+	return {
+		**labels,
+		**counts,
+		"order_value": order_value,
+		"revenue": revenue,
+		"repurchase_rate": percent(counts["repeat_buyers"], counts["buyers"]),
+		"average_order_value": ratio(order_value, counts["orders"]),
+		"revenue_per_buyer": ratio(revenue, counts["buyers"]),
+		"currency": currency,
+	}
+
+
+def columns() -> list[dict]:
+	return [
+		column("tier", _("Tier"), "Data", 200),
+		column("customers", _("Customers"), width=105),
+		column("buyers", _("Buyers"), width=90),
+		column("repeat_buyers", _("Repeat Buyers"), width=125),
+		column("repurchase_rate", _("Repurchase Rate"), "Percent", 140, precision=1),
+		column("orders", _("Orders"), width=90),
+		column("revenue", _("Revenue"), "Currency", 150),
+		column("share", _("Share of Revenue"), "Percent", 145, precision=1),
+		column("average_order_value", _("Average Order Value"), "Currency", 165),
+		column("revenue_per_buyer", _("Revenue per Buyer"), "Currency", 150),
+	]
+
+
+def message(scope: Scope) -> str:
+	details = [
+		_("Customers are counted in the tier that they are in today, without disabled and internal ones."),
+		_(
+			"Order: a submitted Sales Invoice that its returns don't undo wholly. Debit notes add money, no order."
+		),
+		_(
+			"Buyers have at least one order in the period, repeat buyers two. Repurchase rate: repeat buyers ÷ buyers."
+		),
+		_("Revenue: net totals in {0}, returns subtracted on their own date.").format(scope.currency),
+		_(
+			"Average order value: the period's orders less their returns until {0}, divided by their number."
+		).format(frappe.utils.formatdate(scope.to_date)),
+	]
+	left_out = companies_left_out(scope.currency)
+	if left_out:
+		details.append(
+			_("Not counted: {0} companies that don't keep their books in {1}.").format(
+				left_out, scope.currency
+			)
+		)
+	return explain(
+		_("Orders of {0}, by the tier of today.").format(period_text(scope.from_date, scope.to_date)), details
+	)
+
+
+def chart(by_tier: list[dict], scope: Scope) -> dict | None:
+	"""Revenue, a bar a tier in the tier's colour."""
+	labels = [each["tier"] for each in by_tier]
+	if not labels:
+		return None
+	datasets = [
+		{
+			"name": each["tier"],
+			"values": [flt(each["revenue"], 2) if at == own else None for at in range(len(labels))],
+		}
+		for own, each in enumerate(by_tier)
+	]
+	return {
+		"title": _("Revenue by tier ({0})").format(scope.currency),
+		"data": {"labels": labels, "datasets": datasets},
+		"type": "bar",
+		"colors": [COLOURS.get(each["colour"], COLOURS["gray"]) for each in by_tier],
+		"barOptions": {"stacked": 1, "spaceRatio": 0.6},
+		"fieldtype": "Currency",
+		"options": "currency",
+		"currency": scope.currency,
+	}
+
+
+def summary(total: dict, scope: Scope) -> list[dict]:
+	money = {"datatype": "Currency", "currency": scope.currency}
+	rate = total["repurchase_rate"]
+	return [
+		{"label": _("Customers"), "value": total["customers"], "datatype": "Int"},
+		{"label": _("Buyers"), "value": total["buyers"], "datatype": "Int"},
+		{"label": _("Repurchase Rate"), "value": rate and round(rate, 1), "datatype": "Percent"},
+		{"label": _("Revenue"), "value": total["revenue"], **money},
+		{"label": _("Average Order Value"), "value": total["average_order_value"], **money},
+	]
