@@ -1,7 +1,7 @@
 """Seeds what administrators edit: once, and never over what is there.
 
-A DocType is seeded only while it is empty and was never seeded before, so that a tier that an administrator deleted
-does not come back with the next migrate. What was seeded is remembered in a default of the site.
+A kind of record is seeded once in the life of a site, so that a tier that an administrator deleted does not come back with
+the next migrate. What was seeded is remembered in a default of the site.
 """
 
 import json
@@ -47,12 +47,12 @@ def _remember(kinds: Iterable[str]) -> None:
 
 
 def _defaults(kind: str) -> list[dict]:
-	"""The default records of a kind, in the site's language where there are texts in it."""
-	folder = ("setup", "defaults")
-	if kind == "email_template":
-		language = (frappe.db.get_single_value("System Settings", "language") or "en").split("-")[0]
-		folder = (*folder, language if language == "zh" else "en")
-	with open(frappe.get_app_path("customer_tiering", *folder, f"{kind}.json")) as defaults:
+	"""The default records of a kind, with their texts in the site's language: Chinese, else English."""
+	language = (frappe.db.get_single_value("System Settings", "language") or "en").split("-")[0]
+	folder = "zh" if language == "zh" else "en"
+	with open(
+		frappe.get_app_path("customer_tiering", "setup", "defaults", folder, f"{kind}.json")
+	) as defaults:
 		return json.load(defaults)
 
 
