@@ -45,7 +45,7 @@ def test_half_of_the_customers_tie() -> None:
 
 
 def test_a_share_that_is_exactly_a_fifth_steps_up() -> None:
-	"""In floating point 5 × (3 ÷ 15) and its like may fall just short."""
+	"""Of 35 customers the 15th has 14 who are strictly worse: two fifths, and a score of 3."""
 	for size in (5, 15, 35, 45, 55, 95):
 		found = scores(list(range(size, 0, -1)), ["1.00"] * size)
 		assert [int(score[0]) for score in found] == [1 + rank * 5 // size for rank in range(size)]
