@@ -193,7 +193,8 @@ class Services:
 	def is_ours(self, process: Path) -> bool:
 		try:
 			folder = FOLDERS.get((process / "comm").read_text().strip())
-			return folder is not None and (process / "cwd").resolve() == (self.folder / folder).resolve()
+			stands_in = os.readlink(process / "cwd").removesuffix(" (deleted)")
+			return folder is not None and stands_in == str((self.folder / folder).resolve())
 		except OSError:
 			return False
 
