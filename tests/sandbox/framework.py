@@ -67,9 +67,9 @@ REPAIRS = {
 		("this.socket.emit(event, ...args)", "this.socket?.emit(event, ...args)"),
 	),
 }
-# What Frappe 15 does or has since then and apps for it count on, in lines of our own: a function; a number behind the
-# name of a contact's namesake at the same customer; no role of System Manager for a site's first user; a mail queue
-# that is sent where it is flushed, not in a job for each mail.
+# What Frappe 15 does or has since then and apps for it count on, in lines of our own: two functions; a number behind
+# the name of a contact's namesake at the same customer; no role of System Manager for a site's first user, nor the
+# demand that somebody have it; a mail queue that is sent where it is flushed, not in a job for each mail.
 ADDITIONS = {
 	"frappe/utils/safe_exec.py": """
 
@@ -110,6 +110,13 @@ def add_only_to_administrator(user: User) -> None:
 
 
 User.add_system_manager_role = add_only_to_administrator
+User.a_system_manager_should_exist = lambda user: None
+""",
+	"frappe/app.py": """
+
+def application_with_statics():
+	shared = SharedDataMiddleware(application, {"/assets": os.path.join(_sites_path, "assets")})
+	return StaticDataMiddleware(shared, {"/files": os.path.abspath(_sites_path)})
 """,
 }
 PYTHONS = ("3.11", "3.10")

@@ -1,5 +1,6 @@
 import frappe
-from erpnext.controllers.sales import SalesDocument, copy_items
+from erpnext.controllers.sales import SalesDocument
+from erpnext.controllers.sales_and_purchase_return import make_return_doc
 from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint, flt, getdate, now_datetime, nowdate
@@ -128,8 +129,4 @@ def quantities(items: list[Document]) -> dict[str, float]:
 
 @frappe.whitelist()
 def make_sales_return(source_name: str, target_doc: str | None = None) -> Document:
-	source = frappe.get_doc("Sales Invoice", source_name)
-	source.check_permission("read")
-	target = frappe.new_doc("Sales Invoice")
-	target.update({"is_return": 1, "return_against": source.name})
-	return copy_items(source, target, {"sales_invoice_item": "name"}, sign=-1)
+	return make_return_doc("Sales Invoice", source_name, target_doc)
