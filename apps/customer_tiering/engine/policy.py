@@ -7,11 +7,22 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True)
 class Tier:
-	"""A value tier. `entry_value` is money in the window, in the reporting currency; exactly that much is in."""
+	"""A value tier. Values are money in the window, in the reporting currency; exactly that much is in.
+
+	A customer stays in the tier while the money is at least `keep_value` (None: the entry value), and for `grace_days`
+	after it fell below, and in any case for `minimum_dwell_days` after entering.
+	"""
 
 	name: str
 	entry_value: float
 	is_top: bool = False
+	keep_value: float | None = None
+	grace_days: int = 0
+	minimum_dwell_days: int = 0
+
+	@property
+	def keep_from(self) -> float:
+		return self.entry_value if self.keep_value is None else self.keep_value
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from customer_tiering.tiering.signals import TIER_QUIET_DAYS, Signal, stage_sign
 
 DECISION_FIELDS = {"Tier": "customer_tier", "Stage": "lifecycle_stage", "Segment": "rfm_segment"}
 MONEY_FIELDS = ("annual_value",)
+DATE_FIELDS = ("tier_since", "below_keep_since", "last_order_date")
 # Smaller than any currency's smallest unit, larger than what adding up floats loses.
 MONEY_TOLERANCE = 1e-6
 
@@ -38,13 +39,11 @@ class Context:
 		return {stage.name: stage.meaning for stage in self.policy.stages}
 
 
-def target_values(facts: pd.DataFrame, decisions: pd.DataFrame, as_of: date) -> pd.DataFrame:
-	"""What every computed field should hold: columns COMPUTED_FIELDS, indexed by customer."""
+def target_values(facts: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+	"""What every computed field should hold: columns COMPUTED_FIELDS, indexed by customer, dates as datetime.date."""
 	target = decisions.join(facts[["annual_value", "annual_orders", "last_order_date"]])
-	same_tier = _same(facts["current_customer_tier"], target["customer_tier"])
-	since = facts["current_tier_since"].where(same_tier & facts["current_tier_since"].notna(), as_of)
-	target["tier_since"] = since.where(target["customer_tier"].notna(), None)
-	target["last_order_date"] = target["last_order_date"].dt.date
+	for field in DATE_FIELDS:
+		target[field] = pd.to_datetime(target[field]).dt.date
 	target = target.astype(object)
 	return target.where(target.notna(), None)[list(COMPUTED_FIELDS)]
 
@@ -54,6 +53,8 @@ def changed_rows(facts: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
 	differs = pd.Series(False, index=target.index)
 	for field in COMPUTED_FIELDS:
 		current = facts[f"current_{field}"]
+		if field in DATE_FIELDS:
+			current = pd.to_datetime(current).dt.date
 		if field in MONEY_FIELDS:
 			gap = current.astype("float64").fillna(0.0) - target[field].astype("float64")
 			differs |= gap.abs() > MONEY_TOLERANCE

@@ -9,6 +9,7 @@ from frappe.utils import getdate, nowdate
 COMPUTED_FIELDS = (
 	"customer_tier",
 	"tier_since",
+	"below_keep_since",
 	"lifecycle_stage",
 	"rfm_segment",
 	"rfm_score",
@@ -17,7 +18,7 @@ COMPUTED_FIELDS = (
 	"last_order_date",
 	"purchase_frequency",
 )
-RESERVED_FIELDS = ("below_keep_since", "churn_risk", "predicted_clv", "tiering_review_on")
+RESERVED_FIELDS = ("churn_risk", "predicted_clv", "tiering_review_on")
 OVERRIDE_FIELDS = ("tier_override", "tier_override_until", "tier_override_reason")
 OVERRIDE_ROLES = ("Tiering Manager", "System Manager")
 

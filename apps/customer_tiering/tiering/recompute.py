@@ -73,7 +73,7 @@ def _decide(as_of: date, progress: Progress) -> tuple:
 	policy = read_policy()
 	facts = read_facts(policy, as_of)
 	progress(0, 0, _("Deciding"))
-	target = target_values(facts, classify(facts, policy, as_of), as_of)
+	target = target_values(facts, classify(facts, policy, as_of))
 	changes = changed_rows(facts, target)
 	summary = Summary(
 		run=None,
