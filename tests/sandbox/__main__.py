@@ -10,10 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.sandbox.common import CACHE, CHECKOUT, Trouble, say
+from tests.sandbox.common import CACHE, CHECKOUT, Trouble, lock, say
 from tests.sandbox.environment import environment, find_bench
 from tests.sandbox.services import install_missing
-from tests.sandbox.sites import ADMIN_PASSWORD, THROWAWAY, Sandbox, site_name
+from tests.sandbox.sites import ADMIN_PASSWORD, THROWAWAY, Sandbox, all_sandboxes, delete_leftovers, site_name
 
 DEFAULT_SITE = "tiering.localhost"
 
@@ -24,23 +24,23 @@ def test(arguments: list[str]) -> int:
 	if bench is None or engine_only(arguments):
 		return pytest(environment(bench), arguments, {**os.environ, "TIERING_NO_SITE": reason(bench)})
 	install_missing({"chromium": "chromium"}, CACHE / "logs/apt.log")
-	sandbox = Sandbox(bench)
-	with sandbox.running(), site_for_tests(sandbox) as name:
-		return pytest(sandbox.folder / "env", arguments, {**sandbox.variables(), "TIERING_SITE": name})
+	with site_for_tests(bench) as sandbox:
+		variables = {**sandbox.variables(), "TIERING_SITE": sandbox.site}
+		return pytest(sandbox.folder / "env", arguments, variables)
 
 
 @contextlib.contextmanager
-def site_for_tests(sandbox: Sandbox) -> Iterator[str]:
+def site_for_tests(bench: Path) -> Iterator[Sandbox]:
 	"""The site named by SITE, which stays; else one for this run only."""
+	delete_leftovers(bench)
 	named = os.environ.get("SITE")
-	name = site_name(named or f"{THROWAWAY}{os.getpid()}")
-	if not sandbox.is_current(name):
-		sandbox.create_site(name)
+	sandbox = Sandbox(bench, site_name(named or f"{THROWAWAY}{os.getpid()}"))
 	try:
-		yield name
+		with lock(sandbox.folder / "tests.lock"), sandbox.running(fresh=not sandbox.is_current()):
+			yield sandbox
 	finally:
 		if not named:
-			sandbox.drop_site(name)
+			sandbox.stop(delete=True)
 
 
 def engine_only(arguments: list[str]) -> bool:
@@ -53,70 +53,73 @@ def reason(bench: Path | None) -> str:
 
 
 def pytest(env: Path, arguments: list[str], variables: dict[str, str]) -> int:
-	return subprocess.run([env / "bin/python", "-m", "pytest", *arguments], cwd=CHECKOUT, env=variables).returncode
+	return subprocess.run(
+		[env / "bin/python", "-m", "pytest", *arguments], cwd=CHECKOUT, env=variables
+	).returncode
 
 
-def sandbox_of_bench() -> Sandbox:
+def needed_bench() -> Path:
 	bench = find_bench()
 	if bench is None:
 		raise Trouble("There is no bench in ~/frappe-bench: name one with BENCH=<folder>.")
-	return Sandbox(bench)
+	return bench
+
+
+def named_sandbox(arguments: list[str]) -> Sandbox:
+	"""Of the site that is the first argument, else SITE, else the usual one."""
+	return Sandbox(needed_bench(), site_name((arguments or [os.environ.get("SITE") or DEFAULT_SITE])[0]))
 
 
 def where(arguments: list[str]) -> int:
-	"""print the folder, laid out like a bench, and the site that tests use"""
-	sandbox = sandbox_of_bench()
-	print(sandbox.folder, os.environ.get("SITE") or DEFAULT_SITE)
+	"""[NAME]: print a site's folder, laid out like a bench, and the site's name"""
+	sandbox = named_sandbox(arguments)
+	print(sandbox.folder, sandbox.site)
 	return 0
 
 
 def site(arguments: list[str]) -> int:
-	"""NAME: make a fresh site of that name and leave the services running"""
-	sandbox = sandbox_of_bench()
-	name = site_name(arguments[0] if arguments else "")
-	with sandbox.running():
-		sandbox.create_site(name)
+	"""[NAME]: make a fresh site of that name and leave it running"""
+	sandbox = named_sandbox(arguments)
+	with sandbox.running(fresh=True):
 		sandbox.kept.touch()
-	say(f"{name} is ready. Desk: python3 -m tests.sandbox serve {name}  Tests: make test SITE={name}")
+	say(f"{sandbox.site} is ready. To see it: python3 -m tests.sandbox serve {sandbox.site}")
 	return 0
 
 
 def bench(arguments: list[str]) -> int:
-	"""run a bench command, like: bench --site NAME migrate"""
-	sandbox = sandbox_of_bench()
+	"""[--site] NAME COMMAND...: what `bench --site NAME COMMAND...` does, on a site made here"""
+	arguments = arguments[1:] if arguments[:1] == ["--site"] else arguments
+	sandbox = named_sandbox(arguments)
+	command = sandbox.command("--site", sandbox.site, *arguments[1:])
 	with sandbox.running():
-		return subprocess.run(
-			sandbox.command(*arguments), cwd=sandbox.sites, env=sandbox.variables()
-		).returncode
+		return subprocess.run(command, cwd=sandbox.sites, env=sandbox.variables()).returncode
 
 
 def serve(arguments: list[str]) -> int:
-	"""NAME [PORT]: serve a site on loopback until Ctrl-C; made first if it is new"""
-	sandbox = sandbox_of_bench()
-	name, port = site_name(arguments[0] if arguments else DEFAULT_SITE), (arguments[1:] or ["8080"])[0]
+	"""[NAME [PORT]]: serve a site on loopback until Ctrl-C; made first if it is new"""
+	sandbox = named_sandbox(arguments)
+	port = (arguments[1:] or ["8080"])[0]
 	with sandbox.running():
-		if not sandbox.ready(name).exists():
-			sandbox.create_site(name)
 		say(f"http://127.0.0.1:{port}/app  (user Administrator, password {ADMIN_PASSWORD}); Ctrl-C ends it")
-		web = [sandbox.folder / "env/bin/python", Path(__file__).with_name("web.py"), name, port]
+		web = [sandbox.folder / "env/bin/python", Path(__file__).with_name("web.py"), sandbox.site, port]
 		return subprocess.run(web, cwd=sandbox.sites, env=sandbox.variables()).returncode
 
 
 def stop(arguments: list[str]) -> int:
-	"""stop the services that `site` left running"""
-	if not sandbox_of_bench().stop():
-		say("a run still uses the services: they stop at its end")
+	"""[NAME]: stop the site that `site` left running, or all of them"""
+	sandboxes = [named_sandbox(arguments)] if arguments else all_sandboxes(needed_bench())
+	for sandbox in sandboxes:
+		if sandbox.folder.exists() and not sandbox.stop():
+			say(f"{sandbox.site} is still in use and stops when that ends")
 	return 0
 
 
 def clean(arguments: list[str]) -> int:
-	"""stop the services; delete this checkout's sites, databases, logs and pictures"""
+	"""stop and delete all sites of this checkout, with their logs, and the tests' pictures"""
 	bench = find_bench()
-	if bench:
-		sandbox = Sandbox(bench)
-		if not sandbox.stop():
-			raise Trouble("A run still uses the services: wait for its end, then clean again.")
-		shutil.rmtree(sandbox.folder, ignore_errors=True)
+	busy = [each.site for each in (all_sandboxes(bench) if bench else []) if not each.stop(delete=True)]
+	if busy:
+		raise Trouble(f"Still in use, so not deleted: {', '.join(busy)}. Clean again when that has ended.")
 	for leftover in ("tests/.screenshots", ".pytest_cache", ".hypothesis"):
 		shutil.rmtree(CHECKOUT / leftover, ignore_errors=True)
 	say(f"what all checkouts share is still in {CACHE}")
@@ -127,8 +130,12 @@ COMMANDS = {command.__name__: command for command in (test, where, site, bench, 
 
 
 def main() -> int:
-	parser = argparse.ArgumentParser(prog="python3 -m tests.sandbox", formatter_class=argparse.RawTextHelpFormatter)
-	parser.add_argument("command", choices=COMMANDS, help="\n".join(f"{k}: {v.__doc__}" for k, v in COMMANDS.items()))
+	parser = argparse.ArgumentParser(
+		prog="python3 -m tests.sandbox", formatter_class=argparse.RawTextHelpFormatter
+	)
+	parser.add_argument(
+		"command", choices=COMMANDS, help="\n".join(f"{k}: {v.__doc__}" for k, v in COMMANDS.items())
+	)
 	parser.add_argument("arguments", nargs=argparse.REMAINDER)
 	options = parser.parse_args()
 	signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

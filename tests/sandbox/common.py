@@ -46,4 +46,6 @@ def run(command: Sequence[str | Path], log: Path, **options) -> None:
 		done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, **options)
 	if done.returncode:
 		tail = log.read_bytes()[start:].decode(errors="replace").replace("\r", "\n").splitlines()[-30:]
-		raise Trouble("\n".join([*tail, f"This failed: {' '.join(map(str, command))}", f"The full log: {log}"]))
+		raise Trouble(
+			"\n".join([*tail, f"This failed: {' '.join(map(str, command))}", f"The full log: {log}"])
+		)

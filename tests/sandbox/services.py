@@ -68,6 +68,10 @@ class Services:
 		as_root = ["--user=root"] if os.geteuid() == 0 else []
 		if not data.exists():
 			self.make_data_folder(data, as_root)
+		scratch = (
+			self.folder / "mariadb-tmp"
+		)  # a server that starts deletes the scratch tables of others in its tmpdir
+		scratch.mkdir(exist_ok=True)
 		init = self.folder / "mariadb-init.sql"
 		init.touch(mode=0o600)
 		init.write_text(
@@ -79,6 +83,7 @@ class Services:
 			"--no-defaults",
 			*as_root,
 			f"--datadir={data}",
+			f"--tmpdir={scratch}",
 			"--socket=mariadb.sock",  # relative to the data folder: a long path wouldn't fit a socket's name
 			"--pid-file=mariadb.pid",
 			f"--port={self.state['mariadb']}",
@@ -86,7 +91,8 @@ class Services:
 			f"--init-file={init}",
 			"--character-set-server=utf8mb4",
 			"--collation-server=utf8mb4_unicode_ci",
-			"--innodb-buffer-pool-size=512M",
+			"--innodb-buffer-pool-size=256M",
+			"--innodb-log-file-size=48M",
 			"--innodb-flush-log-at-trx-commit=0",
 			"--innodb-flush-method=nosync",  # these sites need not outlive a power cut
 			"--innodb-doublewrite=0",
@@ -98,7 +104,13 @@ class Services:
 	def make_data_folder(self, data: Path, as_root: list[str]) -> None:
 		half = data.with_suffix(".half")
 		shutil.rmtree(half, ignore_errors=True)
-		command = [program("mariadb-install-db"), "--no-defaults", *as_root, f"--datadir={half}", "--skip-test-db"]
+		command = [
+			program("mariadb-install-db"),
+			"--no-defaults",
+			*as_root,
+			f"--datadir={half}",
+			"--skip-test-db",
+		]
 		run([*command, "--auth-root-authentication-method=normal"], self.folder / "logs/mariadb.log")
 		half.rename(data)
 
@@ -125,7 +137,9 @@ class Services:
 		end = time.monotonic() + 90
 		while not self.answer():
 			if time.monotonic() > end:
-				raise Trouble(f"MariaDB or Redis didn't start; see {self.folder}/logs, or start afresh: make clean")
+				raise Trouble(
+					f"MariaDB or Redis didn't start; see {self.folder}/logs, or start afresh: make clean"
+				)
 			time.sleep(0.2)
 
 	def answer(self) -> bool:
@@ -143,7 +157,13 @@ class Services:
 		"""Command line and environment of a MariaDB client program, logged in as administrator."""
 		where = ["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", f"--port={self.state['mariadb']}"]
 		login = {"env": {**os.environ, "MYSQL_PWD": self.state["password"]}}
-		return [program(name), *where, f"--user={ADMIN}", "--default-character-set=utf8mb4", *arguments], login
+		return [
+			program(name),
+			*where,
+			f"--user={ADMIN}",
+			"--default-character-set=utf8mb4",
+			*arguments,
+		], login
 
 	def sql(self, statement: str, check: bool = True) -> bool:
 		command, login = self.client("mariadb", "-e", statement)
@@ -173,7 +193,8 @@ class Services:
 	def is_ours(self, process: Path) -> bool:
 		try:
 			folder = FOLDERS.get((process / "comm").read_text().strip())
-			return folder is not None and (process / "cwd").resolve() == (self.folder / folder).resolve()
+			stands_in = os.readlink(process / "cwd").removesuffix(" (deleted)")
+			return folder is not None and stands_in == str((self.folder / folder).resolve())
 		except OSError:
 			return False
 

@@ -1,10 +1,14 @@
-"""The sandbox folder: laid out like a bench, with links to the real one's code and with sites of its own."""
+"""A folder laid out like a bench: links to the real one's code, and one site with servers of its own.
+
+Sites are copies of a base site (Frappe, ERPNext, a company) that is built once; then the checkout's app is installed.
+"""
 
 import base64
 import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -22,30 +26,28 @@ THROWAWAY = "test-run-"
 
 
 class Sandbox:
-	"""One checkout on one bench's code."""
+	"""One site in its own folder, on one bench's code."""
 
-	def __init__(self, bench: Path) -> None:
+	def __init__(self, bench: Path, site: str, folder: Path | None = None) -> None:
 		self.bench = bench
-		self.folder = CACHE / "benches" / f"{CHECKOUT.name}-{digest(CHECKOUT, bench)}"
+		self.site = site
+		self.folder = folder or home(bench) / site
 		self.sites = self.folder / "sites"
 		self.log = self.folder / "logs/setup.log"
+		self.ready = self.folder / "ready"  # holds the fingerprint of the app that was installed
 		self.kept = self.folder / "keep"
 		self.services = Services(self.folder)
 
 	@contextlib.contextmanager
-	def running(self) -> Iterator[None]:
-		"""Keep the services up meanwhile. The last user stops them, unless `keep` was called."""
+	def running(self, fresh: bool = False) -> Iterator[None]:
+		"""Keep the site up meanwhile, made first if it is new. Its last user stops it, unless `kept` exists."""
 		self.folder.mkdir(parents=True, exist_ok=True)
 		with (self.folder / "users.lock").open("w") as users:
 			with lock(self.folder / "start.lock"):
-				alone = try_lock(users)
+				if fresh:
+					self.wipe(users)
 				fcntl.flock(users, fcntl.LOCK_SH)
-				self.lay_out()
-				self.services = Services(self.folder)
-				self.services.start()
-				self.write_config()
-				if alone:
-					self.drop_leftovers()
+				self.start()
 			try:
 				yield
 			finally:
@@ -53,16 +55,54 @@ class Sandbox:
 					if try_lock(users) and not self.kept.exists():
 						self.services.stop()
 
-	def stop(self) -> bool:
-		"""Stop the services unless a run uses them; then they stop at its end."""
-		if not self.folder.exists():
-			return True
-		self.kept.unlink(missing_ok=True)
+	def wipe(self, users) -> None:
+		if not try_lock(users):
+			raise Trouble(f"Something still uses {self.site}: end it, or choose another name.")
+		self.services.stop()
+		for entry in self.folder.iterdir():
+			if entry.is_dir() and not entry.is_symlink():
+				shutil.rmtree(entry)
+			elif entry.suffix != ".lock":
+				entry.unlink()
+
+	def stop(self, delete: bool = False) -> bool:
+		"""Stop the site's servers unless something uses them; whether that was so."""
 		with (self.folder / "users.lock").open("w") as users, lock(self.folder / "start.lock"):
+			self.kept.unlink(missing_ok=True)
 			free = try_lock(users)
 			if free:
 				self.services.stop()
+			if free and delete:
+				shutil.rmtree(self.folder)
 			return free
+
+	def start(self) -> None:
+		if not (self.folder / "mariadb").exists():
+			self.copy_base()
+		self.serve_data()
+		if not self.ready.exists():
+			if app_exists():
+				self.bench_run("--site", self.site, "install-app", "customer_tiering")
+			self.ready.write_text(fingerprint())
+
+	def copy_base(self) -> None:
+		base = base_site(self.bench)
+		say(f"making the site {self.site}")
+		shutil.copytree(base / "sites/base", self.sites / self.site, dirs_exist_ok=True)
+		half = self.folder / "mariadb.half"
+		shutil.rmtree(half, ignore_errors=True)
+		shutil.copytree(base / "mariadb", half)
+		half.rename(self.folder / "mariadb")
+
+	def serve_data(self) -> None:
+		self.lay_out()
+		self.services = Services(self.folder)
+		self.services.start()
+		self.write_config()
+
+	def is_current(self) -> bool:
+		"""Whether the site is there and what was installed on it is what the checkout holds now."""
+		return self.ready.exists() and self.ready.read_text() == fingerprint()
 
 	def lay_out(self) -> None:
 		for name in ("apps", "sites", "logs", "config"):
@@ -124,77 +164,81 @@ class Sandbox:
 		"""A bench command with its output in a log."""
 		run(self.command(*arguments), self.log, cwd=self.sites, env=self.variables())
 
-	def create_site(self, name: str) -> None:
-		"""A fresh site: Frappe, ERPNext and a company from the stored dump, then the checkout's app."""
-		dump = self.base_dump()
-		say(f"making the site {name}")
-		self.drop_site(name)
-		command, login = self.services.client("mariadb", self.empty_site(name))
-		with dump.open("rb") as file:
-			run(command, self.log, stdin=file, **login)
-		if app_exists():
-			self.bench_run("--site", name, "install-app", "customer_tiering")
-		self.ready(name).write_text(fingerprint())
-
-	def ready(self, name: str) -> Path:
-		return self.sites / name / "ready"
-
-	def is_current(self, name: str) -> bool:
-		"""Whether the site is there and what was installed on it is what the checkout holds now."""
-		return self.ready(name).exists() and self.ready(name).read_text() == fingerprint()
-
-	def empty_site(self, name: str) -> str:
-		"""A site's folder and its empty database, whose name is new so that nothing cached fits it."""
-		database = f"site_{secrets.token_hex(6)}"
+	def empty_site(self) -> list[str]:
+		"""The folder of the base site and its empty database; how new-site is told of them."""
+		name = f"site_{secrets.token_hex(6)}"
 		for part in ("private/files", "private/backups", "public/files", "locks", "logs"):
-			(self.sites / name / part).mkdir(parents=True, exist_ok=True)
-		config = {"db_name": database, "db_password": database, "db_type": "mariadb"}
-		write_json(self.sites / name / "site_config.json", {**config, "encryption_key": ENCRYPTION_KEY})
+			(self.sites / self.site / part).mkdir(parents=True)
+		config = {
+			"db_name": name,
+			"db_password": name,
+			"db_type": "mariadb",
+			"encryption_key": ENCRYPTION_KEY,
+		}
+		write_json(self.sites / self.site / "site_config.json", config)
 		self.services.sql(
-			f"create database `{database}`; create user `{database}`@'%' identified by '{database}';"
-			f"grant all on `{database}`.* to `{database}`@'%'"
+			f"create database {name}; create user {name}@'%' identified by '{name}';"
+			f"grant all on {name}.* to {name}@'%'"
 		)
-		return database
+		return ["--db-name", name, "--db-password", name, "--no-setup-db", "--admin-password", ADMIN_PASSWORD]
 
-	def drop_site(self, name: str) -> None:
-		config = self.sites / name / "site_config.json"
-		if config.exists():
-			database = json.loads(config.read_text())["db_name"]
-			self.services.sql(f"drop database if exists `{database}`; drop user if exists `{database}`@'%'")
-		shutil.rmtree(self.sites / name, ignore_errors=True)
+	def build_base(self) -> None:
+		say("building the base site (Frappe, ERPNext, a company), 2 to 4 minutes, once")
+		self.services.stop()
+		shutil.rmtree(self.folder, ignore_errors=True)
+		self.folder.mkdir(parents=True)
+		try:
+			self.serve_data()
+			self.bench_run("new-site", self.site, "--force", *self.empty_site())
+			self.bench_run("--site", self.site, "install-app", "erpnext")
+			python = self.folder / "env/bin/python"
+			run([python, COMPANY, self.site], self.log, cwd=self.sites, env=self.variables())
+		finally:
+			self.services.stop()
 
-	def drop_leftovers(self) -> None:
-		for site in self.sites.glob(f"{THROWAWAY}*"):
-			self.drop_site(site.name)
 
-	def base_dump(self) -> Path:
-		"""The dump that sites are made from, built when the code of Frappe or ERPNext is a new one."""
-		dump = CACHE / f"base-{digest(self.bench, *map(self.revision, ('frappe', 'erpnext')), COMPANY.read_text())}.sql"
-		with lock(CACHE / "base.lock"):
-			if not dump.exists():
-				self.build_base(dump)
-		return dump
+def base_site(bench: Path) -> Path:
+	"""The folder that sites are copied from, built when the code of Frappe or ERPNext is a new one."""
+	revisions = [revision(bench / "apps" / app) for app in ("frappe", "erpnext")]
+	folder = CACHE / f"base-{digest(bench, *revisions, COMPANY.read_text())}"
+	half = folder.with_suffix(".half")
+	with lock(CACHE / "base.lock"):
+		if not folder.exists():
+			Sandbox(bench, "base", half).build_base()
+			half.rename(folder)
+	return folder
 
-	def build_base(self, dump: Path) -> None:
-		say("building the base site (Frappe, ERPNext, a company), about 2 minutes, once")
-		name = f"{THROWAWAY}base-{os.getpid()}"
-		database = self.empty_site(name)
-		login = ["--db-name", database, "--db-password", database, "--no-setup-db"]
-		self.bench_run("new-site", name, "--force", *login, "--admin-password", ADMIN_PASSWORD)
-		self.bench_run("--site", name, "install-app", "erpnext")
-		python = self.folder / "env/bin/python"
-		run([python, COMPANY, name], self.log, cwd=self.sites, env=self.variables())
-		half = dump.with_suffix(".half")
-		command, root = self.services.client("mariadb-dump", "--single-transaction", "--quick", database)
-		run([*command, f"--result-file={half}"], self.log, **root)
-		half.rename(dump)
-		self.drop_site(name)
 
-	def revision(self, app: str) -> str:
-		"""Version and commit of an app's code."""
-		source = self.bench / "apps" / app
-		commit = subprocess.run(["git", "-C", source, "rev-parse", "HEAD"], capture_output=True, text=True).stdout
-		return (source / app / "__init__.py").read_text() + commit
+def revision(app: Path) -> str:
+	"""Version and commit of an app's code."""
+	commit = subprocess.run(["git", "-C", app, "rev-parse", "HEAD"], capture_output=True, text=True).stdout
+	return (app / app.name / "__init__.py").read_text() + commit
+
+
+def home(bench: Path) -> Path:
+	"""Where this checkout's sites on this bench lie, each in a folder of its own."""
+	return CACHE / "sites" / f"{CHECKOUT.name}-{digest(CHECKOUT, bench)}"
+
+
+def all_sandboxes(bench: Path) -> list[Sandbox]:
+	return [Sandbox(bench, folder.name) for folder in sorted(home(bench).glob("*")) if folder.is_dir()]
+
+
+def delete_leftovers(bench: Path) -> None:
+	"""Sites of runs that were killed."""
+	for sandbox in all_sandboxes(bench):
+		if sandbox.site.startswith(THROWAWAY) and not lives(int(sandbox.site.removeprefix(THROWAWAY))):
+			sandbox.stop(delete=True)
+
+
+def lives(pid: int) -> bool:
+	try:
+		os.kill(pid, 0)
+	except ProcessLookupError:
+		return False
+	except PermissionError:
+		pass
+	return True
 
 
 def app_exists() -> bool:
@@ -204,7 +248,11 @@ def app_exists() -> bool:
 def fingerprint() -> str:
 	"""Of the files that installing the app puts into a site."""
 	app = CHECKOUT / "apps/customer_tiering"
-	files = [path for path in sorted(app.rglob("*")) if path.suffix in {".json", ".txt"} or path.parent == app / "setup"]
+	files = [
+		path
+		for path in sorted(app.rglob("*"))
+		if path.suffix in {".json", ".txt"} or path.parent == app / "setup"
+	]
 	fixtures = sorted((CHECKOUT / "fixtures").glob("*.json"))
 	return digest(*(path.read_bytes() for path in [*files, *fixtures] if path.is_file()))
 
@@ -231,8 +279,8 @@ def write_json(path: Path, value: dict) -> None:
 
 
 def site_name(name: str) -> str:
-	if not name or name.startswith((".", "-")) or not name.replace("-", "").replace(".", "").isalnum():
-		raise Trouble(f"{name!r} can't be a site's name: use letters, digits, '-' and '.', like review.localhost")
-	if name in {"assets", "apps.txt", "common_site_config.json"}:
-		raise Trouble(f"{name} is a file or folder of the bench: choose another name for the site")
+	if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name) or name in {"assets", "apps.txt"}:
+		raise Trouble(
+			f"{name!r} can't be a site's name: take small letters, digits, '-' and '.', like review.localhost"
+		)
 	return name

@@ -243,6 +243,7 @@ def remove_everything() -> None:
 	real = frappe.get_all("Sales Invoice", filters={"customer": ("like", "CDNOW Twin %")}, pluck="name")
 	for doctype in ("GL Entry", "Payment Ledger Entry"):
 		frappe.db.delete(doctype, {"voucher_no": ("in", real)})
+	frappe.db.delete("Version", {"ref_doctype": "Sales Invoice", "docname": ("in", real)})
 	for table in frappe.get_meta("Sales Invoice").get_table_fields():
 		frappe.db.delete(table.options, {"parent": ("in", real)})
 	frappe.db.delete("Sales Invoice", {"customer": ("like", "CDNOW %")})

@@ -26,12 +26,13 @@ def _enqueue_exit(customer: str) -> None:
 def leave_if_due(customer: str) -> None:
 	"""End this customer's enrollments that an order answers, or for whatever other reason there is."""
 	for name in _active({"customer": customer}):
-		_end_if_due(name)
+		_end_if_due(name, getdate())
 
 
-def stop_enrollments() -> int:
+def stop_enrollments(as_of: date | None = None) -> int:
 	"""End every active enrollment whose customer ordered, unsubscribed or is disabled or gone; returns how many."""
-	return sum(_end_if_due(name) for name in _active({}))
+	day = as_of or getdate()
+	return sum(_end_if_due(name, day) for name in _active({}))
 
 
 def _active(filters: dict) -> list[str]:
@@ -40,10 +41,10 @@ def _active(filters: dict) -> list[str]:
 	)
 
 
-def _end_if_due(name: str) -> bool:
+def _end_if_due(name: str, day: date) -> bool:
 	frappe.db.commit()  # what was committed meanwhile must be seen
 	enrollment = frappe.get_doc("Outreach Enrollment", name, for_update=True)
-	ended = enrollment.status == "Active" and end_if_due(enrollment, getdate())
+	ended = enrollment.status == "Active" and end_if_due(enrollment, day)
 	frappe.db.commit()
 	return ended
 

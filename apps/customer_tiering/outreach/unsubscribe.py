@@ -27,7 +27,7 @@ def touch_of(token: object) -> str | None:
 
 
 @frappe.whitelist(allow_guest=True, methods=["POST"])
-def unsubscribe(t: str) -> None:
+def unsubscribe(t: object = None) -> None:
 	"""Stop our mails to the address that the link was sent to. Answers the same whatever it finds behind a valid link."""
 	touch = touch_of(t)
 	if not touch:

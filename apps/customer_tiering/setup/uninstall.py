@@ -14,6 +14,7 @@ def before_uninstall() -> None:
 	_delete_role()
 	_delete_scheduled_jobs()
 	seed.forget()
+	frappe.db.delete("Singles", {"doctype": "Tiering Settings"})
 	indexes.drop_indexes()
 	print(
 		"The columns that Customer Tiering filled on Customer, Contact and ToDo stay in the database with their data,"

@@ -181,16 +181,16 @@ def row(sums: dict, currency: str, **labels: object) -> dict:
 
 def columns() -> list[dict]:
 	return [
-		column("tier", _("Tier"), "Data", 200),
-		column("customers", _("Customers"), width=105),
-		column("buyers", _("Buyers"), width=90),
-		column("repeat_buyers", _("Repeat Buyers"), width=125),
-		column("repurchase_rate", _("Repurchase Rate"), "Percent", 140, precision=1),
-		column("orders", _("Orders"), width=90),
-		column("revenue", _("Revenue"), "Currency", 150),
-		column("share", _("Share of Revenue"), "Percent", 145, precision=1),
-		column("average_order_value", _("Average Order Value"), "Currency", 165),
-		column("revenue_per_buyer", _("Revenue per Buyer"), "Currency", 150),
+		column("tier", _("Tier"), "Data", 135),
+		column("customers", _("Customers"), width=100),
+		column("buyers", _("Buyers"), width=80),
+		column("repeat_buyers", _("Repeat Buyers"), width=130),
+		column("repurchase_rate", _("Repurchase Rate"), "Percent", 150, precision=1),
+		column("orders", _("Orders"), width=80),
+		column("revenue", _("Revenue"), "Currency", 140),
+		column("share", _("Share"), "Percent", 80, precision=1),
+		column("average_order_value", _("Avg Order Value"), "Currency", 145),
+		column("revenue_per_buyer", _("Revenue per Buyer"), "Currency", 160),
 	]
 
 
@@ -203,7 +203,9 @@ def message(scope: Scope) -> str:
 		_(
 			"Buyers have at least one order in the period, repeat buyers two. Repurchase rate: repeat buyers ÷ buyers."
 		),
-		_("Revenue: net totals in {0}, returns subtracted on their own date.").format(scope.currency),
+		_(
+			"Revenue: net totals in {0}, returns subtracted on their own date. Share: of the revenue of all rows."
+		).format(scope.currency),
 		_(
 			"Average order value: the period's orders less their returns until {0}, divided by their number."
 		).format(frappe.utils.formatdate(scope.to_date)),
@@ -221,8 +223,9 @@ def message(scope: Scope) -> str:
 
 
 def chart(by_tier: list[dict], scope: Scope) -> dict | None:
-	"""Revenue, a bar a tier in the tier's colour."""
-	labels = [each["tier"] for each in by_tier]
+	"""Revenue, a bar a tier in the tier's colour; without "No tier" where that has none."""
+	bars = [each for each in by_tier if each["tier_name"] or each["revenue"]]
+	labels = [each["tier"] for each in bars]
 	if not labels:
 		return None
 	datasets = [
@@ -230,13 +233,13 @@ def chart(by_tier: list[dict], scope: Scope) -> dict | None:
 			"name": each["tier"],
 			"values": [flt(each["revenue"], 2) if at == own else None for at in range(len(labels))],
 		}
-		for own, each in enumerate(by_tier)
+		for own, each in enumerate(bars)
 	]
 	return {
 		"title": _("Revenue by tier ({0})").format(scope.currency),
 		"data": {"labels": labels, "datasets": datasets},
 		"type": "bar",
-		"colors": [COLOURS.get(each["colour"], COLOURS["gray"]) for each in by_tier],
+		"colors": [COLOURS.get(each["colour"], COLOURS["gray"]) for each in bars],
 		"barOptions": {"stacked": 1, "spaceRatio": 0.6},
 		"fieldtype": "Currency",
 		"options": "currency",
@@ -252,5 +255,5 @@ def summary(total: dict, scope: Scope) -> list[dict]:
 		{"label": _("Buyers"), "value": total["buyers"], "datatype": "Int"},
 		{"label": _("Repurchase Rate"), "value": rate and round(rate, 1), "datatype": "Percent"},
 		{"label": _("Revenue"), "value": total["revenue"], **money},
-		{"label": _("Average Order Value"), "value": total["average_order_value"], **money},
+		{"label": _("Avg Order Value"), "value": total["average_order_value"], **money},
 	]

@@ -72,6 +72,7 @@ MAILS = """
 ENTERED = f"""
 	SELECT {{group}} AS label,
 		MIN(enrollment.customer) AS customer,
+		MIN(enrollment.entered_on) AS entered_on,
 		COUNT(*) AS entered,
 		SUM(mails.sent > 0) AS mailed,
 		SUM(enrollment.status = 'Active') AS active,
@@ -170,19 +171,25 @@ def read(query: str, scope: Scope) -> list[frappe._dict]:
 
 
 def grouped(entered: list[frappe._dict], answers: list[frappe._dict], scope: Scope) -> list[dict]:
-	"""One row a group: sequences and months in their own order, tiers the best first."""
+	"""One row a group: sequences and months in their own order, tiers the best first, enrollments the newest first."""
 	by_label: dict[str, list[frappe._dict]] = {}
 	for answer in answers:
 		by_label.setdefault(answer.label, []).append(answer)
-	rank = {tier.name: at for at, tier in enumerate(tiers())} if scope.group_by == "Tier" else {}
+	if scope.group_by == "Enrollment":
+		entered.sort(key=lambda each: (each.entered_on, each.label), reverse=True)
+	else:
+		rank = {tier.name: at for at, tier in enumerate(tiers())} if scope.group_by == "Tier" else {}
+		entered.sort(key=lambda each: (rank.get(each.label, len(rank)), not each.label, each.label))
 	rows = []
-	for each in sorted(
-		entered, key=lambda each: (rank.get(each.label, len(rank)), not each.label, each.label)
-	):
+	for each in entered:
 		own = by_label.get(each.label, [])
 		labels = {"label": label_of(each.label, scope.group_by), "group": each.label}
 		if scope.group_by == "Enrollment":
-			labels |= {"customer": each.customer, "invoice": own[0].invoice if own else None}
+			labels |= {
+				"customer": each.customer,
+				"entered_on": each.entered_on,
+				"invoice": own[0].invoice if own else None,
+			}
 		rows.append(row(each, own, scope.currency, **labels))
 	return rows
 
@@ -217,30 +224,47 @@ def row(counts: dict, answers: list[frappe._dict], currency: str, **labels: obje
 
 
 def columns(scope: Scope) -> list[dict]:
-	is_list = scope.group_by == "Enrollment"
 	first = {
 		"Sequence": _("Sequence"),
 		"Month of Entry": _("Month of Entry"),
 		"Tier": _("Tier"),
 		"Enrollment": _("Enrollment"),
 	}
-	return [
-		column("label", first[scope.group_by], "Data", 180),
-		*([column("customer", _("Customer"), "Data", 180)] if is_list else []),
-		column("entered", _("Entered"), width=90),
-		column("mailed", _("Mailed"), width=90),
+	label = column("label", first[scope.group_by], "Data", 150)
+	reactions = [
+		column("mailed", _("Mailed"), width=85),
 		column("ordered_again", _("Ordered Again"), width=125),
-		column("reorder_rate", _("Reorder Rate"), "Percent", 120, precision=1),
+	]
+	money = [
 		column("revenue", _("Revenue"), "Currency", 130),
-		column("days_to_order", _("Days to Order"), "Float", 125, precision=1),
-		*([column("invoice", _("Order"), "Data", 170)] if is_list else []),
-		column("ordered_before", _("Ordered before Mail"), width=160),
-		column("active", _("Active"), width=80),
-		column("unsubscribed", _("Unsubscribed"), width=120),
-		column("mails", _("Mails Sent"), width=100),
-		column("waiting", _("In Queue"), width=95),
-		column("failed", _("Failed"), width=80),
-		column("deferred", _("Deferred"), width=95),
+		column("days_to_order", _("Days to Order"), "Float", 120, precision=1),
+	]
+	rest = [
+		column("ordered_before", _("Ordered before Mail"), width=155),
+		column("active", _("Active"), width=75),
+		column("unsubscribed", _("Unsubscribed"), width=115),
+		column("mails", _("Mails Sent"), width=95),
+		column("waiting", _("In Queue"), width=90),
+		column("failed", _("Failed"), width=75),
+		column("deferred", _("Deferred"), width=90),
+	]
+	if scope.group_by == "Enrollment":
+		return [
+			label,
+			column("customer", _("Customer"), "Data", 190),
+			column("entered_on", _("Entered on"), "Date", 110),
+			*reactions,
+			column("invoice", _("Order"), "Data", 180, align="left"),
+			*money,
+			*rest,
+		]
+	return [
+		label,
+		column("entered", _("Entered"), width=85),
+		*reactions,
+		column("reorder_rate", _("Reorder Rate"), "Percent", 115, precision=1),
+		*money,
+		*rest,
 	]
 
 

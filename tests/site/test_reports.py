@@ -1,0 +1,755 @@
+"""The reports: every number against a plain computation from the documents, and only what the user may see."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+import frappe
+import pytest
+from frappe.desk.query_report import run as run_report
+from frappe.utils import add_days, add_months, getdate, random_string
+
+from tests.site import factories as make
+
+MODULE = "Customer Insights"
+FROM, TO = date(2026, 1, 1), date(2026, 6, 30)
+BEFORE, AFTER = FROM - timedelta(days=1), TO + timedelta(days=1)
+PERIOD = {"from_date": str(FROM), "to_date": str(TO)}
+ROLES = ("Sales Manager", "Sales User", "Tiering Manager", "System Manager")
+
+
+@pytest.fixture(autouse=True)
+def new_site(site: str) -> Iterator[None]:
+	"""No customers but the test's own; all of it is rolled back."""
+	with make.uncommitted():
+		make.as_if_new()
+		yield
+
+
+def report(name: str, **filters: object) -> dict:
+	"""What the Desk gets, for the session's user."""
+	return run_report(name, filters=json.dumps(filters))
+
+
+def as_user(*roles: str, **permissions: str) -> str:
+	"""Go on as a new user with these roles; `Customer="X"` is a User Permission."""
+	user = make.ensure_user(f"{random_string(8).lower()}@example.com", *roles)
+	for doctype, name in permissions.items():
+		frappe.get_doc(
+			doctype="User Permission", user=user, allow=doctype.replace("_", " "), for_value=name
+		).insert()
+	frappe.set_user(user)
+	return user
+
+
+def orders(as_of: date, companies: list[str] | None = None) -> list[dict]:
+	"""Every order that is known on a day, with its net value; by the words of the design, one by one."""
+	found, everything = [], documents()
+	for invoice in documents(companies):
+		if invoice.is_return or invoice.is_debit_note or invoice.posting_date > as_of:
+			continue
+		credits = [
+			each.base_net_total
+			for each in everything
+			if each.is_return and each.return_against == invoice.name and each.posting_date <= as_of
+		]
+		value = invoice.base_net_total + sum(credits)
+		if not credits or value > 0:
+			found.append({**invoice, "value": value})
+	return found
+
+
+def documents(companies: list[str] | None = None) -> list[frappe._dict]:
+	companies = companies or frappe.get_all("Company", {"default_currency": "USD"}, pluck="name")
+	return frappe.get_all(
+		"Sales Invoice",
+		filters={"docstatus": 1, "is_opening": "No", "company": ("in", companies)},
+		fields=[
+			*("name", "customer", "posting_date", "base_net_total", "creation"),
+			*("is_return", "is_debit_note", "return_against"),
+		],
+	)
+
+
+def divided(part: float, whole: float, times: int = 1) -> float | None:
+	return pytest.approx(times * part / whole) if whole else None
+
+
+class TestTierPerformance:
+	NAME = "Tier Performance"
+
+	def rows(self, **filters: object) -> dict[str, dict]:
+		result = report(self.NAME, **{**PERIOD, **filters})["result"]
+		return {row["tier"]: row for row in result}
+
+	def expected(self, customers: list[str], companies: list[str] | None = None) -> dict:
+		"""The row of these customers, in plain Python."""
+		known = [each for each in orders(TO, companies) if each["customer"] in customers]
+		own = [each for each in known if FROM <= each["posting_date"] <= TO]
+		count = {name: sum(each["customer"] == name for each in own) for name in customers}
+		revenue = sum(
+			each.base_net_total
+			for each in documents(companies)
+			if each.customer in customers and FROM <= each.posting_date <= TO
+		)
+		buyers = sum(number >= 1 for number in count.values())
+		repeat = sum(number >= 2 for number in count.values())
+		return {
+			"customers": len(customers),
+			"buyers": buyers,
+			"repeat_buyers": repeat,
+			"orders": len(own),
+			"revenue": pytest.approx(revenue),
+			"repurchase_rate": divided(repeat, buyers, 100),
+			"average_order_value": divided(sum(each["value"] for each in own), len(own)),
+			"revenue_per_buyer": divided(revenue, buyers),
+		}
+
+	def check(self, row: dict, customers: list[str], companies: list[str] | None = None) -> None:
+		expected = self.expected(customers, companies)
+		assert {key: row[key] for key in expected} == expected
+
+	@pytest.fixture
+	def population(self) -> dict[str, str]:
+		"""Customers in tiers, with every kind of document inside, outside and at the edges of the period."""
+		tiers = {"Ada": "A", "Ben": "A", "Cleo": "B", "Dan": "C", "Eve": None, "Fay": "A", "Gil": "B"}
+		names = {}
+		for name, tier in tiers.items():
+			names[name] = make.make_customer(f"{name} {random_string(5)}").name
+			frappe.db.set_value("Customer", names[name], "customer_tier", tier)
+		make.make_invoice(names["Ada"], 400000, FROM)
+		make.make_invoice(names["Ada"], 150000.55, TO)
+		make.make_invoice(names["Ada"], 7, BEFORE)
+		make.make_invoice(names["Ada"], 9, AFTER)
+		partly = make.make_invoice(names["Ben"], 800, "2026-03-01")
+		make.make_return(partly, "2026-03-10", rate=300)
+		wholly = make.make_invoice(names["Ben"], 500, "2026-03-02")
+		make.make_return(wholly, TO)
+		later = make.make_invoice(names["Cleo"], 600, "2026-04-01")
+		make.make_return(later, AFTER)
+		make.make_debit_note(later, 50, "2026-04-05")
+		old = make.make_invoice(names["Dan"], 1000, BEFORE)
+		make.make_return(old, FROM, rate=400)
+		make.make_opening_invoice(names["Dan"], 5000, "2026-02-01")
+		make.amend(make.make_invoice(names["Cleo"], 70, "2026-05-01"), 80)
+		make.make_invoice(names["Cleo"], 33, "2026-05-02", submit=False)
+		make.make_invoice(names["Fay"], 1234, "2026-05-01")
+		frappe.db.set_value("Customer", names["Fay"], "disabled", 1)
+		make.make_invoice(names["Gil"], 4321, "2026-05-01")
+		frappe.db.set_value("Customer", names["Gil"], "is_internal_customer", 1)
+		return names
+
+	def test_each_tier_ties_to_its_documents(self, population: dict[str, str]) -> None:
+		rows = self.rows()
+		self.check(rows["A"], [population["Ada"], population["Ben"]])
+		self.check(rows["B"], [population["Cleo"]])
+		self.check(rows["C"], [population["Dan"]])
+		self.check(rows["D"], [])
+		self.check(rows["No tier"], [population["Eve"]])
+
+	def test_the_numbers_that_a_reader_would_add_up_by_hand(self, population: dict[str, str]) -> None:
+		rows = self.rows()
+		assert (rows["A"]["orders"], rows["A"]["revenue"]) == (3, pytest.approx(550500.55))
+		assert rows["A"]["repurchase_rate"] == 50
+		assert rows["A"]["average_order_value"] == pytest.approx(550500.55 / 3)
+		assert (rows["B"]["orders"], rows["B"]["revenue"]) == (2, 730)
+		assert rows["B"]["average_order_value"] == 340
+		assert (rows["C"]["buyers"], rows["C"]["revenue"]) == (0, -400)
+		assert rows["C"]["average_order_value"] is None
+
+	def test_best_tier_first_and_the_total_last(self, population: dict[str, str]) -> None:
+		assert list(self.rows()) == ["A", "B", "C", "D", "No tier", "Total"]
+
+	def test_the_total_row_is_computed_and_not_added_up(self, population: dict[str, str]) -> None:
+		rows = self.rows()
+		everybody = [population[name] for name in ("Ada", "Ben", "Cleo", "Dan", "Eve")]
+		self.check(rows["Total"], everybody)
+		assert rows["Total"]["repurchase_rate"] == pytest.approx(200 / 3)
+		shares = [row["share"] for tier, row in rows.items() if tier != "Total"]
+		assert sum(shares) == pytest.approx(100) == rows["Total"]["share"]
+
+	def test_customers_below_their_tier_add_up_to_it(self, population: dict[str, str]) -> None:
+		result = report(self.NAME, **PERIOD, show_customers=1)["result"]
+		for name in ("Ada", "Ben", "Cleo", "Dan"):
+			(row,) = [row for row in result if row.get("customer") == population[name]]
+			self.check(row, [population[name]])
+			assert row["indent"] == 1
+		for tier in ("A", "B", "C"):
+			(head,) = [row for row in result if row.get("indent") == 0 and row["tier_name"] == tier]
+			below = [row for row in result if row.get("indent") == 1 and row["tier_name"] == tier]
+			for key in ("orders", "revenue", "buyers", "repeat_buyers"):
+				assert sum(row[key] for row in below) == pytest.approx(head[key])
+
+	def test_a_site_without_customers(self) -> None:
+		rows = self.rows()
+		assert list(rows) == ["A", "B", "C", "D", "Total"]
+		for row in rows.values():
+			assert (row["customers"], row["revenue"], row["repurchase_rate"], row["share"]) == (
+				0,
+				0,
+				None,
+				None,
+			)
+
+	def test_chart_and_summary_repeat_the_table(self, population: dict[str, str]) -> None:
+		data = report(self.NAME, **PERIOD)
+		rows = {row["tier"]: row for row in data["result"]}
+		bars = data["chart"]["data"]
+		assert bars["labels"] == ["A", "B", "C", "D"]
+		drawn = {bar["name"]: sum(value or 0 for value in bar["values"]) for bar in bars["datasets"]}
+		assert drawn == {tier: pytest.approx(rows[tier]["revenue"]) for tier in bars["labels"]}
+		cards = {card["label"]: card["value"] for card in data["report_summary"]}
+		assert cards["Revenue"] == rows["Total"]["revenue"]
+		assert cards["Repurchase Rate"] == round(rows["Total"]["repurchase_rate"], 1)
+
+	def test_revenue_of_the_last_12_months_is_what_the_tiering_counts(self) -> None:
+		today = getdate()
+		for amount, days in ((600000, 10), (250000, 364), (90, 366), (120000, 200), (40000, 0)):
+			make.make_invoice(make.make_customer().name, amount, make.days_ago(days))
+		make.recompute(today)
+		counted: dict[str, float] = {}
+		for each in frappe.get_all(
+			"Customer", filters={"disabled": 0}, fields=["customer_tier", "annual_value"]
+		):
+			counted[each.customer_tier] = counted.get(each.customer_tier, 0) + each.annual_value
+		rows = {row["tier"]: row for row in report(self.NAME)["result"]}
+		assert {tier: rows[tier]["revenue"] for tier in counted} == counted
+
+	def test_only_companies_with_the_reporting_currency(self, population: dict[str, str]) -> None:
+		before = self.rows()
+		euro = make.ensure_company(f"Euro {random_string(4)}", "EUR")
+		make.make_invoice(
+			population["Ada"],
+			100,
+			"2026-03-03",
+			company=euro,
+			currency="EUR",
+			conversion_rate=1,
+			plc_conversion_rate=1,
+		)
+		assert self.rows() == before
+		assert "Not counted: 1 companies" in report(self.NAME, **PERIOD)["message"]
+		with pytest.raises(frappe.ValidationError, match="can't be counted"):
+			report(self.NAME, **PERIOD, company=euro)
+
+	def test_the_company_filter(self, population: dict[str, str]) -> None:
+		other = make.ensure_company(f"Other {random_string(4)}")
+		make.make_invoice(population["Ada"], 100, "2026-03-03", company=other)
+		self.check(self.rows(company=other)["A"], [population["Ada"], population["Ben"]], [other])
+		assert self.rows(company=other)["A"]["revenue"] == 100
+		self.check(self.rows()["A"], [population["Ada"], population["Ben"]])
+
+	def test_territory_and_group_take_what_is_below_them(self, population: dict[str, str]) -> None:
+		for doctype, field in (("Territory", "territory"), ("Customer Group", "customer_group")):
+			tree = {}
+			for name, parent in (("Up", None), ("Down", "Up")):
+				key = f"{name} {random_string(5)}"
+				frappe.get_doc(
+					{
+						"doctype": doctype,
+						f"{field}_name": key,
+						f"parent_{field}": tree.get(parent) or root(doctype),
+						"is_group": int(name == "Up"),
+					}
+				).insert()
+				tree[name] = key
+			frappe.db.set_value("Customer", population["Ada"], field, tree["Down"])
+			for name in tree.values():
+				rows = self.rows(**{field: name})
+				self.check(rows["A"], [population["Ada"]])
+				assert rows["Total"]["customers"] == 1
+
+	def test_dates_in_the_wrong_order_are_refused(self) -> None:
+		with pytest.raises(frappe.ValidationError, match="From Date"):
+			report(self.NAME, from_date=str(TO), to_date=str(FROM))
+
+	def test_without_a_reporting_currency_it_says_what_to_do(self) -> None:
+		frappe.db.set_single_value("Tiering Settings", "reporting_currency", None)
+		with pytest.raises(frappe.ValidationError, match="Reporting Currency"):
+			report(self.NAME)
+
+	def test_the_number_of_queries_does_not_grow(self, count_queries: Callable[[], int]) -> None:
+		def cost() -> int:
+			start = count_queries()
+			report(self.NAME, **PERIOD, show_customers=1)
+			return count_queries() - start
+
+		cost()
+		few = cost()
+		for _number in range(5):
+			make.make_invoice(make.make_customer().name, 10, FROM)
+		assert cost() <= few
+
+	def test_a_user_sees_only_permitted_customers(self, population: dict[str, str]) -> None:
+		as_user("Sales User", Customer=population["Ada"])
+		rows = self.rows(show_customers=1)
+		frappe.set_user("Administrator")
+		self.check(rows["A"], [population["Ada"]])
+		self.check(rows["Total"], [population["Ada"]])
+		assert "Ben" not in " ".join(rows)
+
+	def test_a_permitted_territory_restricts_too(self, population: dict[str, str]) -> None:
+		place = frappe.get_doc(doctype="Territory", territory_name=f"Place {random_string(5)}").insert().name
+		frappe.db.set_value("Customer", population["Cleo"], "territory", place)
+		as_user("Sales User", Territory=place)
+		rows = self.rows()
+		frappe.set_user("Administrator")
+		self.check(rows["B"], [population["Cleo"]])
+		self.check(rows["Total"], [population["Cleo"]])
+
+	def test_a_permitted_company_restricts_the_revenue(self, population: dict[str, str]) -> None:
+		other = make.ensure_company(f"Other {random_string(4)}")
+		make.make_invoice(population["Ada"], 100, "2026-03-03", company=other)
+		as_user("Sales User", Company=other)
+		rows = self.rows()
+		frappe.set_user("Administrator")
+		assert rows["Total"]["revenue"] == 100
+
+	def test_a_sales_manager_sees_all(self, population: dict[str, str]) -> None:
+		everything = self.rows()
+		as_user("Sales Manager")
+		assert self.rows() == everything
+
+
+def root(tree: str) -> str:
+	return frappe.get_all(tree, filters={"is_group": 1}, order_by="lft", limit=1, pluck="name")[0]
+
+
+@pytest.fixture
+def count_queries(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+	counted = 0
+	execute = frappe.db.sql
+
+	def counting(*arguments: object, **options: object) -> object:
+		nonlocal counted
+		counted += 1
+		return execute(*arguments, **options)
+
+	monkeypatch.setattr(frappe.db, "sql", counting)
+	return lambda: counted
+
+
+class TestWakeUpPerformance:
+	NAME = "Wake-up Performance"
+
+	@pytest.fixture(autouse=True)
+	def calendar(self, new_site: None) -> None:
+		self.today = getdate()
+		self.entry = add_days(self.today, -60)
+		self.half_year = {"from_date": str(add_months(self.today, -6)), "to_date": str(self.today)}
+
+	def rows(self, **filters: object) -> dict[str, dict]:
+		result = report(self.NAME, **{**self.half_year, **filters})["result"]
+		return {row.get("group", row["label"]): row for row in result}
+
+	def entered(
+		self,
+		mails: tuple[tuple[str, str | None], ...] = (("Queued", "Sent"),),
+		customer: str = "",
+		sequence: str = "Wake Up",
+		**values: object,
+	) -> str:
+		"""An enrollment with touches, given as (status, status of the queue row or None if that is gone)."""
+		customer = customer or make.make_customer().name
+		day = getdate(values.pop("entered_on", self.entry))
+		event = frappe.get_doc(
+			doctype="Tiering Event",
+			customer=customer,
+			as_of=day,
+			decision="Stage",
+			cause="Time",
+			last_order_date=values.pop("last_order_date", add_days(day, -180)),
+		).insert(ignore_permissions=True, ignore_mandatory=True)
+		name = frappe.get_doc(
+			{
+				"doctype": "Outreach Enrollment",
+				"customer": customer,
+				"sequence": sequence,
+				"event": event.name,
+				"enrollment_key": random_string(20),
+				"status": "Active",
+				"entered_on": day,
+				**values,
+			}
+		).insert(ignore_permissions=True, ignore_mandatory=True)
+		for number, (status, queue) in enumerate(mails):
+			self.touch(name, status, queue, add_days(day, 7 * (number + 1)))
+		return name.name
+
+	def touch(self, enrollment: "frappe.Document", status: str, queue: str | None, day: date) -> None:
+		row = random_string(10)
+		if queue:
+			frappe.get_doc(doctype="Email Queue", name=row, status=queue).db_insert()
+		frappe.get_doc(
+			doctype="Outreach Touch",
+			name=random_string(20),
+			customer=enrollment.customer,
+			sequence=enrollment.sequence,
+			enrollment=enrollment.name,
+			touch_key=random_string(20),
+			status=status,
+			touched_on=day,
+			email_queue=row if status == "Queued" else None,
+		).db_insert()
+
+	def ordered(self, enrollment: str, days: int, amount: float = 100, **values: object) -> "frappe.Document":
+		"""An order of the enrolled customer, so many days after entering."""
+		customer, day = frappe.db.get_value("Outreach Enrollment", enrollment, ["customer", "entered_on"])
+		return make.make_invoice(customer, amount, add_days(day, days), **values)
+
+	def left(self, enrollment: str, days: int, reason: str = "Ordered", **values: object) -> None:
+		day = frappe.db.get_value("Outreach Enrollment", enrollment, "entered_on")
+		ended = {"status": "Exited", "exit_reason": reason, "ended_on": add_days(day, days)}
+		frappe.db.set_value("Outreach Enrollment", enrollment, {**ended, **values})
+
+	def expected(
+		self, enrollments: list[frappe._dict], order_days: int = 30, companies: list[str] | None = None
+	) -> dict:
+		"""The row of these enrollments, in plain Python."""
+		sums = dict.fromkeys(("mailed", "again", "before", "mails", "waiting", "failed", "deferred"), 0)
+		known, revenue, days = orders(self.today, companies), {}, []
+		for each in enrollments:
+			sent = []
+			for touch in frappe.get_all("Outreach Touch", {"enrollment": each.name}, ["*"]):
+				queue = touch.email_queue and frappe.db.get_value("Email Queue", touch.email_queue, "status")
+				if touch.status == "Failed" or queue == "Error":
+					sums["failed"] += 1
+				elif touch.status == "Deferred":
+					sums["deferred"] += 1
+				elif queue in ("Not Sent", "Sending"):
+					sums["waiting"] += 1
+				else:
+					sent.append(touch.touched_on)
+			sums["mails"] += len(sent)
+			sums["mailed"] += bool(sent)
+			after = frappe.db.get_value("Tiering Event", each.event, "last_order_date")
+			until = add_days(each.ended_on or self.today, order_days)
+			own = [
+				order
+				for order in known
+				if order["customer"] == each.customer and after < order["posting_date"] <= until
+			]
+			if not own:
+				continue
+			order = min(own, key=lambda order: (order["posting_date"], order["creation"]))
+			if sent and order["posting_date"] >= min(sent):
+				sums["again"] += 1
+				revenue[order["name"]] = order["value"]
+				days.append((order["posting_date"] - each.entered_on).days)
+			else:
+				sums["before"] += 1
+		return {
+			"entered": len(enrollments),
+			"active": sum(each.status == "Active" for each in enrollments),
+			"unsubscribed": sum(each.exit_reason == "Unsubscribed" for each in enrollments),
+			"mailed": sums["mailed"],
+			"ordered_again": sums["again"],
+			"ordered_before": sums["before"],
+			"mails": sums["mails"],
+			"waiting": sums["waiting"],
+			"failed": sums["failed"],
+			"deferred": sums["deferred"],
+			"reorder_rate": divided(sums["again"], sums["mailed"], 100),
+			"revenue": pytest.approx(sum(revenue.values())),
+			"days_to_order": divided(sum(days), len(days)),
+		}
+
+	def check(self, row: dict, order_days: int = 30, companies: list[str] | None = None, **filters) -> None:
+		enrollments = frappe.get_all("Outreach Enrollment", filters=filters, fields=["*"])
+		expected = self.expected(enrollments, order_days, companies)
+		assert {key: row[key] for key in expected} == expected
+
+	@pytest.fixture
+	def population(self) -> dict[str, str]:
+		"""Every way through a sequence, by a name for it."""
+		two = (("Queued", "Sent"), ("Queued", None))
+		found = {
+			"again": self.entered(two),
+			"partly returned": self.entered(),
+			"wholly returned": self.entered(),
+			"amended": self.entered(),
+			"same day": self.entered(),
+			"before": self.entered(mails=()),
+			"backdated": self.entered(),
+			"after the last mail": self.entered(two, status="Completed", ended_on=add_days(self.entry, 14)),
+			"too late": self.entered(two, status="Completed", ended_on=add_days(self.entry, 14)),
+			"silent": self.entered(two),
+			"failed": self.entered((("Failed", None),)),
+			"error": self.entered((("Queued", "Error"), ("Queued", "Sent"))),
+			"waiting": self.entered((("Queued", "Not Sent"),)),
+			"in doubt": self.entered((("Queued", "Sending"),)),
+			"deferred": self.entered((("Deferred", None),)),
+			"unsubscribed": self.entered(),
+			"old order": self.entered(),
+			"another month": self.entered(entered_on=add_months(self.entry, -2)),
+		}
+		self.ordered(found["again"], 20, 1000.5)
+		self.left(found["again"], 20)
+		make.make_return(self.ordered(found["partly returned"], 8, 500), rate=120)
+		self.left(found["partly returned"], 8)
+		make.make_return(self.ordered(found["wholly returned"], 8, 300))
+		self.left(found["wholly returned"], 8)
+		make.amend(self.ordered(found["amended"], 9, 210), 220)
+		self.left(found["amended"], 9)
+		self.ordered(found["same day"], 7, 55)
+		self.left(found["same day"], 7)
+		self.ordered(found["before"], 3, 60)
+		self.left(found["before"], 3)
+		self.ordered(found["backdated"], 6, 65)
+		self.left(found["backdated"], 8)
+		self.ordered(found["after the last mail"], 44, 700)
+		self.ordered(found["too late"], 45, 800)
+		self.left(found["unsubscribed"], 8, "Unsubscribed")
+		self.ordered(found["old order"], -180, 90)
+		self.ordered(found["another month"], 30, 400)
+		self.left(found["another month"], 30)
+		for number, name in enumerate(found.values()):
+			customer = frappe.db.get_value("Outreach Enrollment", name, "customer")
+			frappe.db.set_value("Customer", customer, "customer_tier", (None, "A", "B")[number % 3])
+		return found
+
+	def test_a_sequence_ties_to_its_enrollments_touches_and_orders(self, population: dict[str, str]) -> None:
+		rows = self.rows()
+		self.check(rows["Wake Up"])
+		assert rows["Wake Up"]["entered"] == len(population)
+		assert rows["Wake Up"]["ordered_again"] == 6
+		assert rows["Wake Up"]["ordered_before"] == 2
+		assert rows["Wake Up"]["revenue"] == pytest.approx(1000.5 + 380 + 220 + 55 + 700 + 400)
+
+	def test_each_way_through(self, population: dict[str, str]) -> None:
+		again = ("again", "partly returned", "amended", "same day", "after the last mail", "another month")
+		before = ("before", "backdated")
+		rows = self.rows(group_by="Enrollment")
+		for way, name in population.items():
+			counted = (rows[name]["ordered_again"], rows[name]["ordered_before"])
+			assert counted == (way in again, way in before), way
+			self.check(rows[name], name=name)
+
+	def test_months_and_tiers_add_up_to_the_total(self, population: dict[str, str]) -> None:
+		total = self.rows()["Total"]
+		for group_by in ("Month of Entry", "Tier", "Enrollment"):
+			rows = self.rows(group_by=group_by)
+			assert {**rows["Total"], "label": ""} == {**total, "label": ""}
+			for key in ("entered", "mailed", "ordered_again", "mails", "failed", "deferred", "active"):
+				added = sum(row[key] for name, row in rows.items() if name != "Total")
+				assert added == total[key], (group_by, key)
+
+	def test_months_are_in_order_and_tie_to_their_enrollments(self, population: dict[str, str]) -> None:
+		rows = self.rows(group_by="Month of Entry")
+		months = [month for month in rows if month != "Total"]
+		assert months == sorted(months) and len(months) == 2
+		for month in months:
+			end = add_days(add_months(month, 1), -1)
+			self.check(rows[month], entered_on=("between", (month, end)))
+
+	def test_tiers_are_in_order_and_tie_to_their_enrollments(self, population: dict[str, str]) -> None:
+		rows = self.rows(group_by="Tier")
+		assert list(rows) == ["A", "B", "", "Total"]
+		assert rows[""]["label"] == "No tier"
+		for tier in ("A", "B"):
+			customers = frappe.get_all("Customer", {"customer_tier": tier, "disabled": 0}, pluck="name")
+			self.check(rows[tier], customer=("in", customers))
+
+	def test_the_first_and_the_last_day_of_entering_count(self) -> None:
+		first, last = add_days(self.today, -20), add_days(self.today, -10)
+		for day in (add_days(first, -1), first, last, add_days(last, 1)):
+			self.entered(entered_on=day)
+		row = self.rows(from_date=str(first), to_date=str(last))["Wake Up"]
+		assert (row["entered"], row["mailed"], row["mails"]) == (2, 2, 2)
+
+	def test_days_after_the_last_mail(self, population: dict[str, str]) -> None:
+		found = {}
+		for order_days in (0, 29, 30, 31):
+			row = self.rows(order_days=order_days)["Wake Up"]
+			self.check(row, order_days)
+			found[order_days] = row["ordered_again"]
+		assert found == {0: 5, 29: 5, 30: 6, 31: 7}
+
+	def test_one_order_that_answers_two_sequences_counts_once_in_the_total(self) -> None:
+		second = self.sequence()
+		customer = make.make_customer().name
+		first = self.entered(customer=customer)
+		self.entered(customer=customer, sequence=second)
+		self.ordered(first, 10, 250)
+		rows = self.rows()
+		assert rows["Wake Up"]["revenue"] == rows[second]["revenue"] == rows["Total"]["revenue"] == 250
+		assert rows["Total"]["ordered_again"] == 2
+		assert list(self.rows(sequence=second)) == [second, "Total"]
+
+	def sequence(self) -> str:
+		original = frappe.get_doc("Outreach Sequence", "Wake Up")
+		copy = frappe.copy_doc(original)
+		copy.update({"sequence_name": f"Wake Up {random_string(5)}", "enabled": 0})
+		return copy.insert().name
+
+	def test_only_orders_of_the_company_asked_for(self, population: dict[str, str]) -> None:
+		other = make.ensure_company(f"Other {random_string(4)}")
+		self.ordered(population["silent"], 20, 77, company=other)
+		self.check(self.rows()["Wake Up"])
+		row = self.rows(company=other)["Wake Up"]
+		self.check(row, companies=[other])
+		assert (row["ordered_again"], row["revenue"]) == (1, 77)
+
+	def test_a_site_without_enrollments(self) -> None:
+		data = report(self.NAME, **self.half_year)
+		assert not data["result"] and not data["chart"]
+		assert {card["label"]: card["value"] for card in data["report_summary"]}["Entered"] == 0
+
+	def test_chart_and_summary_repeat_the_table(self, population: dict[str, str]) -> None:
+		data = report(self.NAME, **self.half_year)
+		total = data["result"][-1]
+		bars = {bar["name"]: sum(bar["values"]) for bar in data["chart"]["data"]["datasets"]}
+		keys = {"Entered": "entered", "Mailed": "mailed", "Ordered Again": "ordered_again"}
+		assert bars == {label: total[key] for label, key in keys.items()}
+		cards = {card["label"]: card["value"] for card in data["report_summary"]}
+		assert {label: cards[label] for label in keys} == bars
+
+	def test_it_says_that_it_is_no_experiment(self, population: dict[str, str]) -> None:
+		assert "This is not an experiment" in report(self.NAME, **self.half_year)["message"]
+
+	def test_an_unknown_group_is_refused(self) -> None:
+		with pytest.raises(frappe.ValidationError, match="Group By"):
+			report(self.NAME, group_by="name; DROP TABLE")
+
+	def test_a_user_sees_only_permitted_customers(self, population: dict[str, str]) -> None:
+		customer = frappe.db.get_value("Outreach Enrollment", population["again"], "customer")
+		as_user("Sales User", Customer=customer)
+		rows = self.rows()
+		listed = self.rows(group_by="Enrollment")
+		frappe.set_user("Administrator")
+		self.check(rows["Total"], customer=customer)
+		assert set(listed) == {population["again"], "Total"}
+
+	def test_a_permitted_territory_restricts_too(self, population: dict[str, str]) -> None:
+		place = frappe.get_doc(doctype="Territory", territory_name=f"Place {random_string(5)}").insert().name
+		customer = frappe.db.get_value("Outreach Enrollment", population["silent"], "customer")
+		frappe.db.set_value("Customer", customer, "territory", place)
+		as_user("Sales User", Territory=place)
+		rows = self.rows()
+		frappe.set_user("Administrator")
+		self.check(rows["Total"], customer=customer)
+
+	def test_enrollments_of_a_deleted_customer_stay_in_the_history(self) -> None:
+		gone = self.entered()
+		kept = self.entered()
+		deleted, customer = (
+			frappe.db.get_value("Outreach Enrollment", name, "customer") for name in (gone, kept)
+		)
+		frappe.db.delete("Customer", {"name": deleted})
+		assert self.rows()["Total"]["entered"] == 2
+		as_user("Sales User", Customer=customer)
+		assert self.rows()["Total"]["entered"] == 1
+
+	def test_the_number_of_queries_does_not_grow(self, count_queries: Callable[[], int]) -> None:
+		def cost() -> int:
+			start = count_queries()
+			report(self.NAME, **self.half_year, group_by="Enrollment")
+			return count_queries() - start
+
+		self.entered()
+		cost()
+		few = cost()
+		for _number in range(5):
+			self.ordered(self.entered(), 10)
+		assert cost() <= few
+
+
+class TestRoles:
+	REPORTS = ("Tier Performance", "Wake-up Performance")
+
+	@pytest.mark.parametrize("name", REPORTS)
+	@pytest.mark.parametrize("role", ["Sales Manager", "Sales User"])
+	def test_sales_may_run_it(self, name: str, role: str) -> None:
+		as_user(role)
+		assert report(name)["columns"]
+
+	@pytest.mark.parametrize("name", REPORTS)
+	def test_a_tiering_manager_who_may_read_customers_may_run_it(self, name: str) -> None:
+		as_user("Tiering Manager", "Sales User")
+		assert report(name)["columns"]
+
+	@pytest.mark.parametrize("name", REPORTS)
+	@pytest.mark.parametrize("role", ["Tiering Manager", "System Manager", "Stock User", "Purchase User"])
+	def test_nobody_who_may_not_read_customers_or_has_no_such_role(self, name: str, role: str) -> None:
+		as_user(role)
+		with pytest.raises(frappe.PermissionError):
+			report(name)
+
+	@pytest.mark.parametrize("name", [*REPORTS, "Dormant Large Customers"])
+	def test_the_roles_of_the_reports(self, name: str) -> None:
+		roles = frappe.get_all("Has Role", {"parenttype": "Report", "parent": name}, pluck="role")
+		assert set(roles) == set(ROLES)
+
+
+class TestWorkspace:
+	@pytest.fixture
+	def workspace(self) -> "frappe.Document":
+		return frappe.get_doc("Workspace", "Customer Tiering")
+
+	def test_everything_belongs_to_our_modules_so_that_uninstall_removes_it(
+		self, workspace: "frappe.Document"
+	) -> None:
+		ours = {"Report": 3, "Dashboard Chart": 1, "Number Card": 4}
+		assert {doctype: frappe.db.count(doctype, {"module": MODULE}) for doctype in ours} == ours
+		assert frappe.db.get_value("Module Def", workspace.module, "app_name") == "customer_tiering"
+
+	@pytest.mark.parametrize("role", ["Sales Manager", "Sales User", "Tiering Manager", "System Manager"])
+	def test_who_sees_it(self, role: str) -> None:
+		"""A user who can read no DocType of its module doesn't."""
+		from frappe.desk.desktop import Workspace
+
+		as_user(role)
+		page = {"name": "Customer Tiering", "title": "Customer Tiering", "public": 1}
+		assert Workspace(page, True).is_permitted()
+
+	def test_it_is_public_and_its_content_is_there(self, workspace: "frappe.Document") -> None:
+		assert workspace.public and not workspace.is_hidden
+		assert {row.role for row in workspace.roles} == set(ROLES)
+		named = {"chart": "chart_name", "number_card": "number_card_name", "shortcut": "shortcut_name"}
+		shown = {kind: [] for kind in named}
+		for block in json.loads(workspace.content):
+			if block["type"] in named:
+				shown[block["type"]].append(block["data"][named[block["type"]]])
+		assert shown == {
+			"chart": [row.label for row in workspace.charts],
+			"number_card": [row.label for row in workspace.number_cards],
+			"shortcut": [row.label for row in workspace.shortcuts],
+		}
+
+	def test_shortcuts_lead_somewhere(self, workspace: "frappe.Document") -> None:
+		for shortcut in workspace.shortcuts:
+			assert frappe.db.exists(shortcut.type, shortcut.link_to), shortcut.label
+			if shortcut.stats_filter:
+				frappe.get_list(shortcut.link_to, filters=json.loads(shortcut.stats_filter), limit=1)
+
+	def test_cards_count(self, workspace: "frappe.Document") -> None:
+		customer = make.make_customer().name
+		frappe.db.set_value("Customer", customer, {"customer_tier": "A", "lifecycle_stage": "Dormant"})
+		counts = {}
+		for row in workspace.number_cards:
+			card = frappe.get_doc("Number Card", row.number_card_name)
+			filters = json.loads(card.filters_json)
+			assert all(len(each) == 4 for each in filters)
+			counts[card.name] = len(frappe.get_list(card.document_type, filters=filters, limit=0))
+		assert counts["Customers with a Tier"] == counts["Dormant Customers"] == 1
+		assert counts["Customers in a Sequence"] == 0
+
+	def test_the_chart_shows_the_report(self, workspace: "frappe.Document") -> None:
+		(chart,) = (frappe.get_doc("Dashboard Chart", row.chart_name) for row in workspace.charts)
+		data = run_report(chart.report_name, filters=chart.filters_json)
+		assert data["chart"]["data"]["labels"] == ["A", "B", "C", "D"]
+
+	def test_dormant_customers_come_largest_first(self) -> None:
+		for value in (10, 30, 20):
+			customer = make.make_customer().name
+			values = {"lifecycle_stage": "Dormant", "customer_tier": "B", "annual_value": value}
+			frappe.db.set_value("Customer", customer, values)
+		make.make_customer()
+		saved = json.loads(frappe.db.get_value("Report", "Dormant Large Customers", "json"))
+		rows = frappe.get_list(
+			"Customer",
+			filters=saved["filters"],
+			fields=[field for field, _doctype in saved["fields"]],
+			order_by=saved["order_by"],
+		)
+		assert [row.annual_value for row in rows] == [30, 20, 10]

@@ -1,0 +1,261 @@
+"""What administrators edit: bad input is refused with the field's name, and changes nothing."""
+
+from collections.abc import Iterator
+
+import frappe
+import pytest
+from frappe.model.document import Document
+
+from tests.site import factories as make
+from tests.site.factories import checksums, computed, recompute
+
+
+@pytest.fixture(autouse=True)
+def new_site(site: str) -> Iterator[None]:
+	with make.uncommitted():
+		make.as_if_new()
+		yield
+
+
+def refused(doc: Document, words: str) -> None:
+	"""Saving raises an error that holds the words, and the database stays as it was."""
+	before = checksums(doc.doctype) if not doc.meta.issingle else frappe.db.get_singles_dict(doc.doctype)
+	with pytest.raises(frappe.ValidationError, match=words):
+		doc.save() if not doc.is_new() else doc.insert()
+	after = checksums(doc.doctype) if not doc.meta.issingle else frappe.db.get_singles_dict(doc.doctype)
+	assert before == after
+
+
+def tier(name: str, **values: object) -> Document:
+	doc = frappe.get_doc("Customer Tier", name)
+	return doc.update(values)
+
+
+def new_tier(**values: object) -> Document:
+	return frappe.get_doc(doctype="Customer Tier", **{"tier_name": "X", **values})
+
+
+def stage(name: str, **values: object) -> Document:
+	return frappe.get_doc("Lifecycle Stage", name).update(values)
+
+
+def new_stage(**values: object) -> Document:
+	given = {"stage_name": "Stage X", "position": 99, "meaning": "Repeat", **values}
+	return frappe.get_doc(doctype="Lifecycle Stage", **given)
+
+
+def settings(**values: object) -> Document:
+	return frappe.get_single("Tiering Settings").update(values)
+
+
+class TestSettings:
+	@pytest.mark.parametrize(
+		("field", "values"),
+		[
+			("window_months", [0, -1, 121]),
+			("high_frequency_orders", [0, -3]),
+			("near_score", [0, 6, -1]),
+			("high_score", [0, 6, -1]),
+		],
+	)
+	def test_numbers_out_of_range_are_refused_by_name(self, field: str, values: list[int]) -> None:
+		label = frappe.get_meta("Tiering Settings").get_label(field)
+		for value in values:
+			with pytest.raises(frappe.ValidationError) as refusal:
+				settings(**{field: value}).save()
+			assert label in str(refusal.value)
+			assert frappe.db.get_single_value("Tiering Settings", field, cache=False) not in values
+
+	def test_the_ends_of_the_ranges_are_taken(self) -> None:
+		settings(window_months=1, high_frequency_orders=1, near_score=1, high_score=5).save()
+		settings(window_months=120, near_score=5, high_score=1).save()
+
+	def test_an_empty_reporting_currency_is_refused(self) -> None:
+		refused(settings(reporting_currency=None), "(?i)reporting.currency")
+
+	def test_an_unknown_reporting_currency_is_refused(self) -> None:
+		refused(settings(reporting_currency="XXQ"), "(?i)reporting.currency.*XXQ")
+
+	def test_a_disabled_follow_up_user_is_refused(self) -> None:
+		user = make.ensure_user("gone@example.com")
+		frappe.db.set_value("User", user, "enabled", 0)
+		refused(settings(default_follow_up_user=user), "(?i)default follow-up user.*gone@example.com")
+
+	def test_a_sales_user_may_not_write_and_a_tiering_manager_may(self) -> None:
+		sales = make.ensure_user("sales@example.com", "Sales User")
+		manager = make.ensure_user("manager@example.com", "Tiering Manager")
+		frappe.set_user(sales)
+		for doc in (
+			settings(window_months=6),
+			tier("A", entry_value=600000),
+			stage("Lost", min_days_since_order=400),
+		):
+			with pytest.raises(frappe.PermissionError):
+				doc.save()
+		frappe.set_user(manager)
+		for doc in (
+			settings(window_months=6),
+			tier("A", entry_value=600000),
+			stage("Lost", min_days_since_order=400),
+		):
+			doc.save()
+
+	def test_the_button_is_for_managers(self) -> None:
+		from customer_tiering.tiering.api import get_policy, recompute_now
+
+		frappe.set_user(make.ensure_user("sales@example.com", "Sales User"))
+		for function in (recompute_now, get_policy):
+			with pytest.raises(frappe.PermissionError):
+				function()
+		frappe.set_user(make.ensure_user("head@example.com", "Sales Manager"))
+		assert [row.name for row in get_policy()["tiers"]] == ["A", "B", "C", "D"]
+		with pytest.raises(frappe.PermissionError):
+			recompute_now()
+		frappe.set_user(make.ensure_user("manager@example.com", "Tiering Manager"))
+		assert recompute_now()["message"]
+
+
+class TestTiers:
+	def test_two_tiers_of_one_entry_value_are_refused(self) -> None:
+		refused(new_tier(entry_value=100000), "(?i)entry value.*B.*already starts")
+		refused(tier("C", entry_value=100000), "(?i)entry value.*B.*already starts")
+		refused(new_tier(entry_value=0), "(?i)entry value.*D.*already starts")
+
+	def test_a_negative_entry_value_is_refused(self) -> None:
+		refused(new_tier(entry_value=-1), "(?i)entry value")
+		refused(tier("D", entry_value=-0.01), "(?i)entry value")
+
+	def test_a_top_tier_below_another_is_refused(self) -> None:
+		refused(tier("B", is_top=1, entry_value=600000).update({"is_top": 0}), "(?i)top tier.*A.*below.*B")
+		refused(tier("C", is_top=1), "(?i)top tier.*C.*below.*B")
+		refused(new_tier(entry_value=600000, is_top=0), "(?i)top tier.*A.*below.*X")
+		tier("B", is_top=1).save()
+
+	def test_a_name_is_taken_once(self) -> None:
+		with pytest.raises((frappe.DuplicateEntryError, frappe.UniqueValidationError)):
+			new_tier(tier_name="A", entry_value=7).insert()
+
+	def test_the_last_tier_cannot_be_deleted(self) -> None:
+		for name in "ABC":
+			frappe.delete_doc("Customer Tier", name)
+		with pytest.raises(frappe.ValidationError, match="last Customer Tier"):
+			frappe.delete_doc("Customer Tier", "D")
+		assert frappe.db.exists("Customer Tier", "D")
+
+	def test_a_tier_that_customers_are_in_cannot_be_deleted(self) -> None:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 600000, make.days_ago(3))
+		recompute()
+		with pytest.raises(frappe.LinkExistsError, match=customer):
+			frappe.delete_doc("Customer Tier", "A")
+		assert computed(customer).customer_tier == "A"
+		frappe.delete_doc("Customer Tier", "B")
+
+	def test_a_tier_that_is_renamed_takes_its_customers_along(self) -> None:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 600000, make.days_ago(3))
+		recompute()
+		since = computed(customer).tier_since
+		frappe.rename_doc("Customer Tier", "A", "Platinum")
+		assert computed(customer).customer_tier == "Platinum"
+		assert recompute().changed == 0
+		assert computed(customer).tier_since == since
+
+	def test_a_new_tier_is_used_by_the_next_run(self) -> None:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 250000, make.days_ago(3))
+		recompute()
+		assert computed(customer).customer_tier == "B"
+		new_tier(tier_name="B+", entry_value=200000).insert()
+		recompute()
+		assert computed(customer).customer_tier == "B+"
+
+	def test_the_lowest_tier_takes_everybody_who_ordered(self) -> None:
+		frappe.delete_doc("Customer Tier", "D")
+		customer = make.make_customer().name
+		make.make_invoice(customer, 1, make.days_ago(3))
+		recompute()
+		assert computed(customer).customer_tier == "C"
+
+
+class TestStages:
+	def test_two_stages_of_one_position_are_refused(self) -> None:
+		refused(new_stage(position=30), "(?i)position.*Dormant.*30")
+		refused(stage("Repeat", position=30), "(?i)position.*Dormant.*30")
+
+	@pytest.mark.parametrize("field", ["position", "min_days_since_order", "quiet_days", "min_orders"])
+	def test_negative_numbers_are_refused_by_name(self, field: str) -> None:
+		label = frappe.get_meta("Lifecycle Stage").get_label(field)
+		with pytest.raises(frappe.ValidationError) as refusal:
+			stage("Dormant", **{field: -1}).save()
+		assert label in str(refusal.value)
+		assert frappe.db.get_value("Lifecycle Stage", "Dormant", field) >= 0
+
+	@pytest.mark.parametrize(
+		"condition", [{"min_days_since_order": 5}, {"min_orders": 1}, {"top_tier_only": 1}]
+	)
+	def test_conditions_that_contradict_each_other_are_refused(self, condition: dict) -> None:
+		refused(new_stage(never_ordered=1, **condition), "Never Ordered: nobody")
+
+	def test_a_meaning_that_is_none_is_refused(self) -> None:
+		refused(new_stage(meaning="Asleep"), "Meaning")
+
+	def test_a_stage_of_ones_own_matches_in_its_place(self) -> None:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 1, make.days_ago(100))
+		new_stage(stage_name="Drowsy", position=35, min_days_since_order=90).insert()
+		recompute()
+		assert computed(customer).lifecycle_stage == "Drowsy"
+
+
+class TestSegments:
+	def test_a_combination_has_one_segment(self) -> None:
+		given = {"segment_name": "Twice", "recency": "Near", "frequency": "High", "monetary": "High"}
+		doc = frappe.get_doc(doctype="RFM Segment", **given)
+		refused(doc, "(?i)recency, frequency.*Important Value")
+
+	def test_without_segments_customers_have_scores_only(self) -> None:
+		frappe.db.delete("RFM Segment")
+		customer = make.make_customer().name
+		make.make_invoice(customer, 1, make.days_ago(3))
+		recompute()
+		assert computed(customer).rfm_score == "111"
+		assert not computed(customer).rfm_segment
+
+
+class TestPolicyWithGaps:
+	@pytest.fixture
+	def customer(self, new_site: None) -> str:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 600000, make.days_ago(3))
+		recompute()
+		return customer
+
+	@staticmethod
+	def refuses(customer: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+		make.forget_cached_rules()
+		monkeypatch.setattr(frappe.db, "rollback", lambda **_: None)  # would take our customer with it
+		make.make_invoice(customer, 10, make.days_ago(2))
+		before, events = computed(customer), checksums("Tiering Event")
+		for dry_run in (True, False):
+			with pytest.raises(frappe.ValidationError, match=words):
+				recompute(dry_run=dry_run)
+		assert computed(customer) == before
+		assert checksums("Tiering Event") == events
+		assert frappe.get_last_doc("Tiering Run").status == "Failed"
+
+	def test_no_tier(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+		frappe.db.delete("Customer Tier")
+		self.refuses(customer, "no Customer Tier", monkeypatch)
+
+	def test_no_stage_for_everybody(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+		frappe.delete_doc("Lifecycle Stage", "First Purchase")
+		self.refuses(customer, "No Lifecycle Stage takes every customer", monkeypatch)
+
+	def test_no_stage_at_all(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+		frappe.db.delete("Lifecycle Stage")
+		self.refuses(customer, "No Lifecycle Stage takes every customer", monkeypatch)
+
+	def test_no_reporting_currency(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+		frappe.db.set_single_value("Tiering Settings", "reporting_currency", None)
+		self.refuses(customer, "Reporting Currency", monkeypatch)
