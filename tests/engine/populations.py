@@ -148,9 +148,7 @@ def engine_answers(
 	facts = facts_of(people, documents, as_of, rules.window_months)
 	decisions = classify(facts, rules, as_of)
 	assert list(decisions.columns) == list(DECISIONS)
-	for column in ("tier_since", "below_keep_since"):
-		decisions[column] = [day and day.date() for day in decisions[column]]
-	return decisions.astype(object).where(decisions.notna(), None).to_dict("index")
+	return decisions.to_dict("index")
 
 
 def oracle_answers(

@@ -93,7 +93,7 @@ def test_every_customer_gets_an_answer_and_the_facts_stay(given_: Population) ->
 		assert (decision["lifecycle_stage"] == "Lead") == (not ordered)
 		assert (decision["rfm_segment"] in {s.name for s in SEGMENTS}) == ordered
 		assert (decision["rfm_score"] is not None) == ordered
-		assert all(value is None or isinstance(value, str) for value in decision.values())
+		assert all(value is None or isinstance(value, str | date) for value in decision.values())
 
 
 @pytest.mark.parametrize(
@@ -302,6 +302,8 @@ def test_nobody_has_ordered() -> None:
 def test_one_customer() -> None:
 	assert decide_one([order("X", ago(1))], TODAY) == {
 		"customer_tier": "D",
+		"tier_since": TODAY,
+		"below_keep_since": None,
 		"lifecycle_stage": "First Purchase",
 		"rfm_score": "111",
 		"rfm_segment": "Far seldom little",

@@ -38,11 +38,13 @@ def classify(facts: pd.DataFrame, policy: Policy, as_of: date) -> pd.DataFrame:
 	last_follow_up, tier_override_until, current_tier_since and current_below_keep_since (datetime64 in the site's time
 	zone, NaT where there is none), current_tier, current_stage and tier_override (names or None).
 
-	Returns the columns of DECISIONS on the same index; where there is nothing to say, None.
+	Returns the columns of DECISIONS on the same index, days as datetime.date; where there is nothing to say, None.
 	"""
 	as_of_day = pd.Timestamp(as_of)
 	recency = (as_of_day - facts["last_order_date"]).dt.days
 	decisions = decide_tiers(facts, policy, as_of_day)
+	for column in ("tier_since", "below_keep_since"):
+		decisions[column] = decisions[column].dt.date
 	decisions["lifecycle_stage"] = _stages(facts, decisions["customer_tier"], recency, policy, as_of_day)
 	scores = _rfm_scores(facts, recency)
 	decisions["rfm_score"] = _score_text(scores, facts.index)
