@@ -15,7 +15,8 @@ TABLES = read()
 SAME = ("autoname", "title_field", "nsm_parent_field", "is_submittable", "is_tree", "issingle", "istable")
 
 pytestmark = pytest.mark.skipif(
-	hasattr(erpnext, "FINGERPRINT"), reason="real bench only: here erpnext is the stand-in that this holds to account"
+	hasattr(erpnext, "FINGERPRINT"),
+	reason="real bench only: here erpnext is the stand-in that this holds to account",
 )
 
 
@@ -63,12 +64,16 @@ def test_rights(table: Table, real: Document) -> None:
 def test_fields_of_the_app_have_their_neighbours() -> None:
 	"""Each of our own fields on a DocType of the table stands after a field that the table has too."""
 	known = {table.name: {field.fieldname for field in table.fields} for table in TABLES}
-	custom = frappe.get_all("Custom Field", {"module": ["in", our_modules()]}, ["dt", "fieldname", "insert_after"])
+	custom = frappe.get_all(
+		"Custom Field", {"module": ["in", our_modules()]}, ["dt", "fieldname", "insert_after"]
+	)
 	ours = {(row.dt, row.fieldname) for row in custom}
 	lost = [
 		f"{row.dt}.{row.fieldname} after {row.insert_after}"
 		for row in custom
-		if row.dt in known and row.insert_after not in known[row.dt] and (row.dt, row.insert_after) not in ours
+		if row.dt in known
+		and row.insert_after not in known[row.dt]
+		and (row.dt, row.insert_after) not in ours
 	]
 	assert not lost, "; ".join(lost)
 
@@ -90,7 +95,11 @@ def differences(ours: Field, theirs: Document | None) -> list[str]:
 		pairs.append(("options", None, theirs.options))
 	if ours.fieldtype == "Tab Break":
 		pairs.append(("label", True, bool(theirs.label)))
-	return [f"{ours.fieldname}: {what} {mine!r}, ERPNext {other!r}" for what, mine, other in pairs if mine != other]
+	return [
+		f"{ours.fieldname}: {what} {mine!r}, ERPNext {other!r}"
+		for what, mine, other in pairs
+		if mine != other
+	]
 
 
 def properties(ours: Field, theirs: Document) -> list[tuple[str, object, object]]:

@@ -60,10 +60,14 @@ def read(path: Path = TABLE) -> list[Table]:
 				roles = dict(pair.split(":") for pair in str(more.pop("roles", "")).split(",") if pair)
 				tables.append(Table(row["doctype"], row["options"], more, roles))
 			elif row["doctype"] != tables[-1].name:
-				raise ValueError(f"{path.name}: {row['doctype']}.{row['field']} stands under {tables[-1].name}")
+				raise ValueError(
+					f"{path.name}: {row['doctype']}.{row['field']} stands under {tables[-1].name}"
+				)
 			else:
 				options = row["options"].replace("\\n", "\n")
-				tables[-1].fields.append(Field(row["field"], row["type"], options, row["required"] == "yes", more))
+				tables[-1].fields.append(
+					Field(row["field"], row["type"], options, row["required"] == "yes", more)
+				)
 	return tables
 
 

@@ -1,13 +1,12 @@
 """What Quotation, Sales Order and Sales Invoice share: who buys, in which currency, and the sums."""
 
+import erpnext
 import frappe
+from erpnext.accounts.utils import get_fiscal_year
+from erpnext.setup.utils import get_exchange_rate
 from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint, flt
-
-import erpnext
-from erpnext.accounts.utils import get_fiscal_year
-from erpnext.setup.utils import get_exchange_rate
 
 
 class SalesDocument(Document):
@@ -59,7 +58,9 @@ class SalesDocument(Document):
 		if self.currency == own:
 			self.conversion_rate = 1.0
 		elif not flt(self.conversion_rate):
-			self.conversion_rate = get_exchange_rate(self.currency, own, self.get(self.date_field), "for_selling")
+			self.conversion_rate = get_exchange_rate(
+				self.currency, own, self.get(self.date_field), "for_selling"
+			)
 			if not self.conversion_rate:
 				text = _("Unable to find exchange rate for {0} to {1} for key date {2}")
 				frappe.throw(text.format(self.currency, own, self.get(self.date_field)))

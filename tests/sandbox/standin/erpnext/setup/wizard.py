@@ -14,7 +14,15 @@ RECORDS = {
 	"UOM": ("uom_name", ["Nos", "Unit", "Box", "Kg", "Hour", "Day"]),
 	"Industry Type": (
 		"industry",
-		["Consulting", "Education", "Electronics", "Financial Services", "Manufacturing", "Retail & Wholesale", "Software"],
+		[
+			"Consulting",
+			"Education",
+			"Electronics",
+			"Financial Services",
+			"Manufacturing",
+			"Retail & Wholesale",
+			"Software",
+		],
 	),
 	"Market Segment": ("market_segment", ["Lower Income", "Middle Income", "Upper Income"]),
 }
@@ -28,8 +36,10 @@ def get_setup_stages(args: dict | None = None) -> list[dict]:
 def make_company(args: dict) -> None:
 	args = frappe._dict(args)
 	make_records(args.country)
-	frappe.get_doc({"doctype": "Price List", "price_list_name": "Standard Selling", "selling": 1, "enabled": 1}
-		| {"currency": args.currency}).insert(ignore_if_duplicate=True)
+	frappe.get_doc(
+		{"doctype": "Price List", "price_list_name": "Standard Selling", "selling": 1, "enabled": 1}
+		| {"currency": args.currency}
+	).insert(ignore_if_duplicate=True)
 	company = frappe.get_doc(
 		{
 			"doctype": "Company",

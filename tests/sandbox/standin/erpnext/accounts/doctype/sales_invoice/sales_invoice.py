@@ -1,9 +1,8 @@
 import frappe
+from erpnext.controllers.sales import SalesDocument, copy_items
 from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint, flt, getdate, now_datetime, nowdate
-
-from erpnext.controllers.sales import SalesDocument, copy_items
 
 
 class SalesInvoice(SalesDocument):
@@ -45,7 +44,9 @@ class SalesInvoice(SalesDocument):
 			if not self.is_return and flt(item.qty) < 0:
 				frappe.throw(_("For an item {0}, quantity must be positive number").format(item.item_code))
 			if not flt(item.qty) and not self.is_debit_note:
-				frappe.throw(_("Row #{0}: Quantity for Item {1} cannot be zero.").format(item.idx, item.item_code))
+				frappe.throw(
+					_("Row #{0}: Quantity for Item {1} cannot be zero.").format(item.idx, item.item_code)
+				)
 
 	def validate_return(self) -> None:
 		if not (self.is_return and self.return_against):
@@ -108,7 +109,9 @@ class SalesInvoice(SalesDocument):
 		"""Carry a return over to its invoice, and what was billed to the order."""
 		if self.is_return and self.return_against and not self.update_outstanding_for_self:
 			original = frappe.get_doc("Sales Invoice", self.return_against)
-			owed = flt(original.outstanding_amount) + sign * flt(self.base_rounded_total or self.base_grand_total)
+			owed = flt(original.outstanding_amount) + sign * flt(
+				self.base_rounded_total or self.base_grand_total
+			)
 			original.outstanding_amount = owed
 			original.db_set({"outstanding_amount": owed, "status": original.current_status()})
 			self.db_set("outstanding_amount", 0)

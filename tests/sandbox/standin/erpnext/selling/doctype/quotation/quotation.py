@@ -1,8 +1,7 @@
 import frappe
+from erpnext.controllers.sales import SalesDocument, copy_items
 from frappe.model.document import Document
 from frappe.utils import add_months
-
-from erpnext.controllers.sales import SalesDocument, copy_items
 
 
 class Quotation(SalesDocument):

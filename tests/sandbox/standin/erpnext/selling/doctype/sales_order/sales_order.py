@@ -1,9 +1,8 @@
 import frappe
+from erpnext.controllers.sales import SalesDocument, copy_items
 from frappe import _
 from frappe.model.document import Document
 from frappe.utils import flt, getdate
-
-from erpnext.controllers.sales import SalesDocument, copy_items
 
 
 class SalesOrder(SalesDocument):
@@ -43,5 +42,7 @@ class SalesOrder(SalesDocument):
 def make_sales_invoice(source_name: str, target_doc: str | None = None) -> Document:
 	source = frappe.get_doc("Sales Order", source_name)
 	source.check_permission("read")
-	target = copy_items(source, frappe.new_doc("Sales Invoice"), {"so_detail": "name", "sales_order": "parent"})
+	target = copy_items(
+		source, frappe.new_doc("Sales Invoice"), {"so_detail": "name", "sales_order": "parent"}
+	)
 	return target
