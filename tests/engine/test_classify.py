@@ -36,7 +36,7 @@ def refund(of: Document, day: date, amount: str, **changes: object) -> Document:
 	return order(of.customer, day, amount, is_return=True, return_against=of.name, **changes)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(populations())
 def test_the_engine_equals_the_oracle(given_: Population) -> None:
 	rules = policy()
@@ -45,7 +45,7 @@ def test_the_engine_equals_the_oracle(given_: Population) -> None:
 	)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(populations(max_size=6), policies())
 def test_the_engine_equals_the_oracle_under_any_policy(given_: Population, rules: Policy) -> None:
 	assert engine_answers(given_.people, given_.documents, rules, given_.as_of) == oracle_answers(

@@ -147,7 +147,7 @@ def _entries(documents: list[frappe._dict], policy: Policy) -> dict[str, "Entry"
 	from customer_tiering.engine.replay import Entry
 
 	companies = set(counted_companies(policy))
-	counting = [d for d in documents if d.docstatus == 1 and d.is_opening == "No" and d.company in companies]
+	counting = [d for d in documents if d.docstatus == 1 and d.is_opening != "Yes" and d.company in companies]
 	undone = _undone_days(counting)
 	return {
 		d.name: Entry(

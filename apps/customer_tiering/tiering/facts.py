@@ -26,7 +26,7 @@ PARTIES = """
 	WHERE parenttype = 'Contact' AND link_doctype = 'Customer'
 	UNION ALL
 	SELECT 'Opportunity', name, party_name FROM `tabOpportunity`
-	WHERE opportunity_from = 'Customer' AND status = 'Open'
+	WHERE opportunity_from = 'Customer' AND status NOT IN ('Lost', 'Closed', 'Converted')
 """
 
 FOLLOW_UPS = """
