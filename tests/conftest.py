@@ -25,7 +25,9 @@ hypothesis.configuration.set_hypothesis_home_dir(CHECKOUT / ".hypothesis")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-	config.addinivalue_line("filterwarnings", "ignore:::(passlib|pypdf|whoosh)")  # Frappe's, none of ours
+	config.addinivalue_line(
+		"filterwarnings", "ignore:::(google|passlib|pypdf|whoosh)"
+	)  # Frappe's, none of ours
 
 
 class NotRun(pytest.File):
@@ -43,7 +45,9 @@ class NotRunTest(pytest.Item):
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> NotRun | None:
-	needs_site = any(module_path.is_relative_to(CHECKOUT / "tests" / part) for part in ("site", "browser"))
+	needs_site = any(
+		module_path.is_relative_to(CHECKOUT / "tests" / part) for part in ("site", "browser", "benchmarks")
+	)
 	return NotRun.from_parent(parent, path=module_path) if needs_site and not SITE else None
 
 

