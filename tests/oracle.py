@@ -44,6 +44,9 @@ class Person:
 
 	name: str
 	follow_ups: tuple[date, ...] = ()
+	current_tier: str | None = None
+	current_tier_since: date | None = None
+	current_below_keep_since: date | None = None
 	current_stage: str | None = None
 	tier_override: str | None = None
 	tier_override_until: date | None = None
@@ -70,6 +73,8 @@ class Answer:
 	annual_orders: int
 	annual_value: Decimal
 	customer_tier: str | None
+	tier_since: date | None
+	below_keep_since: date | None
 	rfm_score: str | None
 	rfm_segment: str | None
 	lifecycle_stage: str | None
@@ -154,7 +159,7 @@ def answer(
 	person: Person, own: History, scores: tuple[int, int, int] | None, policy: Policy, as_of: date
 ) -> Answer:
 	"""Everything about one customer."""
-	tier = tier_of(person, own, policy, as_of)
+	tier, since, below_since = standing_of(person, own, policy, as_of)
 	return Answer(
 		orders_ever=own.orders_ever,
 		first_order_date=own.first_order_date,
@@ -162,6 +167,8 @@ def answer(
 		annual_orders=own.annual_orders,
 		annual_value=own.annual_value,
 		customer_tier=tier,
+		tier_since=since,
+		below_keep_since=below_since,
 		rfm_score="".join(str(figure) for figure in scores) if scores else None,
 		rfm_segment=segment_of(scores, policy) if scores else None,
 		lifecycle_stage=stage_of(person, own, tier, policy, as_of),
@@ -169,16 +176,47 @@ def answer(
 	)
 
 
-def tier_of(person: Person, own: History, policy: Policy, as_of: date) -> str | None:
-	"""An override that still lasts, else the best tier that the money reaches, else the lowest."""
+Standing = tuple[str | None, date | None, date | None]
+
+
+def standing_of(person: Person, own: History, policy: Policy, as_of: date) -> Standing:
+	"""The tier, since when, and since when the money has been too little for it."""
 	until = person.tier_override_until
+	before = (person.current_tier, person.current_tier_since)
+	by_hand_before = bool(person.tier_override and until and before[1] and before[1] <= until < as_of)
 	if person.tier_override and (until is None or as_of <= until):
-		return person.tier_override
+		lasts = before[0] == person.tier_override and before[1]
+		return person.tier_override, before[1] if lasts else as_of, None
 	if not own.orders_ever or not policy.tiers:
-		return None
+		return None, None, None
+	deserved = tier_by_money(own.annual_value, policy)
+	ladder = [tier.name for tier in sorted(policy.tiers, key=lambda tier: tier.entry_value)]
+	if by_hand_before or before[0] not in ladder:
+		return deserved, as_of, None
+	if ladder.index(deserved) > ladder.index(before[0]):
+		return deserved, as_of, None
+	if deserved == before[0]:
+		return deserved, before[1] or as_of, None
+	return way_down(person, own, policy, deserved, as_of)
+
+
+def way_down(person: Person, own: History, policy: Policy, deserved: str, as_of: date) -> Standing:
+	"""The present tier is kept while the money is enough to keep it, then for the grace days and the dwell."""
+	present = next(tier for tier in policy.tiers if tier.name == person.current_tier)
+	keep = present.entry_value if present.keep_value is None else present.keep_value
+	since = person.current_tier_since or as_of
+	if own.annual_value >= Decimal(str(keep)):
+		return present.name, since, None
+	below = person.current_below_keep_since or as_of
+	waited = (as_of - below).days >= present.grace_days and (as_of - since).days >= present.minimum_dwell_days
+	return (deserved, as_of, None) if waited else (present.name, since, below)
+
+
+def tier_by_money(money: Decimal, policy: Policy) -> str:
+	"""The best tier that the money reaches, else the lowest."""
 	best_first = sorted(policy.tiers, key=lambda tier: tier.entry_value, reverse=True)
 	for tier in best_first:
-		if own.annual_value >= Decimal(str(tier.entry_value)):
+		if money >= Decimal(str(tier.entry_value)):
 			return tier.name
 	return best_first[-1].name
 

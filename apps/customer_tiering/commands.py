@@ -34,6 +34,22 @@ def recompute(context: frappe._dict, full: bool, as_of: str | None, dry_run: boo
 		_print_summary(summary.as_dict())
 
 
+@tiering.command("explain")
+@click.argument("customer")
+@click.option("--as-of", metavar="YYYY-MM-DD", help="Explain the tier of this day instead of today's.")
+@click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
+@pass_context
+def explain(context: frappe._dict, customer: str, as_of: str | None, as_json: bool) -> None:
+	"""Say why a customer is in its tier: each document, the sum, the bands, what time will change."""
+	from customer_tiering.tiering.explain import explain
+
+	day = _day(as_of)
+	with _site(context):
+		explanation = explain(customer, day)
+		text = json.dumps(explanation.as_dict(), ensure_ascii=False) if as_json else explanation.as_text()
+	click.echo(text)
+
+
 @tiering.command("follow-ups")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @pass_context

@@ -19,17 +19,19 @@ doctype_js = {"Customer": "public/js/customer.js"}
 doc_events = {
 	"Customer": {
 		"validate": "customer_tiering.tiering.customer.validate",
+		"after_rename": "customer_tiering.tiering.customer.after_rename",
 	},
 	"Sales Invoice": {
 		"on_submit": "customer_tiering.outreach.exits.on_invoice_submitted",
 	},
 }
 
+# Frappe tells scheduled jobs apart by the last two parts of their names alone.
 scheduler_events = {
-	"daily_long": ["customer_tiering.tiering.jobs.nightly"],
+	"daily_long": ["customer_tiering.tiering.jobs.recompute_tiers_nightly"],
 	"hourly_long": [
-		"customer_tiering.follow_up.jobs.hourly",
-		"customer_tiering.outreach.jobs.hourly",
+		"customer_tiering.follow_up.jobs.create_follow_ups_hourly",
+		"customer_tiering.outreach.jobs.run_outreach_hourly",
 	],
 }
 

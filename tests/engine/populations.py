@@ -66,6 +66,13 @@ AMOUNTS = tuple(
 	)
 )
 AGES = (0, 1, 89, 90, 91, 179, 180, 181, 364, 365, 366, 367, 730, 731, -1, -30)
+FACT_DATES = (
+	"last_order_date",
+	"last_follow_up",
+	"tier_override_until",
+	"current_tier_since",
+	"current_below_keep_since",
+)
 DAYS = (
 	date(2023, 2, 28),
 	date(2024, 2, 28),
@@ -105,7 +112,7 @@ def facts_of(
 	for column in ("orders_ever", "annual_orders"):
 		facts[column] = facts[column].astype("int64")
 	facts["annual_value"] = facts["annual_value"].astype("float64")
-	for column in ("last_order_date", "last_follow_up", "tier_override_until"):
+	for column in FACT_DATES:
 		facts[column] = pd.to_datetime(facts[column])
 	return facts
 
@@ -125,6 +132,9 @@ def _facts_row(person: Person, documents: list[Document], start: date, as_of: da
 		"annual_orders": sum(day >= start for day in orders),
 		"annual_value": float(sum(d.base_net_total for d in documents if d.posting_date >= start)),
 		"last_follow_up": max((day for day in person.follow_ups if day <= as_of), default=None),
+		"current_tier": person.current_tier,
+		"current_tier_since": person.current_tier_since,
+		"current_below_keep_since": person.current_below_keep_since,
 		"current_stage": person.current_stage,
 		"tier_override": person.tier_override,
 		"tier_override_until": person.tier_override_until,
@@ -187,7 +197,17 @@ def amounts() -> st.SearchStrategy[Decimal]:
 def policies(draw: st.DrawFn) -> Policy:
 	"""Rules that nobody would set: odd windows, entry values, thresholds and orders of the stages."""
 	values = draw(st.lists(amounts(), min_size=1, max_size=5, unique=True))
-	tiers = tuple(Tier("ABCDE"[n], float(value), draw(st.booleans())) for n, value in enumerate(values))
+	tiers = tuple(
+		Tier(
+			"ABCDE"[n],
+			float(value),
+			draw(st.booleans()),
+			draw(st.one_of(st.none(), amounts().map(float))),
+			draw(st.sampled_from((0, 0, 1, 90))),
+			draw(st.sampled_from((0, 0, 30))),
+		)
+		for n, value in enumerate(values)
+	)
 	positions = draw(st.permutations(range(len(STAGES))))
 	stages = tuple(
 		replace(
@@ -225,6 +245,9 @@ def _person(draw: st.DrawFn, name: str, as_of: date) -> Person:
 	return Person(
 		name,
 		follow_ups=tuple(draw(st.lists(days_before(as_of), max_size=2))),
+		current_tier=draw(st.sampled_from((None, "A", "B", "C", "D", "gone"))),
+		current_tier_since=draw(st.one_of(st.none(), days_before(as_of))),
+		current_below_keep_since=draw(st.one_of(st.none(), days_before(as_of))),
 		current_stage=draw(st.sampled_from((None, "Dormant", "Lost", "Repeat", "Lead"))),
 		tier_override=draw(st.sampled_from((None, None, "A", "C"))),
 		tier_override_until=draw(st.one_of(st.none(), days_before(as_of))),

@@ -36,7 +36,7 @@ def refund(of: Document, day: date, amount: str, **changes: object) -> Document:
 	return order(of.customer, day, amount, is_return=True, return_against=of.name, **changes)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(populations())
 def test_the_engine_equals_the_oracle(given_: Population) -> None:
 	rules = policy()
@@ -45,7 +45,7 @@ def test_the_engine_equals_the_oracle(given_: Population) -> None:
 	)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(populations(max_size=6), policies())
 def test_the_engine_equals_the_oracle_under_any_policy(given_: Population, rules: Policy) -> None:
 	assert engine_answers(given_.people, given_.documents, rules, given_.as_of) == oracle_answers(
@@ -93,7 +93,7 @@ def test_every_customer_gets_an_answer_and_the_facts_stay(given_: Population) ->
 		assert (decision["lifecycle_stage"] == "Lead") == (not ordered)
 		assert (decision["rfm_segment"] in {s.name for s in SEGMENTS}) == ordered
 		assert (decision["rfm_score"] is not None) == ordered
-		assert all(value is None or isinstance(value, str) for value in decision.values())
+		assert all(value is None or isinstance(value, str | date) for value in decision.values())
 
 
 @pytest.mark.parametrize(
@@ -302,6 +302,8 @@ def test_nobody_has_ordered() -> None:
 def test_one_customer() -> None:
 	assert decide_one([order("X", ago(1))], TODAY) == {
 		"customer_tier": "D",
+		"tier_since": TODAY,
+		"below_keep_since": None,
 		"lifecycle_stage": "First Purchase",
 		"rfm_score": "111",
 		"rfm_segment": "Far seldom little",

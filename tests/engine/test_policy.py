@@ -25,6 +25,8 @@ def changed(value: object) -> object:
 	"""Another value of the same kind."""
 	if isinstance(value, bool):
 		return not value
+	if value is None:
+		return 1.0
 	if isinstance(value, int | float):
 		return value + 1
 	return f"{value} changed"

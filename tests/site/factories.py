@@ -16,6 +16,7 @@ ITEM = "Tiering Test Service"
 COMPUTED = (
 	"customer_tier",
 	"tier_since",
+	"below_keep_since",
 	"lifecycle_stage",
 	"rfm_segment",
 	"rfm_score",

@@ -166,7 +166,7 @@ def what_is_seeded(own: Site, scripts_on: bool) -> None:
 			names["templates"] = frappe.db.count("Email Template", {"name": ("like", "Wake Up%")})
 			names["fields"] = frappe.db.count("Custom Field", {"module": "Tiering"})
 			names["index"] = frappe.db.has_index("tabSales Invoice", "tiering_facts")
-			names["nightly"] = frappe.db.exists("Scheduled Job Type", {"method": "customer_tiering.tiering.jobs.nightly"})
+			names["nightly"] = frappe.db.exists("Scheduled Job Type", {"method": "customer_tiering.tiering.jobs.recompute_tiers_nightly"})
 			names["role"] = frappe.db.exists("Role", "Tiering Manager")
 			print(json.dumps(names, default=str))"""
 	)

@@ -65,7 +65,7 @@ def test_then_the_app_s_schedule_leaves_it_to_them(server_scripts: Callable[[boo
 	server_scripts(True)
 	name = sleeper()
 	jobs.after_run()
-	jobs.hourly()
+	jobs.run_outreach_hourly()
 	assert statuses(name) == []
 	assert "server scripts of the module Outreach run it" in who_runs_the_workflow()
 
@@ -76,7 +76,7 @@ def test_where_they_are_off_the_app_s_schedule_runs_it(server_scripts: Callable[
 	assert not any(is_in_charge(step) for step in TITLES)
 	jobs.after_run()
 	assert frappe.db.exists("Outreach Enrollment", {"customer": name, "status": "Active"})
-	jobs.hourly()
+	jobs.run_outreach_hourly()
 	assert statuses(name) == [(0, "Queued")]
 	assert "switched off on this bench" in who_runs_the_workflow()
 
@@ -89,7 +89,7 @@ def test_a_script_that_is_disabled_is_stood_in_for(server_scripts: Callable[[boo
 	name = sleeper()
 	for job in scheduled_jobs()[:1]:
 		job.execute()
-	jobs.hourly()
+	jobs.run_outreach_hourly()
 	assert statuses(name) == [(0, "Queued")]
 	assert TITLES["dispatch"] in who_runs_the_workflow()
 	script.disabled = 0
@@ -102,7 +102,7 @@ def test_both_at_once_do_no_harm(server_scripts: Callable[[bool], None]) -> None
 	for job in scheduled_jobs():
 		job.execute()
 	server_scripts(False)
-	jobs.hourly()
+	jobs.run_outreach_hourly()
 	jobs.run_workflow()
 	assert statuses(name) == [(0, "Queued")]
 	assert frappe.db.count("Email Queue") == 1

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from customer_tiering.engine.policy import Policy, Stage
+from customer_tiering.engine.tiers import STANDING, decide_tiers
 
 FACTS = (
 	"orders_ever",
@@ -13,11 +14,20 @@ FACTS = (
 	"annual_orders",
 	"annual_value",
 	"last_follow_up",
+	*STANDING,
 	"current_stage",
 	"tier_override",
 	"tier_override_until",
 )
-DECISIONS = ("customer_tier", "lifecycle_stage", "rfm_score", "rfm_segment", "purchase_frequency")
+DECISIONS = (
+	"customer_tier",
+	"tier_since",
+	"below_keep_since",
+	"lifecycle_stage",
+	"rfm_score",
+	"rfm_segment",
+	"purchase_frequency",
+)
 
 
 def classify(facts: pd.DataFrame, policy: Policy, as_of: date) -> pd.DataFrame:
@@ -25,33 +35,22 @@ def classify(facts: pd.DataFrame, policy: Policy, as_of: date) -> pd.DataFrame:
 
 	`facts` is indexed by customer and has the columns of FACTS: orders_ever and annual_orders (whole numbers),
 	annual_value (money in the window, in the reporting currency, may be negative), last_order_date,
-	last_follow_up and tier_override_until (datetime64 in the site's time zone, NaT where there is none),
-	current_stage and tier_override (names or None). Dates are on or before `as_of`.
+	last_follow_up, tier_override_until, current_tier_since and current_below_keep_since (datetime64 in the site's time
+	zone, NaT where there is none), current_tier, current_stage and tier_override (names or None).
 
-	Returns the columns of DECISIONS on the same index; where there is nothing to say, None.
+	Returns the columns of DECISIONS on the same index, days as datetime.date; where there is nothing to say, None.
 	"""
 	as_of_day = pd.Timestamp(as_of)
 	recency = (as_of_day - facts["last_order_date"]).dt.days
-	decisions = pd.DataFrame(index=facts.index)
-	decisions["customer_tier"] = _tiers(facts, policy, as_of_day)
+	decisions = decide_tiers(facts, policy, as_of_day)
+	for column in ("tier_since", "below_keep_since"):
+		decisions[column] = decisions[column].dt.date
 	decisions["lifecycle_stage"] = _stages(facts, decisions["customer_tier"], recency, policy, as_of_day)
 	scores = _rfm_scores(facts, recency)
 	decisions["rfm_score"] = _score_text(scores, facts.index)
 	decisions["rfm_segment"] = _segments(scores, policy).reindex(facts.index)
 	decisions["purchase_frequency"] = _frequency(facts, policy)
 	return decisions.astype(object).where(decisions.notna(), None)
-
-
-def _tiers(facts: pd.DataFrame, policy: Policy, as_of: pd.Timestamp) -> pd.Series:
-	"""The best tier whose entry value the money reaches, else the lowest; an override wins while it lasts."""
-	money = facts["annual_value"]
-	reached = [(money >= tier.entry_value).to_numpy() for tier in policy.tiers]
-	names = np.array([tier.name for tier in policy.tiers], dtype=object)
-	tier = pd.Series(np.select(reached, list(names), default=names[-1]), index=facts.index, dtype=object)
-	tier = tier.where(facts["orders_ever"] > 0, None)
-	until = facts["tier_override_until"]
-	overridden = facts["tier_override"].notna() & (until.isna() | (until >= as_of))
-	return tier.mask(overridden, facts["tier_override"])
 
 
 def _stages(

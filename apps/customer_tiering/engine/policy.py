@@ -7,16 +7,34 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True)
 class Tier:
-	"""A value tier. `entry_value` is money in the window, in the reporting currency; exactly that much is in."""
+	"""A value tier. Values are money in the window, in the reporting currency; exactly that much is in.
+
+	A customer stays in the tier while the money is at least `keep_value` (None: the entry value), and for `grace_days`
+	after it fell below, and in any case for `minimum_dwell_days` after entering.
+	"""
 
 	name: str
 	entry_value: float
 	is_top: bool = False
+	keep_value: float | None = None
+	grace_days: int = 0
+	minimum_dwell_days: int = 0
+
+	def __post_init__(self) -> None:
+		object.__setattr__(self, "entry_value", float(self.entry_value))
+		if self.keep_value is not None:
+			object.__setattr__(self, "keep_value", float(self.keep_value))
+
+	@property
+	def keep_from(self) -> float:
+		return self.entry_value if self.keep_value is None else self.keep_value
 
 
 @dataclass(frozen=True)
 class Stage:
 	"""A lifecycle stage: all conditions must hold; zero or False means that there is no such condition.
+
+	A stage is either for those who never ordered or, without `never_ordered`, for those who did.
 
 	`quiet_days` (no follow-up for so many days) is looked at only when a customer enters the stage.
 	"""
@@ -65,6 +83,15 @@ class Policy:
 		put(self, "stages", tuple(sorted(self.stages, key=lambda s: (s.position, s.name))))
 		put(self, "segments", tuple(sorted(self.segments, key=lambda s: s.name)))
 		put(self, "rule_version", hashlib.sha256(self.as_json().encode()).hexdigest()[:12])
+
+	@classmethod
+	def from_json(cls, text: str) -> "Policy":
+		"""The policy that `as_json` wrote, by this version of the app or by an older one."""
+		values = json.loads(text)
+		parts = {"tiers": Tier, "stages": Stage, "segments": Segment}
+		return cls(
+			**{**values, **{key: tuple(part(**row) for row in values[key]) for key, part in parts.items()}}
+		)
 
 	def as_json(self) -> str:
 		"""The canonical text that the rule version is the hash of."""

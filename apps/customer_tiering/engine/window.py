@@ -18,6 +18,4 @@ def window_start(as_of: date, months: int) -> date:
 	start = as_of - relativedelta(months=months)
 	while not counts(start):
 		start += timedelta(days=1)
-	while counts(start - timedelta(days=1)):
-		start -= timedelta(days=1)
 	return start

@@ -7,6 +7,6 @@ def after_run() -> None:
 	create_follow_ups()
 
 
-def hourly() -> None:
+def create_follow_ups_hourly() -> None:
 	"""Catches up with what a job that died left undone."""
 	create_follow_ups()

@@ -11,8 +11,10 @@ from customer_tiering.tiering.orders import COUNTS, CREDITS, IS_ORDER
 
 def on_invoice_submitted(invoice: "frappe.Document", method: str | None = None) -> None:
 	"""Only enqueues, once the invoice is committed: nothing here may stand in its way."""
-	if not invoice.is_return:
-		customer = invoice.customer
+	customer = invoice.customer
+	if not invoice.is_return and frappe.db.exists(
+		"Outreach Enrollment", {"customer": customer, "status": "Active"}
+	):
 		frappe.db.after_commit.add(lambda: _enqueue_exit(customer))
 
 

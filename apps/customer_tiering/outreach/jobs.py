@@ -13,7 +13,7 @@ def after_run() -> None:
 		enrol()
 
 
-def hourly() -> None:
+def run_outreach_hourly() -> None:
 	for step, function in (("enrol", enrol), ("stop", stop_enrollments), ("dispatch", dispatch_due)):
 		if not is_in_charge(step):
 			function()

@@ -2,6 +2,7 @@
 
 import frappe
 from frappe import _
+from frappe.utils import getdate
 
 from customer_tiering.tiering.jobs import enqueue_recompute
 
@@ -35,3 +36,12 @@ def get_policy() -> dict:
 			order_by="monetary asc, frequency asc, recency desc",
 		),
 	}
+
+
+@frappe.whitelist()
+def explain_tier(customer: str, as_of: str | None = None) -> dict:
+	"""Why this customer is in its tier; for whoever may read the customer. Raises PermissionError for others."""
+	frappe.has_permission("Customer", "read", doc=customer, throw=True)
+	from customer_tiering.tiering.explain import explain
+
+	return explain(customer, getdate(as_of) if as_of else None).as_dict()

@@ -14,6 +14,7 @@ from customer_tiering.tiering.signals import TIER_QUIET_DAYS, Signal, stage_sign
 
 DECISION_FIELDS = {"Tier": "customer_tier", "Stage": "lifecycle_stage", "Segment": "rfm_segment"}
 MONEY_FIELDS = ("annual_value",)
+DATE_FIELDS = ("tier_since", "below_keep_since", "last_order_date")
 # Smaller than any currency's smallest unit, larger than what adding up floats loses.
 MONEY_TOLERANCE = 1e-6
 
@@ -26,8 +27,11 @@ class Context:
 	policy: Policy
 	as_of: date
 	baseline: bool
-	policy_changed: bool
 	ordered_since: frozenset[str]
+	# Decisions under the rules of the last run; None where they have not changed since.
+	by_old_rules: pd.DataFrame | None
+	# Customers whose present tier was set by hand, whether that still lasts or not.
+	set_by_hand: frozenset[str]
 
 	@cached_property
 	def entry_values(self) -> dict[str, float]:
@@ -38,12 +42,9 @@ class Context:
 		return {stage.name: stage.meaning for stage in self.policy.stages}
 
 
-def target_values(facts: pd.DataFrame, decisions: pd.DataFrame, as_of: date) -> pd.DataFrame:
-	"""What every computed field should hold: columns COMPUTED_FIELDS, indexed by customer."""
+def target_values(facts: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+	"""What every computed field should hold: columns COMPUTED_FIELDS, indexed by customer, dates as datetime.date."""
 	target = decisions.join(facts[["annual_value", "annual_orders", "last_order_date"]])
-	same_tier = _same(facts["current_customer_tier"], target["customer_tier"])
-	since = facts["current_tier_since"].where(same_tier & facts["current_tier_since"].notna(), as_of)
-	target["tier_since"] = since.where(target["customer_tier"].notna(), None)
 	target["last_order_date"] = target["last_order_date"].dt.date
 	target = target.astype(object)
 	return target.where(target.notna(), None)[list(COMPUTED_FIELDS)]
@@ -53,12 +54,14 @@ def changed_rows(facts: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
 	"""The rows of `target` in which any field differs from what stands on the customer."""
 	differs = pd.Series(False, index=target.index)
 	for field in COMPUTED_FIELDS:
-		current = facts[f"current_{field}"]
+		current, wanted = facts[f"current_{field}"], target[field]
 		if field in MONEY_FIELDS:
-			gap = current.astype("float64").fillna(0.0) - target[field].astype("float64")
+			gap = current.astype("float64").fillna(0.0) - wanted.astype("float64")
 			differs |= gap.abs() > MONEY_TOLERANCE
+		elif field in DATE_FIELDS:
+			differs |= ~_same(pd.to_datetime(current), pd.to_datetime(wanted))
 		else:
-			differs |= ~_same(current, target[field])
+			differs |= ~_same(current, wanted)
 	return target[differs]
 
 
@@ -101,13 +104,16 @@ def _event(customer: str, decision: str, row: dict, context: Context) -> dict:
 
 
 def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
+	"""Policy only where the old rules would have left the value as it stands; a tier by hand begins and ends as Override."""
+	if decision == "Tier" and (_overridden(row, context.as_of) or customer in context.set_by_hand):
+		return "Override"
 	if context.baseline:
 		return "Baseline"
-	if decision == "Tier" and _overridden(row, context.as_of):
-		return "Override"
-	if customer in context.ordered_since:
-		return "Order"
-	return "Policy" if context.policy_changed else "Time"
+	if context.by_old_rules is not None:
+		field = DECISION_FIELDS[decision]
+		if context.by_old_rules.at[customer, field] == row[f"current_{field}"]:
+			return "Policy"
+	return "Order" if customer in context.ordered_since else "Time"
 
 
 def _overridden(row: dict, as_of: date) -> bool:

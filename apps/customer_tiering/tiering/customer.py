@@ -9,6 +9,7 @@ from frappe.utils import getdate, nowdate
 COMPUTED_FIELDS = (
 	"customer_tier",
 	"tier_since",
+	"below_keep_since",
 	"lifecycle_stage",
 	"rfm_segment",
 	"rfm_score",
@@ -17,8 +18,9 @@ COMPUTED_FIELDS = (
 	"last_order_date",
 	"purchase_frequency",
 )
-RESERVED_FIELDS = ("below_keep_since", "churn_risk", "predicted_clv", "tiering_review_on")
+RESERVED_FIELDS = ("churn_risk", "predicted_clv", "tiering_review_on")
 OVERRIDE_FIELDS = ("tier_override", "tier_override_until", "tier_override_reason")
+SELF_REFERENCES = ("referred_by", "rolls_up_to")
 OVERRIDE_ROLES = ("Tiering Manager", "System Manager")
 
 
@@ -63,9 +65,21 @@ def guard_override(customer: Document) -> None:
 
 
 def refuse_self_reference(customer: Document) -> None:
-	for field in ("referred_by", "rolls_up_to"):
+	for field in SELF_REFERENCES:
 		if customer.get(field) and customer.get(field) == customer.name:
 			frappe.throw(_("{0} can't be the customer itself.").format(_(customer.meta.get_label(field))))
+
+
+def after_rename(customer: Document, method: str, old: str, new: str, merge: bool = False) -> None:
+	"""Signal keys carry the customer's name, and after a merge a customer may point at itself."""
+	frappe.db.sql(
+		"""UPDATE IGNORE `tabTiering Event` SET signal_key = CONCAT(%(new)s, SUBSTRING(signal_key, CHAR_LENGTH(%(old)s) + 1))
+		WHERE customer = %(new)s AND LEFT(signal_key, CHAR_LENGTH(%(old)s) + 1) = CONCAT(%(old)s, '|')""",
+		{"old": old, "new": new},
+	)
+	for field in SELF_REFERENCES:
+		if frappe.db.get_value("Customer", new, field) == new:
+			frappe.db.set_value("Customer", new, field, None)
 
 
 def _text(value: object) -> str:

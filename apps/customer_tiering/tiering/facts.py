@@ -9,6 +9,15 @@ from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.window import window_start
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
 from customer_tiering.tiering.orders import COUNTS, CREDITED, CREDITS, IS_ORDER, IS_SALE, IS_UNDONE
+from customer_tiering.tiering.policy import counted_companies
+
+DATES = (
+	"last_order_date",
+	"last_follow_up",
+	"tier_override_until",
+	"current_tier_since",
+	"current_below_keep_since",
+)
 
 PARTIES = """
 	SELECT 'Customer' AS doctype, name, name AS customer FROM `tabCustomer`
@@ -17,7 +26,7 @@ PARTIES = """
 	WHERE parenttype = 'Contact' AND link_doctype = 'Customer'
 	UNION ALL
 	SELECT 'Opportunity', name, party_name FROM `tabOpportunity`
-	WHERE opportunity_from = 'Customer' AND status = 'Open'
+	WHERE opportunity_from = 'Customer' AND status NOT IN ('Lost', 'Closed', 'Converted')
 """
 
 FOLLOW_UPS = """
@@ -57,18 +66,14 @@ def read_facts(policy: Policy, as_of: date) -> pd.DataFrame:
 	counts = ["orders_ever", "annual_orders"]
 	facts[counts] = facts[counts].fillna(0).astype("int64")
 	facts["annual_value"] = facts["annual_value"].astype("float64").fillna(0.0)
-	for column in ("last_order_date", "last_follow_up", "tier_override_until"):
+	for column in DATES:
 		facts[column] = pd.to_datetime(facts[column])
 	return facts
 
 
 def companies_left_out(policy: Policy) -> list[str]:
 	"""Companies whose invoices don't count because they keep their books in another currency."""
-	return sorted(set(frappe.get_all("Company", pluck="name")) - set(_companies(policy)))
-
-
-def _companies(policy: Policy) -> list[str]:
-	return frappe.get_all("Company", filters={"default_currency": policy.reporting_currency}, pluck="name")
+	return sorted(set(frappe.get_all("Company", pluck="name")) - set(counted_companies(policy)))
 
 
 def _frame(rows: list[dict], columns: list[str]) -> pd.DataFrame:
@@ -84,6 +89,7 @@ def _customers() -> pd.DataFrame:
 	)
 	frame = _frame(rows, [*given, *(f"current_{field}" for field in COMPUTED_FIELDS)])
 	frame = frame.astype(object).where(frame.notna() & (frame != ""), None)
+	frame["current_tier"] = frame["current_customer_tier"]
 	frame["current_stage"] = frame["current_lifecycle_stage"]
 	return frame
 
@@ -97,7 +103,7 @@ def _orders(policy: Policy, as_of: date) -> pd.DataFrame:
 	given = {
 		"as_of": as_of,
 		"since": window_start(as_of, policy.window_months),
-		"companies": _companies(policy) or ("",),
+		"companies": counted_companies(policy) or ("",),
 	}
 	orders = _aggregate(IS_SALE, "", "", given)
 	undone = [row[0] for row in frappe.db.sql(UNDONE_CUSTOMERS, given)]

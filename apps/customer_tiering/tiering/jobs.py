@@ -9,7 +9,7 @@ JOB_ID = "customer_tiering.recompute"
 TIMEOUT = 3600
 
 
-def nightly() -> None:
+def recompute_tiers_nightly() -> None:
 	enqueue_recompute(show_progress=False)
 
 

@@ -11,12 +11,13 @@ CREDITED = """
 	SELECT return_against, SUM(base_net_total) AS credited
 	FROM `tabSales Invoice`
 	WHERE return_against IS NOT NULL AND docstatus = 1 AND is_return = 1 AND posting_date <= %(as_of)s
+		AND COALESCE(is_opening, '') != 'Yes'
 	GROUP BY return_against
 """
 
 CREDITS = f"LEFT JOIN ({CREDITED}) credit ON credit.return_against = invoice.name"
 
-COUNTS = "invoice.docstatus = 1 AND invoice.is_opening = 'No' AND invoice.posting_date <= %(as_of)s"
+COUNTS = "invoice.docstatus = 1 AND COALESCE(invoice.is_opening, '') != 'Yes' AND invoice.posting_date <= %(as_of)s"
 
 # An order unless its returns undo it; whoever reads this alone must look after those himself.
 IS_SALE = "(invoice.is_return = 0 AND invoice.is_debit_note = 0)"

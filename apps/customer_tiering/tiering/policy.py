@@ -26,9 +26,24 @@ def read_policy() -> Policy:
 	return policy
 
 
+def counted_companies(policy: Policy) -> list[str]:
+	"""The companies whose invoices count: those that keep their books in the reporting currency."""
+	return frappe.get_all("Company", filters={"default_currency": policy.reporting_currency}, pluck="name")
+
+
 def _tiers() -> tuple[Tier, ...]:
-	rows = frappe.get_all("Customer Tier", fields=["name", "entry_value", "is_top"])
-	return tuple(Tier(row.name, float(row.entry_value), bool(row.is_top)) for row in rows)
+	days = ["grace_days", "minimum_dwell_days"]
+	rows = frappe.get_all("Customer Tier", fields=["name", "entry_value", "keep_value", "is_top", *days])
+	return tuple(
+		Tier(
+			name=row.name,
+			entry_value=float(row.entry_value),
+			keep_value=float(row.keep_value) or None,
+			is_top=bool(row.is_top),
+			**{key: row[key] for key in days},
+		)
+		for row in rows
+	)
 
 
 def _stages() -> tuple[Stage, ...]:

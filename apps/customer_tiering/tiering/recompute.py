@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import date
+from typing import TYPE_CHECKING
 
 import frappe
 from frappe import _
 from frappe.utils import getdate, now_datetime
 
 from customer_tiering.engine.policy import Policy
+
+if TYPE_CHECKING:
+	import pandas as pd
 
 LOCK = "customer_tiering.recompute"
 Progress = Callable[[int, int, str], None]
@@ -73,7 +77,7 @@ def _decide(as_of: date, progress: Progress) -> tuple:
 	policy = read_policy()
 	facts = read_facts(policy, as_of)
 	progress(0, 0, _("Deciding"))
-	target = target_values(facts, classify(facts, policy, as_of), as_of)
+	target = target_values(facts, classify(facts, policy, as_of))
 	changes = changed_rows(facts, target)
 	summary = Summary(
 		run=None,
@@ -101,8 +105,9 @@ def _decide_and_write(run: "frappe.Document", progress: Progress) -> Summary:
 		policy=policy,
 		as_of=run.as_of,
 		baseline=summary.baseline,
-		policy_changed=bool(last) and last.rule_version != policy.rule_version,
 		ordered_since=_ordered_since(last.started_at) if last else frozenset(),
+		by_old_rules=_by_old_rules(last, policy, facts, run.as_of),
+		set_by_hand=_set_by_hand(list(changes.index)),
 	)
 	run.db_set(
 		{"policy": policy.as_json(), "rule_version": policy.rule_version, "baseline": summary.baseline}
@@ -114,6 +119,37 @@ def _decide_and_write(run: "frappe.Document", progress: Progress) -> Summary:
 	summary = replace(summary, run=run.name, events=events_written)
 	_complete(run, summary)
 	return summary
+
+
+def _by_old_rules(
+	last: "frappe._dict | None", policy: Policy, facts: "pd.DataFrame", as_of: date
+) -> "pd.DataFrame | None":
+	"""What the rules of the last run would decide today, if they were others."""
+	from customer_tiering.engine.classify import classify
+	from customer_tiering.tiering.facts import read_facts
+
+	if not last or last.rule_version == policy.rule_version:
+		return None
+	old = Policy.from_json(frappe.db.get_value("Tiering Run", last.name, "policy"))
+	same_facts = (old.window_months, old.reporting_currency) == (
+		policy.window_months,
+		policy.reporting_currency,
+	)
+	return classify(facts if same_facts else read_facts(old, as_of).reindex(facts.index), old, as_of)
+
+
+def _set_by_hand(customers: list[str]) -> frozenset[str]:
+	"""Those of the customers whose last tier event was an override."""
+	rows = frappe.db.sql(
+		"""SELECT event.customer FROM `tabTiering Event` event
+		JOIN (
+			SELECT MAX(name) AS name FROM `tabTiering Event`
+			WHERE decision = 'Tier' AND customer IN %(customers)s GROUP BY customer
+		) last ON last.name = event.name
+		WHERE event.cause = 'Override'""",
+		{"customers": customers or ("",)},
+	)
+	return frozenset(row[0] for row in rows)
 
 
 def _start_run(as_of: date) -> "frappe.Document":

@@ -75,7 +75,9 @@ def _insert_events(events: list[dict], context: Context, already: int) -> None:
 	for number, event in enumerate(events, start=already + 1):
 		event |= {"name": f"{context.run}-{number:07d}", "creation": now, "modified": now}
 		event |= {"owner": user, "modified_by": user}
-	_insert("tabTiering Event", EVENT_FIELDS, [tuple(event[field] for field in EVENT_FIELDS) for event in events])
+	_insert(
+		"tabTiering Event", EVENT_FIELDS, [tuple(event[field] for field in EVENT_FIELDS) for event in events]
+	)
 
 
 def _insert(table: str, fields: tuple[str, ...], rows: list[tuple]) -> None:

@@ -6,7 +6,8 @@ from frappe.utils import flt, fmt_money
 
 class CustomerTier(Document):
 	def validate(self) -> None:
-		self.refuse_negative_value()
+		self.refuse_negative_numbers()
+		self.refuse_keep_outside_band()
 		self.refuse_equal_value()
 		self.refuse_top_below_others()
 
@@ -14,9 +15,34 @@ class CustomerTier(Document):
 		if not frappe.flags.in_uninstall and frappe.db.count("Customer Tier") == 1:
 			frappe.throw(_("This is the last Customer Tier. Tiering needs at least one."))
 
-	def refuse_negative_value(self) -> None:
-		if flt(self.entry_value) < 0:
-			frappe.throw(_("{0} can't be negative.").format(_("Entry Value")))
+	def refuse_negative_numbers(self) -> None:
+		for field in ("entry_value", "keep_value", "grace_days", "minimum_dwell_days"):
+			if flt(self.get(field)) < 0:
+				frappe.throw(_("{0} can't be negative.").format(_(self.meta.get_label(field))))
+
+	def refuse_keep_outside_band(self) -> None:
+		"""The keep value lies between the entry values of the next lower tier and of this one."""
+		if not self.keep_value:
+			return
+		if flt(self.keep_value) > flt(self.entry_value):
+			frappe.throw(
+				_("{0} can't be above {1} ({2}): who just came in would have to leave.").format(
+					_("Keep Value"), _("Entry Value"), fmt_money(self.entry_value)
+				)
+			)
+		lower = frappe.get_all(
+			"Customer Tier",
+			filters={"entry_value": ("<", self.entry_value), "name": ("!=", self.name)},
+			fields=["name", "entry_value"],
+			order_by="entry_value desc",
+			limit=1,
+		)
+		if lower and flt(self.keep_value) < flt(lower[0].entry_value):
+			frappe.throw(
+				_("{0} can't be below {1}, where tier {2} starts: the bands would overlap.").format(
+					_("Keep Value"), fmt_money(lower[0].entry_value), frappe.bold(lower[0].name)
+				)
+			)
 
 	def refuse_equal_value(self) -> None:
 		"""Two tiers with one entry value would be one band with two names."""

@@ -1,0 +1,111 @@
+"""What a change is put down to, and that only orders and time start anything."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import frappe
+import pytest
+
+from tests.site import factories as make
+from tests.site.factories import computed, events, recompute
+
+AS_OF = date(2026, 6, 30)
+NEXT_DAY = AS_OF + timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def new_site(site: str) -> Iterator[None]:
+	with make.uncommitted():
+		make.as_if_new()
+		yield
+
+
+def customer_with_order(amount: float, days: int) -> tuple[str, str]:
+	customer = make.make_customer().name
+	return customer, make.make_invoice(customer, amount, AS_OF - timedelta(days=days)).name
+
+
+def set_entry_value(tier: str, value: float) -> None:
+	doc = frappe.get_doc("Customer Tier", tier)
+	doc.entry_value = value
+	doc.save()
+
+
+def test_a_changed_threshold_fires_nothing_though_the_invoice_was_touched() -> None:
+	customer, invoice = customer_with_order(150_000, 10)
+	recompute(AS_OF)
+	frappe.db.set_value("Sales Invoice", invoice, "remarks", "paid")
+	set_entry_value("B", 200_000)
+	recompute(NEXT_DAY)
+	(change,) = events(customer, as_of=NEXT_DAY, decision="Tier")
+	assert (change.cause, change.new_value) == ("Policy", "C")
+
+
+def test_a_rule_change_does_not_swallow_what_time_did_that_day() -> None:
+	customer, _invoice = customer_with_order(100, 179)
+	recompute(AS_OF)
+	set_entry_value("B", 200_000)
+	recompute(NEXT_DAY)
+	(change,) = events(customer, as_of=NEXT_DAY, decision="Stage")
+	assert (change.cause, change.signal) == ("Time", "Became Dormant")
+
+
+def test_a_changed_window_is_a_changed_rule() -> None:
+	customer = make.make_customer().name
+	make.make_invoice(customer, 40_000, AS_OF - timedelta(days=100))
+	recompute(AS_OF)
+	frappe.db.set_single_value("Tiering Settings", "window_months", 1)
+	make.forget_cached_rules()
+	recompute(NEXT_DAY)
+	(change,) = events(customer, as_of=NEXT_DAY, decision="Tier")
+	assert (change.cause, change.new_value) == ("Policy", "D")
+
+
+def test_an_override_taken_back_fires_nothing() -> None:
+	customer, _invoice = customer_with_order(100, 10)
+	given = {"tier_override": "A", "tier_override_until": "2099-12-31", "tier_override_reason": "Promised"}
+	frappe.db.set_value("Customer", customer, given)
+	recompute(AS_OF)
+	frappe.db.set_value("Customer", customer, dict.fromkeys(given))
+	recompute(NEXT_DAY)
+	(change,) = events(customer, as_of=NEXT_DAY, decision="Tier")
+	assert (change.cause, change.new_value) == ("Override", "D")
+
+
+def test_a_mail_on_a_quoted_opportunity_is_a_follow_up() -> None:
+	customer, _invoice = customer_with_order(100, 200)
+	opportunity = make.make_opportunity(customer)
+	frappe.db.set_value("Opportunity", opportunity.name, "status", "Quotation")
+	make.make_communication("Opportunity", opportunity.name, AS_OF - timedelta(days=5))
+	recompute(AS_OF)
+	assert computed(customer).lifecycle_stage == "First Purchase"
+
+
+def test_a_renamed_customer_does_not_fall_asleep_twice() -> None:
+	customer, _invoice = customer_with_order(100, 179)
+	recompute(AS_OF)
+	recompute(NEXT_DAY)
+	renamed = frappe.rename_doc("Customer", customer, f"{customer} renamed", force=True)
+	later = make.make_invoice(renamed, 5, NEXT_DAY)
+	recompute(NEXT_DAY + timedelta(days=1))
+	later.cancel()
+	recompute(NEXT_DAY + timedelta(days=2))
+	assert computed(renamed).lifecycle_stage == "Dormant"
+	assert len(events(renamed, signal="Became Dormant")) == 1
+
+
+def test_a_merge_leaves_no_customer_that_points_at_itself() -> None:
+	gone, kept = (make.make_customer().name for _ in range(2))
+	frappe.db.set_value("Customer", kept, {"rolls_up_to": gone, "referred_by": gone})
+	frappe.rename_doc("Customer", gone, kept, merge=True, force=True)
+	doc = frappe.get_doc("Customer", kept)
+	assert (doc.rolls_up_to, doc.referred_by) == (None, None)
+	doc.save()
+
+
+def test_every_scheduled_function_has_its_job() -> None:
+	from customer_tiering.hooks import scheduler_events
+
+	wanted = {method for methods in scheduler_events.values() for method in methods}
+	jobs = {"method": ("like", "customer_tiering.%")}
+	assert wanted == set(frappe.get_all("Scheduled Job Type", jobs, pluck="method"))
