@@ -209,9 +209,10 @@ def _reason(document: frappe._dict, entry: "Entry | None", leaves: date, day: da
 		return _("The books of {0} are not in {1}").format(document.company, policy.reporting_currency)
 	if leaves <= day:
 		return _("Left the window on {0}").format(format_date(leaves))
+	last_day = format_date(leaves - timedelta(days=1))
 	if entry.is_order and not entry.is_order_on(day):
-		return _("Counts until {0}; no order any more, its returns undid it").format(format_date(leaves))
-	return _("Counts until {0}").format(format_date(leaves))
+		return _("Counts until {0}; no order any more, its returns undid it").format(last_day)
+	return _("Counts until {0}").format(last_day)
 
 
 def _distances(policy: Policy, now: "Standing | None") -> dict:

@@ -35,12 +35,14 @@ customer_tiering.explain = function (frm) {
 				reqd: 1,
 				change: () => show(),
 			},
+			{ fieldtype: "Column Break" },
+			{ fieldtype: "Column Break" },
+			{ fieldtype: "Section Break" },
 			{ fieldname: "explanation", fieldtype: "HTML" },
 		],
 	});
 	const show = async () => {
-		const as_of = dialog.get_value("as_of");
-		if (!as_of) return;
+		const as_of = dialog.get_value("as_of") || frappe.datetime.get_today();
 		const { message } = await frappe.call("customer_tiering.tiering.api.explain_tier", {
 			customer: frm.doc.name,
 			as_of,
