@@ -75,6 +75,8 @@ def outreach(context: frappe._dict, as_json: bool) -> None:
 		click.echo(json.dumps(result))
 	else:
 		click.echo(", ".join(f"{count} {what}" for what, count in result.items()))
+	if result.get("error"):
+		raise SystemExit(1)
 
 
 @tiering.command("demo")

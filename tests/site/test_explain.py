@@ -43,8 +43,10 @@ class TestExplanation:
 		undone = make.make_invoice(customer, 1_000.05, ago(50))
 		back = make.make_return(undone, ago(40))
 		debit = make.make_debit_note(counts, 5.25, ago(9))
-		foreign = make.ensure_company("Tiering Far", "EUR")
-		assert foreign
+		foreign = make.make_invoice(customer, 17, ago(5))
+		frappe.db.set_value(
+			"Sales Invoice", foreign.name, "company", make.ensure_company("Tiering Far", "EUR")
+		)
 		explanation = explain(customer, AS_OF)
 		said = reasons(explanation)
 		assert said[counts.name][:2] == (True, True)
@@ -53,6 +55,7 @@ class TestExplanation:
 		assert said[cancelled.name] == (False, False, "Cancelled")
 		assert said[opening.name] == (False, False, "Opening entry")
 		assert said[undone.name][:2] == (True, False) and "undid" in said[undone.name][2]
+		assert said[foreign.name][:2] == (False, False) and "not in USD" in said[foreign.name][2]
 		assert said[back.name][:2] == (True, False)
 		assert said[debit.name][:2] == (True, False)
 		assert explanation.money == Decimal("40005.35") == sum(x.money for x in explanation.lines if x.counts)
@@ -96,6 +99,7 @@ class TestExplanation:
 		customer = make.make_customer().name
 		make.make_invoice(customer, 10, ago(1))
 		frappe.db.set_value("Customer", customer, {"tier_override": "A", "tier_override_until": AS_OF})
+		recompute(AS_OF)
 		explanation = explain(customer, AS_OF)
 		assert (explanation.tier, explanation.overridden) == ("A", "A")
 		assert explanation.changes[0].day == AS_OF + timedelta(days=1)

@@ -80,9 +80,17 @@ class Explanation:
 			f"{'+' if line.counts else ' '} {line.day} {line.name:<24} {line.money:>16,.2f}  {line.kind}: {line.reason}"
 			for line in self.lines
 		]
-		return "\n".join(
-			[head, *lines, *self._distance_texts(), *(f"{c.day}: {c.what}" for c in self.changes)]
-		)
+		bands = " · ".join(f"{band.name} ≥ {band.entry_value:,.2f}" for band in self.bands)
+		changes = [f"{change.day}: {change.what}" for change in self.changes]
+		return "\n".join([head, *self._notes(), bands, *lines, *self._distance_texts(), *changes])
+
+	def _notes(self) -> Iterator[str]:
+		if self.overridden:
+			yield _("Tier set by hand: {0}").format(self.overridden)
+		if self.decided and self.decided != self.tier:
+			yield _(
+				"The ledger says tier {0} for that day: the run knew other documents or rules, or saw the customer for the first time."
+			).format(self.decided)
 
 	def _distance_texts(self) -> Iterator[str]:
 		if self.next_up:
@@ -261,13 +269,19 @@ def _stage_changes(entries: dict[str, "Entry"], policy: Policy, day: date) -> It
 		if last and stage.min_days_since_order:
 			reached = last + timedelta(days=stage.min_days_since_order)
 			if reached > day:
-				condition = _(" unless somebody follows up") if stage.quiet_days else ""
-				yield Change(reached, _("Stage {0}").format(_(stage.name)) + condition)
+				what = _("Stage {0}, unless somebody follows up") if stage.quiet_days else _("Stage {0}")
+				yield Change(reached, what.format(_(stage.name)))
 
 
 def _override(customer: str, day: date) -> str | None:
+	"""The tier set by hand: what the customer says for today, and for a past day what the ledger says was so."""
 	tier, until = frappe.db.get_value("Customer", customer, ["tier_override", "tier_override_until"])
-	return tier if tier and (not until or until >= day) else None
+	if until and until < day:
+		return None
+	if day >= getdate():
+		return tier or None
+	last = _last_tier_event(customer, day)
+	return last.new_value if last and last.cause == "Override" else None
 
 
 def _override_ends(customer: str, day: date) -> date | None:
@@ -277,11 +291,16 @@ def _override_ends(customer: str, day: date) -> date | None:
 
 def _decided(customer: str, day: date) -> str | None:
 	"""The tier that the ledger says the customer had at the end of that day."""
-	rows = frappe.get_all(
+	last = _last_tier_event(customer, day)
+	return last.new_value if last else None
+
+
+def _last_tier_event(customer: str, day: date) -> frappe._dict | None:
+	events = frappe.get_all(
 		"Tiering Event",
 		filters={"customer": customer, "decision": "Tier", "as_of": ("<=", day)},
-		pluck="new_value",
+		fields=["new_value", "cause"],
 		order_by="name desc",
 		limit=1,
 	)
-	return rows[0] if rows else None
+	return events[0] if events else None

@@ -29,11 +29,19 @@ def run(show_progress: bool = False) -> None:
 	"""Recompute and tell the user who asked; a run that is under way already does the work."""
 	try:
 		summary = recompute(progress=_publish) if show_progress else recompute()
-	except RunInProgressError:
+	except Exception as error:
 		frappe.db.rollback()
-		return
+		if show_progress:
+			_tell({"error": frappe.utils.strip_html(str(error)) or type(error).__name__})
+		if isinstance(error, RunInProgressError):
+			return
+		raise
 	if show_progress:
-		frappe.publish_realtime("tiering_recomputed", summary.as_dict(), user=frappe.session.user)
+		_tell(summary.as_dict())
+
+
+def _tell(result: dict) -> None:
+	frappe.publish_realtime("tiering_recomputed", result, user=frappe.session.user)
 
 
 def _publish(done: int, total: int, what: str) -> None:

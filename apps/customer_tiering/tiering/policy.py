@@ -74,11 +74,18 @@ def _refuse_gaps(policy: Policy) -> None:
 		frappe.throw(_("Choose a Reporting Currency in Tiering Settings before you recompute tiers."))
 	if not policy.tiers:
 		frappe.throw(_("There is no Customer Tier. Create at least one, with the entry value 0."))
-	for stage in policy.stages:
-		if not (
-			stage.never_ordered or stage.min_days_since_order or stage.min_orders > 1 or stage.top_tier_only
-		):
-			return
-	frappe.throw(
-		_("No Lifecycle Stage takes every customer who has ordered. Create a last one without conditions.")
-	)
+	if not any(_takes_whoever_ordered(stage) for stage in policy.stages):
+		frappe.throw(
+			_(
+				"No Lifecycle Stage takes every customer who has ordered. Create a last one without conditions."
+			)
+		)
+	if not any(stage.never_ordered for stage in policy.stages):
+		frappe.throw(
+			_("No Lifecycle Stage takes customers who never ordered. Create one with Never Ordered.")
+		)
+
+
+def _takes_whoever_ordered(stage: Stage) -> bool:
+	conditions = (stage.min_days_since_order, stage.quiet_days, stage.min_orders > 1, stage.top_tier_only)
+	return not stage.never_ordered and not any(conditions)

@@ -77,7 +77,7 @@ customer_tiering.explanation_html = function (explanation) {
 		);
 	if (explanation.decided && explanation.decided !== explanation.tier)
 		sentences.push(
-			__("The ledger says that tier {0} was decided by that day: documents or rules have changed since.", [
+			__("The ledger says tier {0} for that day: the run knew other documents or rules, or saw the customer for the first time.", [
 				bold(explanation.decided),
 			])
 		);
@@ -90,7 +90,9 @@ customer_tiering.explanation_html = function (explanation) {
 		.join(" · ");
 	const rows = explanation.lines
 		.map((line) => {
-			const link = `<a href="${frappe.utils.get_form_link("Sales Invoice", line.name)}">${escape(line.name)}</a>`;
+			const link = !frappe.model.can_read("Sales Invoice")
+				? escape(line.name)
+				: `<a href="${frappe.utils.get_form_link("Sales Invoice", line.name)}">${escape(line.name)}</a>`;
 			const style = line.counts ? "" : 'class="text-muted"';
 			return `<tr ${style}><td>${day(line.day)}</td><td>${link}</td><td>${escape(line.kind)}</td>
 				<td class="text-right">${line.counts ? money(line.money) : `<s>${money(line.money)}</s>`}</td>

@@ -8,6 +8,7 @@ class CustomerTier(Document):
 	def validate(self) -> None:
 		self.refuse_negative_numbers()
 		self.refuse_keep_outside_band()
+		self.refuse_keep_of_upper_tier()
 		self.refuse_equal_value()
 		self.refuse_top_below_others()
 
@@ -19,6 +20,22 @@ class CustomerTier(Document):
 		for field in ("entry_value", "keep_value", "grace_days", "minimum_dwell_days"):
 			if flt(self.get(field)) < 0:
 				frappe.throw(_("{0} can't be negative.").format(_(self.meta.get_label(field))))
+
+	def refuse_keep_of_upper_tier(self) -> None:
+		"""The next better tier may keep customers down to this tier's entry value, not below it."""
+		upper = frappe.get_all(
+			"Customer Tier",
+			filters={"entry_value": (">", self.entry_value), "name": ("!=", self.name)},
+			fields=["name", "keep_value"],
+			order_by="entry_value asc",
+			limit=1,
+		)
+		if upper and 0 < flt(upper[0].keep_value) < flt(self.entry_value):
+			frappe.throw(
+				_(
+					"{0} can't be above {1}, down to which tier {2} keeps its customers: the bands would overlap."
+				).format(_("Entry Value"), fmt_money(upper[0].keep_value), frappe.bold(upper[0].name))
+			)
 
 	def refuse_keep_outside_band(self) -> None:
 		"""The keep value lies between the entry values of the next lower tier and of this one."""
@@ -68,6 +85,6 @@ class CustomerTier(Document):
 				low, high = (self.name, other.name) if higher else (other.name, self.name)
 				frappe.throw(
 					_("{0}: {1} is below {2}, so it can't be a top tier while {2} is not.").format(
-						_("Top Tier"), frappe.bold(low or self.tier_name), frappe.bold(high or self.tier_name)
+						_("Top Tier"), frappe.bold(low), frappe.bold(high)
 					)
 				)

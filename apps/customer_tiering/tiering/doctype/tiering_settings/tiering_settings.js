@@ -18,6 +18,10 @@ function recompute_now(frm) {
 frappe.realtime.off("tiering_recomputed");
 frappe.realtime.on("tiering_recomputed", (summary) => {
 	frappe.hide_progress();
+	if (summary.error) {
+		frappe.msgprint({ title: __("Not recomputed"), message: summary.error, indicator: "red" });
+		return;
+	}
 	const link = `<a href="/app/tiering-run/${summary.run}">${summary.run}</a>`;
 	frappe.show_alert({
 		message: __("{0}: {1} customers, {2} changed", [link, summary.customers, summary.changed]),
