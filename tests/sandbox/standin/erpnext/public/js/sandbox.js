@@ -22,6 +22,7 @@
 			zIndex: "1015",
 		});
 		document.body.append(banner);
+		document.body.style.paddingBottom = `${banner.offsetHeight}px`;
 	}
 
 	if (document.body) show();
