@@ -45,6 +45,7 @@ class Person:
 	name: str
 	follow_ups: tuple[date, ...] = ()
 	current_tier: str | None = None
+	current_tier_by_hand: bool = False
 	current_tier_since: date | None = None
 	current_below_keep_since: date | None = None
 	current_stage: str | None = None
@@ -122,9 +123,10 @@ def is_order(document: Document) -> bool:
 
 
 def is_undone(order: Document, known: list[Document]) -> bool:
-	"""An order is undone when its returns leave nothing of it."""
+	"""An order is undone when its returns leave nothing of it, but for a cent that each may be off."""
 	returns = [d.base_net_total for d in known if d.is_return and d.return_against == order.name]
-	return bool(returns) and order.base_net_total + sum(returns) <= 0
+	cents = Decimal("0.01") * len(returns)
+	return bool(returns) and order.base_net_total + sum(returns) <= cents
 
 
 @cache
@@ -183,7 +185,7 @@ def standing_of(person: Person, own: History, policy: Policy, as_of: date) -> St
 	"""The tier, since when, and since when the money has been too little for it."""
 	until = person.tier_override_until
 	before = (person.current_tier, person.current_tier_since)
-	by_hand_before = bool(person.tier_override and until and before[1] and before[1] <= until < as_of)
+	by_hand_before = person.current_tier_by_hand
 	if person.tier_override and (until is None or as_of <= until):
 		lasts = before[0] == person.tier_override and before[1]
 		return person.tier_override, before[1] if lasts else as_of, None

@@ -21,6 +21,9 @@ doc_events = {
 		"validate": "customer_tiering.tiering.customer.validate",
 		"after_rename": "customer_tiering.tiering.customer.after_rename",
 	},
+	"Customer Tier": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
+	"Lifecycle Stage": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
+	"RFM Segment": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
 	"Sales Invoice": {
 		"on_submit": "customer_tiering.outreach.exits.on_invoice_submitted",
 	},

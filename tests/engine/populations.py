@@ -112,6 +112,7 @@ def facts_of(
 	for column in ("orders_ever", "annual_orders"):
 		facts[column] = facts[column].astype("int64")
 	facts["annual_value"] = facts["annual_value"].astype("float64")
+	facts["current_tier_by_hand"] = facts["current_tier_by_hand"].astype(bool)
 	for column in FACT_DATES:
 		facts[column] = pd.to_datetime(facts[column])
 	return facts
@@ -122,7 +123,7 @@ def _facts_row(person: Person, documents: list[Document], start: date, as_of: da
 	returned = {d.return_against for d in documents if d.is_return}
 	for document in documents:
 		if document.is_return and document.return_against in left:
-			left[document.return_against] += document.base_net_total
+			left[document.return_against] += document.base_net_total - Decimal("0.01")
 	orders = [
 		d.posting_date for d in documents if d.name in left and not (d.name in returned and left[d.name] <= 0)
 	]
@@ -133,6 +134,7 @@ def _facts_row(person: Person, documents: list[Document], start: date, as_of: da
 		"annual_value": float(sum(d.base_net_total for d in documents if d.posting_date >= start)),
 		"last_follow_up": max((day for day in person.follow_ups if day <= as_of), default=None),
 		"current_tier": person.current_tier,
+		"current_tier_by_hand": person.current_tier_by_hand,
 		"current_tier_since": person.current_tier_since,
 		"current_below_keep_since": person.current_below_keep_since,
 		"current_stage": person.current_stage,
@@ -246,6 +248,7 @@ def _person(draw: st.DrawFn, name: str, as_of: date) -> Person:
 		name,
 		follow_ups=tuple(draw(st.lists(days_before(as_of), max_size=2))),
 		current_tier=draw(st.sampled_from((None, "A", "B", "C", "D", "gone"))),
+		current_tier_by_hand=draw(st.booleans()),
 		current_tier_since=draw(st.one_of(st.none(), days_before(as_of))),
 		current_below_keep_since=draw(st.one_of(st.none(), days_before(as_of))),
 		current_stage=draw(st.sampled_from((None, "Dormant", "Lost", "Repeat", "Lead"))),

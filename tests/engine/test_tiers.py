@@ -64,14 +64,45 @@ def test_the_dwell_holds_a_customer_whose_grace_is_over(in_tier_for: int, tier: 
 
 
 def test_an_override_ends_by_itself_without_grace() -> None:
-	about = {"current_tier": "A", "current_tier_since": ago(20), "tier_override": "A"}
+	about = {
+		"current_tier": "A",
+		"current_tier_by_hand": True,
+		"current_tier_since": ago(20),
+		"tier_override": "A",
+	}
 	assert decide("1.00", tier_override_until=TODAY, **about) == ("A", ago(20), None)
 	assert decide("1.00", tier_override_until=ago(1), **about) == ("C", TODAY, None)
 
 
-def test_an_override_that_changed_nothing_still_ends() -> None:
-	about = {"current_tier": "A", "current_tier_since": ago(20), "tier_override": "A"}
+def test_an_override_taken_back_early_leaves_no_grace() -> None:
+	about = {"current_tier": "A", "current_tier_by_hand": True, "current_tier_since": ago(20)}
+	assert decide("1.00", **about) == ("C", TODAY, None)
+
+
+def test_a_tier_by_hand_that_the_money_also_gives_starts_anew_when_the_override_ends() -> None:
+	about = {
+		"current_tier": "A",
+		"current_tier_by_hand": True,
+		"current_tier_since": ago(20),
+		"tier_override": "A",
+	}
 	assert decide("500.00", tier_override_until=ago(1), **about) == ("A", TODAY, None)
+
+
+def test_an_override_that_never_took_effect_leaves_the_earned_tier() -> None:
+	about = {"current_tier": "B", "current_tier_since": ago(20), "tier_override": "A"}
+	assert decide("85.00", tier_override_until=ago(1), **about) == ("B", ago(20), None)
+
+
+@pytest.mark.parametrize(("left", "tier"), [("0.02", None), ("0.03", "C")])
+def test_each_return_may_be_a_cent_off(left: str, tier: str | None) -> None:
+	invoice = order("X", ago(9), "30.00", name="I")
+	halves = [Decimal("-15.00"), Decimal("-15.00") + Decimal(left)]
+	returns = [
+		Document(f"R{n}", "X", ago(5), half, is_return=True, return_against="I")
+		for n, half in enumerate(halves)
+	]
+	assert decide_one([invoice, *returns], TODAY, KEEPING)["customer_tier"] == tier
 
 
 @st.composite
@@ -109,7 +140,10 @@ def test_the_replay_equals_the_oracle_asked_day_by_day(given_: tuple[list[Docume
 			replayed = (way[day].tier, way[day].tier_since, way[day].below_keep_since)
 		expected = standing_of(person, history(documents, day, rules.window_months), rules, day)
 		assert replayed == expected, day
-		person = Person("X", (), *expected)
+		tier, since, below_since = expected
+		person = Person(
+			"X", current_tier=tier, current_tier_since=since, current_below_keep_since=below_since
+		)
 		day += timedelta(days=1)
 
 
@@ -120,13 +154,10 @@ def entries_of(documents: list[Document]) -> list[Entry]:
 
 
 def undone_on(invoice: Document, documents: list[Document]) -> date | None:
-	"""The first day on which the returns so far come to the whole invoice."""
+	"""The first day on which the returns so far come to the whole invoice, but for a cent each."""
 	returns = [d for d in documents if d.return_against == invoice.name]
 	for last in sorted(returns, key=lambda d: d.posting_date):
-		if (
-			invoice.base_net_total
-			+ sum(d.base_net_total for d in returns if d.posting_date <= last.posting_date)
-			<= 0
-		):
+		so_far = [d.base_net_total for d in returns if d.posting_date <= last.posting_date]
+		if invoice.base_net_total + sum(so_far) <= Decimal("0.01") * len(so_far):
 			return last.posting_date
 	return None

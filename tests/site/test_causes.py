@@ -69,7 +69,9 @@ def test_an_override_taken_back_fires_nothing() -> None:
 	frappe.db.set_value("Customer", customer, dict.fromkeys(given))
 	recompute(NEXT_DAY)
 	(change,) = events(customer, as_of=NEXT_DAY, decision="Tier")
-	assert (change.cause, change.new_value) == ("Override", "D")
+	assert (change.cause, change.new_value, change.signal) == ("Override Ended", "D", "Tier Down")
+	recompute(NEXT_DAY + timedelta(days=1))
+	assert len(events(customer, decision="Tier")) == 2
 
 
 def test_a_mail_on_a_quoted_opportunity_is_a_follow_up() -> None:

@@ -36,7 +36,8 @@ def classify(facts: pd.DataFrame, policy: Policy, as_of: date) -> pd.DataFrame:
 	`facts` is indexed by customer and has the columns of FACTS: orders_ever and annual_orders (whole numbers),
 	annual_value (money in the window, in the reporting currency, may be negative), last_order_date,
 	last_follow_up, tier_override_until, current_tier_since and current_below_keep_since (datetime64 in the site's time
-	zone, NaT where there is none), current_tier, current_stage and tier_override (names or None).
+	zone, NaT where there is none), current_tier, current_stage and tier_override (names or None), current_tier_by_hand
+	(whether the present tier was given by an override).
 
 	Returns the columns of DECISIONS on the same index, days as datetime.date; where there is nothing to say, None.
 	"""

@@ -77,6 +77,7 @@ def _decide(entries: Sequence[Entry], policy: Policy, day: date, before: Standin
 			"annual_value": [float(money)],
 			"orders_ever": [sum(e.is_order_on(day) for e in entries)],
 			"current_tier": pd.Series([before and before.tier], dtype=object),
+			"current_tier_by_hand": [False],
 			"current_tier_since": pd.to_datetime([before and before.tier_since]),
 			"current_below_keep_since": pd.to_datetime([before and before.below_keep_since]),
 			"tier_override": pd.Series([None], dtype=object),

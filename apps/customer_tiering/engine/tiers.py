@@ -6,7 +6,7 @@ import pandas as pd
 from customer_tiering.engine.policy import Policy
 
 # What a tier decision needs besides money and override: where the customer stands.
-STANDING = ("current_tier", "current_tier_since", "current_below_keep_since")
+STANDING = ("current_tier", "current_tier_by_hand", "current_tier_since", "current_below_keep_since")
 
 
 def decide_tiers(facts: pd.DataFrame, policy: Policy, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -51,9 +51,8 @@ def override_valid(facts: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:
 
 
 def override_ended(facts: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:
-	"""The present tier is still the one that an override gave, but the override is over."""
-	until = facts["tier_override_until"]
-	return facts["tier_override"].notna() & (until < as_of) & (facts["current_tier_since"] <= until)
+	"""The present tier was given by hand, but the override is over or was taken back."""
+	return facts["current_tier_by_hand"] & ~override_valid(facts, as_of)
 
 
 def _rank_by_value(money: pd.Series, policy: Policy) -> pd.Series:

@@ -1,5 +1,7 @@
 """Makes ToDos from signals: one for each rule and event, however often it is run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 
 import frappe
@@ -25,10 +27,13 @@ def _create(rule: "frappe.Document", event: frappe._dict, day: date) -> bool:
 	if not frappe.db.exists("Customer", event.customer) or frappe.db.exists("ToDo", {"follow_up_key": key}):
 		return False
 	customer = frappe.get_doc("Customer", event.customer)
+	owner = owner_of(customer)
+	with _language_of(owner):
+		description = _text(rule, customer, event)
 	frappe.get_doc(
 		doctype="ToDo",
-		allocated_to=owner_of(customer),
-		description=_text(rule, customer, event),
+		allocated_to=owner,
+		description=description,
 		reference_type="Customer",
 		reference_name=customer.name,
 		priority=rule.priority,
@@ -37,6 +42,18 @@ def _create(rule: "frappe.Document", event: frappe._dict, day: date) -> bool:
 		follow_up_key=key,
 	).insert(ignore_permissions=True)
 	return True
+
+
+@contextmanager
+def _language_of(user: str | None) -> Iterator[None]:
+	"""Jobs run in the bench's language; who gets the ToDo reads it in his or her own, else in the site's."""
+	before = frappe.local.lang
+	own = frappe.db.get_value("User", user, "language") if user else None
+	frappe.local.lang = own or frappe.db.get_single_value("System Settings", "language") or before
+	try:
+		yield
+	finally:
+		frappe.local.lang = before
 
 
 def _text(rule: "frappe.Document", customer: "frappe.Document", event: frappe._dict) -> str:

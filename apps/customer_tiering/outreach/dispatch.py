@@ -11,6 +11,7 @@ from customer_tiering.outreach.exits import end_if_due
 from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.render import RenderError, merge_values, render
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
+from customer_tiering.tiering.owner import owner_of
 
 QUEUED, FAILED, DEFERRED, ENDED, ERROR = "Queued", "Failed", "Deferred", "Ended", "Error"
 
@@ -154,6 +155,7 @@ def _queue(
 	queue = frappe.sendmail(
 		recipients=[recipient.address],
 		sender=_sender(sequence),
+		reply_to=_rep_address(customer),
 		subject=mail.subject,
 		message=mail.html,
 		reference_doctype="Customer",
@@ -170,6 +172,12 @@ def _queue(
 		"email_queue": queue.name,
 		"message_id": queue.message_id,
 	}
+
+
+def _rep_address(customer: "frappe.Document") -> str | None:
+	"""The mails are signed by the rep, so the rep gets the answers."""
+	owner = owner_of(customer)
+	return frappe.db.get_value("User", owner, "email") if owner else None
 
 
 def _sender(sequence: "frappe.Document") -> str | None:

@@ -4,13 +4,15 @@ import frappe
 
 from customer_tiering.outreach.server_scripts import delete_server_scripts
 from customer_tiering.setup import indexes, seed
+from customer_tiering.setup.install import own_fields
 
 ROLE = "Tiering Manager"
 
 
 def before_uninstall() -> None:
 	delete_server_scripts()
-	_delete_property_setters()
+	_delete_customizations()
+	_disable_notifications()
 	_delete_role()
 	_delete_scheduled_jobs()
 	seed.forget()
@@ -18,7 +20,8 @@ def before_uninstall() -> None:
 	indexes.drop_indexes()
 	print(
 		"The columns that Customer Tiering filled on Customer, Contact and ToDo stay in the database with their data,"
-		" and so do the e-mail templates. Drop them yourself when you don't need them any more."
+		" and so do the e-mail templates. Drop them yourself when you don't need them any more. Runs, ledger, enrollments and"
+		" the list of who unsubscribed (Outreach Suppression) go: they are in the backup that was made."
 	)
 
 
@@ -27,9 +30,33 @@ def after_uninstall() -> None:
 	frappe.clear_cache()
 
 
-def _delete_property_setters() -> None:
+def _delete_customizations() -> None:
+	"""Whatever names a DocType of ours would raise an error once that is gone."""
 	modules = frappe.get_all("Module Def", filters={"app_name": "customer_tiering"}, pluck="name")
+	doctypes = _doctypes()
 	frappe.db.delete("Property Setter", {"module": ("in", modules)})
+	frappe.db.delete("Property Setter", {"doc_type": ("in", doctypes)})
+	frappe.db.delete("Custom DocPerm", {"parent": ("in", doctypes)})
+	frappe.db.delete("User Permission", {"allow": ("in", doctypes)})
+
+
+def _disable_notifications() -> None:
+	"""Notifications that watch a field or a DocType of ours would make every save fail."""
+	fields = [field["fieldname"] for field in own_fields()]
+	watching = frappe.get_all(
+		"Notification",
+		filters={"enabled": 1},
+		or_filters={"value_changed": ("in", fields), "document_type": ("in", _doctypes())},
+		pluck="name",
+	)
+	for name in watching:
+		frappe.db.set_value("Notification", name, "enabled", 0)
+		print(f"Switched off the notification {name}: it watches what Customer Tiering takes along.")
+
+
+def _doctypes() -> list[str]:
+	modules = frappe.get_all("Module Def", filters={"app_name": "customer_tiering"}, pluck="name")
+	return frappe.get_all("DocType", filters={"module": ("in", modules)}, pluck="name")
 
 
 def _delete_role() -> None:

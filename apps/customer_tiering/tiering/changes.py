@@ -9,8 +9,9 @@ import frappe
 import pandas as pd
 
 from customer_tiering.engine.policy import Policy
+from customer_tiering.engine.tiers import override_ended
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
-from customer_tiering.tiering.signals import TIER_QUIET_DAYS, Signal, stage_signal, tier_signal
+from customer_tiering.tiering.signals import FIRING_CAUSES, TIER_QUIET_DAYS, Signal, stage_signal, tier_signal
 
 DECISION_FIELDS = {"Tier": "customer_tier", "Stage": "lifecycle_stage", "Segment": "rfm_segment"}
 MONEY_FIELDS = ("annual_value",)
@@ -30,8 +31,6 @@ class Context:
 	ordered_since: frozenset[str]
 	# Decisions under the rules of the last run; None where they have not changed since.
 	by_old_rules: pd.DataFrame | None
-	# Customers whose present tier was set by hand, whether that still lasts or not.
-	set_by_hand: frozenset[str]
 
 	@cached_property
 	def entry_values(self) -> dict[str, float]:
@@ -65,22 +64,29 @@ def changed_rows(facts: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
 	return target[differs]
 
 
-def count_events(facts: pd.DataFrame, target: pd.DataFrame) -> int:
+def count_events(facts: pd.DataFrame, target: pd.DataFrame, as_of: date) -> int:
 	"""How many ledger rows a run writes for the differences."""
-	pairs = ((facts[f"current_{field}"], target[field]) for field in DECISION_FIELDS.values())
-	return sum(int((~_same(current, new)).sum()) for current, new in pairs)
+	differs = {
+		decision: ~_same(facts[f"current_{field}"], target[field])
+		for decision, field in DECISION_FIELDS.items()
+	}
+	differs["Tier"] |= override_ended(facts, pd.Timestamp(as_of))
+	return sum(int(rows.sum()) for rows in differs.values())
 
 
 def ledger_rows(changes: pd.DataFrame, facts: pd.DataFrame, context: Context) -> list[dict]:
 	"""One Tiering Event for each changed tier, stage and segment, with the signal that it fires, if any."""
 	before = [f"current_{field}" for field in DECISION_FIELDS.values()]
-	rows = changes.join(facts[[*before, "tier_override", "tier_override_until"]])
+	rows = changes.join(facts[[*before, "current_tier_by_hand", "tier_override", "tier_override_until"]])
 	candidates = []
 	for customer, row in zip(rows.index, rows.to_dict("records"), strict=True):
 		for decision, field in DECISION_FIELDS.items():
-			if row[f"current_{field}"] != row[field]:
+			changed = row[f"current_{field}"] != row[field]
+			if changed or (decision == "Tier" and _override_ended(row, context.as_of)):
 				event = _event(customer, decision, row, context)
-				candidates.append((event, _signal(event, context)))
+				candidates.append(
+					(event, _signal(event, context) if event["cause"] in FIRING_CAUSES else None)
+				)
 	return list(_keep_new_signals(candidates, context))
 
 
@@ -104,9 +110,11 @@ def _event(customer: str, decision: str, row: dict, context: Context) -> dict:
 
 
 def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
-	"""Policy only where the old rules would have left the value as it stands; a tier by hand begins and ends as Override."""
-	if decision == "Tier" and (_overridden(row, context.as_of) or customer in context.set_by_hand):
+	"""Policy only where the old rules would have left the value as it stands; a tier by hand begins as Override and ends as Override Ended."""
+	if decision == "Tier" and _overridden(row, context.as_of):
 		return "Override"
+	if decision == "Tier" and _override_ended(row, context.as_of):
+		return "Override Ended"
 	if context.baseline:
 		return "Baseline"
 	if context.by_old_rules is not None:
@@ -119,6 +127,11 @@ def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
 def _overridden(row: dict, as_of: date) -> bool:
 	until = row["tier_override_until"]
 	return bool(row["tier_override"]) and (pd.isna(until) or until.date() >= as_of)
+
+
+def _override_ended(row: dict, as_of: date) -> bool:
+	"""The end of an override is told even where the money says the same tier."""
+	return bool(row["current_tier_by_hand"]) and not _overridden(row, as_of)
 
 
 def _signal(event: dict, context: Context) -> Signal | None:

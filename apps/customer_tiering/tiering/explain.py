@@ -93,10 +93,14 @@ class Explanation:
 			).format(self.decided)
 
 	def _distance_texts(self) -> Iterator[str]:
+		if self.overridden:
+			return
 		if self.next_up:
 			yield _("{0} more for tier {1}").format(f"{self.gap_up:,.2f}", self.next_up)
-		if self.next_down:
+		if self.next_down and self.room_down >= 0:
 			yield _("{0} may go before tier {1} is lost").format(f"{self.room_down:,.2f}", self.tier)
+		elif self.next_down:
+			yield _("{0} are missing to keep tier {1}").format(f"{-self.room_down:,.2f}", self.tier)
 
 
 def explain(customer: str, as_of: date | None = None) -> Explanation:
@@ -110,7 +114,7 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 		frappe.throw(_("There is no customer {0}.").format(customer), frappe.DoesNotExistError)
 	day, policy = as_of or getdate(), read_policy()
 	documents = _documents(customer)
-	entries = {name: entry for name, entry in _entries(documents, policy).items() if entry.day <= day}
+	entries = _entries([document for document in documents if document.posting_date <= day], policy)
 	way = replay(list(entries.values()), policy, day + timedelta(days=AHEAD))
 	now = next((standing for standing in reversed(way) if standing.day <= day), None)
 	override = _override(customer, day)
@@ -172,10 +176,11 @@ def _undone_days(documents: list[frappe._dict]) -> dict[str, date]:
 	"""The day on which the returns of an invoice came to all of it."""
 	left = {d.name: _money(d) for d in documents if not d.is_return}
 	undone: dict[str, date] = {}
+	cent = Decimal("0.01")
 	for document in sorted((d for d in documents if d.is_return), key=lambda d: d.posting_date):
 		against = document.return_against
 		if against in left:
-			left[against] += _money(document)
+			left[against] += _money(document) - cent  # as in IS_UNDONE
 			if left[against] <= 0:
 				undone.setdefault(against, document.posting_date)
 	return undone
@@ -202,8 +207,8 @@ def _line(document: frappe._dict, entry: "Entry | None", policy: Policy, day: da
 
 def _kind(document: frappe._dict) -> str:
 	if document.is_return:
-		return _("Return")
-	return _("Debit Note") if document.is_debit_note else _("Order")
+		return _("Return", context="Tiering")
+	return _("Debit Note", context="Tiering") if document.is_debit_note else _("Order", context="Tiering")
 
 
 def _reason(document: frappe._dict, entry: "Entry | None", leaves: date, day: date, policy: Policy) -> str:
@@ -255,7 +260,10 @@ def _tier_changes(way: list["Standing"], day: date) -> Iterator[Change]:
 	for standing in way:
 		if before and standing.day > day and (standing.tier, standing.money) != (before.tier, before.money):
 			if standing.tier != before.tier:
-				yield Change(standing.day, _("Tier {0} becomes {1}").format(before.tier, standing.tier))
+				tier = standing.tier or _("No tier")
+				yield Change(
+					standing.day, _("Tier {0} becomes {1}").format(before.tier or _("No tier"), tier)
+				)
 			elif standing.below_keep_since and not before.below_keep_since:
 				yield Change(
 					standing.day, _("The money falls below the keep value of tier {0}").format(standing.tier)
@@ -270,7 +278,7 @@ def _stage_changes(entries: dict[str, "Entry"], policy: Policy, day: date) -> It
 			reached = last + timedelta(days=stage.min_days_since_order)
 			if reached > day:
 				what = _("Stage {0}, unless somebody follows up") if stage.quiet_days else _("Stage {0}")
-				yield Change(reached, what.format(_(stage.name)))
+				yield Change(reached, what.format(_(stage.name, context="Lifecycle Stage")))
 
 
 def _override(customer: str, day: date) -> str | None:

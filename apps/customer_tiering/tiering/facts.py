@@ -48,6 +48,15 @@ FOLLOW_UPS = """
 	SELECT reference_type, reference_name, DATE(modified) FROM `tabToDo` WHERE status = 'Closed'
 """
 
+# Customers whose last tier event was the beginning of an override.
+TIERS_BY_HAND = """
+	SELECT event.customer FROM `tabTiering Event` event
+	WHERE event.cause = 'Override' AND NOT EXISTS (
+		SELECT 1 FROM `tabTiering Event` later
+		WHERE later.customer = event.customer AND later.decision = 'Tier' AND later.name > event.name
+	)
+"""
+
 UNDONE_CUSTOMERS = f"""
 	SELECT DISTINCT invoice.customer
 	FROM ({CREDITED}) credit JOIN `tabSales Invoice` invoice ON invoice.name = credit.return_against
@@ -90,6 +99,7 @@ def _customers() -> pd.DataFrame:
 	frame = _frame(rows, [*given, *(f"current_{field}" for field in COMPUTED_FIELDS)])
 	frame = frame.astype(object).where(frame.notna() & (frame != ""), None)
 	frame["current_tier"] = frame["current_customer_tier"]
+	frame["current_tier_by_hand"] = frame.index.isin([row[0] for row in frappe.db.sql(TIERS_BY_HAND)])
 	frame["current_stage"] = frame["current_lifecycle_stage"]
 	return frame
 

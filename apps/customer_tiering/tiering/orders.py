@@ -8,7 +8,7 @@ read with `CREDITS` joined. Parameter: %(as_of)s, the last posting date that exi
 """
 
 CREDITED = """
-	SELECT return_against, SUM(base_net_total) AS credited
+	SELECT return_against, SUM(base_net_total) AS credited, COUNT(*) AS returns
 	FROM `tabSales Invoice`
 	WHERE return_against IS NOT NULL AND docstatus = 1 AND is_return = 1 AND posting_date <= %(as_of)s
 		AND COALESCE(is_opening, '') != 'Yes'
@@ -22,6 +22,9 @@ COUNTS = "invoice.docstatus = 1 AND COALESCE(invoice.is_opening, '') != 'Yes' AN
 # An order unless its returns undo it; whoever reads this alone must look after those himself.
 IS_SALE = "(invoice.is_return = 0 AND invoice.is_debit_note = 0)"
 
-IS_UNDONE = "(credit.credited IS NOT NULL AND invoice.base_net_total + credit.credited <= 0)"
+# Each return may be a cent off: of a discount that was spread over the items, or of an exchange rate.
+IS_UNDONE = (
+	"(credit.returns IS NOT NULL AND invoice.base_net_total + credit.credited <= 0.01 * credit.returns)"
+)
 
 IS_ORDER = f"({IS_SALE} AND NOT {IS_UNDONE})"

@@ -86,7 +86,7 @@ def _decide(as_of: date, progress: Progress) -> tuple:
 		baseline=_last_completed() is None,
 		customers=len(facts),
 		changed=len(changes),
-		events=count_events(facts, target),
+		events=count_events(facts, target, as_of),
 		tiers=_counts(target["customer_tier"]),
 		stages=_counts(target["lifecycle_stage"]),
 		notes=_notes(policy),
@@ -107,7 +107,6 @@ def _decide_and_write(run: "frappe.Document", progress: Progress) -> Summary:
 		baseline=summary.baseline,
 		ordered_since=_ordered_since(last.started_at) if last else frozenset(),
 		by_old_rules=_by_old_rules(last, policy, facts, run.as_of),
-		set_by_hand=_set_by_hand(list(changes.index)),
 	)
 	run.db_set(
 		{"policy": policy.as_json(), "rule_version": policy.rule_version, "baseline": summary.baseline}
@@ -136,20 +135,6 @@ def _by_old_rules(
 		policy.reporting_currency,
 	)
 	return classify(facts if same_facts else read_facts(old, as_of).reindex(facts.index), old, as_of)
-
-
-def _set_by_hand(customers: list[str]) -> frozenset[str]:
-	"""Those of the customers whose last tier event was an override."""
-	rows = frappe.db.sql(
-		"""SELECT event.customer FROM `tabTiering Event` event
-		JOIN (
-			SELECT MAX(name) AS name FROM `tabTiering Event`
-			WHERE decision = 'Tier' AND customer IN %(customers)s GROUP BY customer
-		) last ON last.name = event.name
-		WHERE event.cause = 'Override'""",
-		{"customers": customers or ("",)},
-	)
-	return frozenset(row[0] for row in rows)
 
 
 def _start_run(as_of: date) -> "frappe.Document":

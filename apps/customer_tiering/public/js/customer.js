@@ -13,7 +13,7 @@ frappe.ui.form.on("Customer", {
 customer_tiering.show_tier = async function (frm) {
 	if (!frm.doc.customer_tier) return;
 	const { message } = await frappe.db.get_value("Customer Tier", frm.doc.customer_tier, "colour");
-	const stage = frm.doc.lifecycle_stage ? ` · ${__(frm.doc.lifecycle_stage)}` : "";
+	const stage = frm.doc.lifecycle_stage ? ` · ${__(frm.doc.lifecycle_stage, null, "Lifecycle Stage")}` : "";
 	const text = __("Tier {0}", [__(frm.doc.customer_tier)]) + stage;
 	frm.dashboard.add_indicator(frappe.utils.escape_html(text), (message && message.colour) || "gray");
 };
@@ -66,12 +66,15 @@ customer_tiering.explanation_html = function (explanation) {
 			? __("{0}, set by hand. Money in the window: {1}.", [bold(tier), bold(money(explanation.money))])
 			: __("{0}. Money in the window: {1}.", [bold(tier), bold(money(explanation.money))])
 	);
-	if (explanation.next_up)
+	const room = explanation.overridden ? null : explanation.room_down;
+	if (explanation.next_up && !explanation.overridden)
 		sentences.push(__("{0} more for tier {1}.", [money(explanation.gap_up), bold(explanation.next_up)]));
-	if (explanation.next_down)
+	if (room !== null && room < 0)
+		sentences.push(__("{0} are missing to keep tier {1}", [money(-room), bold(explanation.tier)]) + ".");
+	if (room !== null && room >= 0)
 		sentences.push(
 			__("{0} may go before the customer falls towards tier {1}.", [
-				money(explanation.room_down),
+				money(room),
 				bold(explanation.next_down),
 			])
 		);

@@ -197,7 +197,7 @@ def columns() -> list[dict]:
 		column("repurchase_rate", _("Repurchase Rate"), "Percent", 150, precision=1),
 		column("orders", _("Orders"), width=80),
 		column("revenue", _("Revenue"), "Currency", 140),
-		column("share", _("Share"), "Percent", 80, precision=1),
+		column("share", _("Share of Revenue"), "Percent", 130, precision=1),
 		column("average_order_value", _("Avg Order Value"), "Currency", 145),
 		column("revenue_per_buyer", _("Revenue per Buyer"), "Currency", 160),
 	]

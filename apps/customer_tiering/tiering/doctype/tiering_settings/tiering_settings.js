@@ -32,7 +32,7 @@ frappe.realtime.on("tiering_recomputed", (summary) => {
 async function show_policy(frm) {
 	const { message } = await frappe.call("customer_tiering.tiering.api.get_policy");
 	const link = (doctype, name) =>
-		`<a href="${frappe.utils.get_form_link(doctype, name)}">${frappe.utils.escape_html(__(name))}</a>`;
+		`<a href="${frappe.utils.get_form_link(doctype, name)}">${frappe.utils.escape_html(__(name, null, doctype))}</a>`;
 	const table = (head, rows) =>
 		`<table class="table table-bordered table-sm" style="max-width: 720px">
 			<thead><tr>${head.map((cell) => `<th>${cell}</th>`).join("")}</tr></thead>
@@ -41,7 +41,7 @@ async function show_policy(frm) {
 	const days = (count) => (count ? __("{0} days", [count]) : "");
 	frm.get_field("policy_html").$wrapper.html(
 		table(
-			[__("Tier"), __("From"), __("Top Tier")],
+			[__("Tier"), __("Entry Value"), __("Top Tier")],
 			message.tiers.map((tier) => [
 				`<span class="indicator-pill ${tier.colour || "gray"}">${link("Customer Tier", tier.name)}</span>`,
 				format_currency(tier.entry_value, frm.doc.reporting_currency),

@@ -1,0 +1,44 @@
+"""What a renamed tier, stage or segment takes along: the rules of the last run and the ledger."""
+
+import json
+
+import frappe
+
+from customer_tiering.engine.policy import Policy
+
+KINDS = {
+	"Customer Tier": ("tiers", "Tier"),
+	"Lifecycle Stage": ("stages", "Stage"),
+	"RFM Segment": ("segments", "Segment"),
+}
+
+
+def after_rename(doc: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
+	"""Without this the next run would take the new name for a changed rule, and the ledger for another tier."""
+	kind, decision = KINDS[doc.doctype]
+	for field in ("old_value", "new_value"):
+		frappe.db.set_value(
+			"Tiering Event", {"decision": decision, field: old}, field, new, update_modified=False
+		)
+	_rename_in_last_policy(kind, old, new)
+
+
+def _rename_in_last_policy(kind: str, old: str, new: str) -> None:
+	runs = frappe.get_all(
+		"Tiering Run",
+		filters={"status": "Completed", "policy": ("is", "set")},
+		fields=["name", "policy"],
+		order_by="name desc",
+		limit=1,
+	)
+	for run in runs:
+		values = json.loads(run.policy)
+		for rule in values[kind]:
+			rule["name"] = new if rule["name"] == old else rule["name"]
+		policy = Policy.from_json(json.dumps(values))
+		frappe.db.set_value(
+			"Tiering Run",
+			run.name,
+			{"policy": policy.as_json(), "rule_version": policy.rule_version},
+			update_modified=False,
+		)
