@@ -29,6 +29,15 @@ doc_events = {
 	},
 }
 
+permission_query_conditions = {
+	"Tiering Event": "customer_tiering.tiering.permissions.tiering_event_query",
+	"Outreach Enrollment": "customer_tiering.tiering.permissions.outreach_enrollment_query",
+	"Outreach Touch": "customer_tiering.tiering.permissions.outreach_touch_query",
+}
+has_permission = {
+	doctype: "customer_tiering.tiering.permissions.has_permission" for doctype in permission_query_conditions
+}
+
 # Frappe tells scheduled jobs apart by the last two parts of their names alone.
 scheduler_events = {
 	"daily_long": ["customer_tiering.tiering.jobs.recompute_tiers_nightly"],

@@ -69,7 +69,7 @@ def test_an_override_taken_back_fires_nothing() -> None:
 	frappe.db.set_value("Customer", customer, dict.fromkeys(given))
 	recompute(NEXT_DAY)
 	(change,) = events(customer, as_of=NEXT_DAY, decision="Tier")
-	assert (change.cause, change.new_value, change.signal) == ("Override Ended", "D", "Tier Down")
+	assert (change.cause, change.new_value, change.signal) == ("Override Ended", "D", None)
 	recompute(NEXT_DAY + timedelta(days=1))
 	assert len(events(customer, decision="Tier")) == 2
 

@@ -1,7 +1,8 @@
 """One customer's way through the tiers, day by day where something happens, from its documents alone."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -44,38 +45,59 @@ def leaves_window_on(day: date, months: int) -> date:
 	return day + relativedelta(months=months)
 
 
-def money_in_window(entries: Sequence[Entry], as_of: date, months: int) -> Decimal:
-	return sum(
-		(e.money for e in entries if e.day <= as_of < leaves_window_on(e.day, months)), start=Decimal(0)
-	)
-
-
 def replay(entries: Sequence[Entry], policy: Policy, until: date) -> list[Standing]:
 	"""The standing on every day up to `until` on which money, grace or dwell could change the tier, oldest first.
 
 	Overrides are left out: they are decisions, not documents.
 	"""
-	months = policy.window_months
-	due = {e.day for e in entries} | {leaves_window_on(e.day, months) for e in entries}
-	due |= {e.undone_on for e in entries if e.undone_on}
+	money_moves, order_moves = _moves(entries, policy.window_months)
+	due = {*money_moves, *order_moves}
+	money, orders, waits, seen = Decimal(0), 0, set(), None
 	way: list[Standing] = []
 	while due:
 		day = min(due)
 		due.remove(day)
 		if day > until:
 			break
-		standing = _decide(entries, policy, day, way[-1] if way else None)
-		way.append(standing)
-		due |= {later for later in _waiting_ends(standing, policy) if later > day}
+		before = way[-1] if way else None
+		money, orders = money + money_moves.get(day, 0), orders + order_moves.get(day, 0)
+		now = _what_matters(money, orders, before, policy)
+		if before and now == seen and day not in waits:
+			way.append(replace(before, day=day, money=money))
+			continue
+		way.append(_decide(money, orders, policy, day, before))
+		seen = _what_matters(money, orders, way[-1], policy)
+		waits = {later for later in _waiting_ends(way[-1], policy) if later > day}
+		due |= waits
 	return way
 
 
-def _decide(entries: Sequence[Entry], policy: Policy, day: date, before: Standing | None) -> Standing:
-	money = money_in_window(entries, day, policy.window_months)
+def _moves(entries: Sequence[Entry], months: int) -> tuple[dict[date, Decimal], dict[date, int]]:
+	"""By how much the money in the window and the number of orders change on a day."""
+	money: dict[date, Decimal] = defaultdict(Decimal)
+	orders: dict[date, int] = defaultdict(int)
+	for entry in entries:
+		money[entry.day] += entry.money
+		money[leaves_window_on(entry.day, months)] -= entry.money
+		if entry.is_order_on(entry.day):
+			orders[entry.day] += 1
+			if entry.undone_on:
+				orders[entry.undone_on] -= 1
+	return money, orders
+
+
+def _what_matters(money: Decimal, orders: int, before: Standing | None, policy: Policy) -> tuple:
+	"""While this stays the same, only the end of a grace or dwell can change the tier."""
+	deserved = next((tier.name for tier in policy.tiers if money >= tier.entry_value), None)
+	present = next((tier for tier in policy.tiers if before and tier.name == before.tier), None)
+	return deserved, present is not None and money < present.keep_from, orders > 0
+
+
+def _decide(money: Decimal, orders: int, policy: Policy, day: date, before: Standing | None) -> Standing:
 	facts = pd.DataFrame(
 		{
 			"annual_value": [float(money)],
-			"orders_ever": [sum(e.is_order_on(day) for e in entries)],
+			"orders_ever": [orders],
 			"current_tier": pd.Series([before and before.tier], dtype=object),
 			"current_tier_by_hand": [False],
 			"current_tier_since": pd.to_datetime([before and before.tier_since]),

@@ -10,6 +10,7 @@ from frappe.utils import add_days, escape_html, getdate
 
 from customer_tiering.tiering.ledger import consume
 from customer_tiering.tiering.owner import owner_of
+from customer_tiering.tiering.templates import fill
 
 
 def create_follow_ups(as_of: date | None = None) -> int:
@@ -59,7 +60,7 @@ def _language_of(user: str | None) -> Iterator[None]:
 def _text(rule: "frappe.Document", customer: "frappe.Document", event: frappe._dict) -> str:
 	"""The rule's text; one that fails for this customer still makes a ToDo, which says why it has no text."""
 	try:
-		return frappe.get_jenv().from_string(rule.description).render(customer=customer, event=event)
+		return fill(rule.description, {"customer": dict(customer.as_dict()), "event": dict(event)})
 	except Exception as error:
 		problem = _("The text of the rule {0} could not be filled in: {1}").format(rule.name, str(error))
 		return f"<p>{escape_html(customer.customer_name)}: {escape_html(problem)}</p>"

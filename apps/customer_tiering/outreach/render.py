@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import frappe
 from frappe.utils import add_days, date_diff, escape_html, format_date
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import TemplateError
+
+from customer_tiering.tiering.templates import fill
 
 OFFER_DAYS = 14
 
@@ -72,11 +74,8 @@ def merge_values(
 
 
 def _fill(text: str, values: dict) -> str:
-	if ".__" in text:
-		raise RenderError("illegal template")
 	try:
-		strict = frappe.get_jenv().overlay(undefined=StrictUndefined)
-		return strict.from_string(text).render(values)
+		return fill(text, values)
 	except TemplateError as error:
 		raise RenderError(error.message or type(error).__name__) from error
 	except Exception as error:

@@ -1,8 +1,9 @@
 """What the Desk calls. Every function checks permission first."""
 
+from datetime import date
+
 import frappe
 from frappe import _
-from frappe.utils import getdate
 
 from customer_tiering.tiering.jobs import enqueue_recompute
 
@@ -44,4 +45,18 @@ def explain_tier(customer: str, as_of: str | None = None) -> dict:
 	frappe.has_permission("Customer", "read", doc=customer, throw=True)
 	from customer_tiering.tiering.explain import explain
 
-	return explain(customer, getdate(as_of) if as_of else None).as_dict()
+	return explain(customer, _day(as_of) if as_of else None).as_dict()
+
+
+def _day(text: str) -> date:
+	try:
+		day = date.fromisoformat(str(text))
+	except ValueError:
+		day = None
+	if not day or not 1900 <= day.year <= 2200:
+		frappe.throw(
+			_("{0}: {1} is not a day between 1900 and 2200.").format(
+				_("As of"), frappe.utils.escape_html(str(text))
+			)
+		)
+	return day

@@ -234,6 +234,10 @@ def _counts(column: object) -> dict[str, int]:
 
 def _announce() -> None:
 	"""Hand the run's signals to whoever acts on them, each in a job of its own."""
-	for method in frappe.get_hooks("tiering_run_finished"):
-		frappe.enqueue(method, queue="long", enqueue_after_commit=True)
-	frappe.db.commit()
+	try:
+		for method in frappe.get_hooks("tiering_run_finished"):
+			frappe.enqueue(method, queue="long")
+	except (
+		Exception
+	):  # the queue is down: the run is written, and the hourly jobs find its signals in the ledger
+		frappe.logger("customer_tiering").exception("Signals of the run not handed on")

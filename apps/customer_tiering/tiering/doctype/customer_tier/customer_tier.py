@@ -3,10 +3,13 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import flt, fmt_money
 
+LARGEST_WAIT = 3650
+
 
 class CustomerTier(Document):
 	def validate(self) -> None:
 		self.refuse_negative_numbers()
+		self.refuse_endless_waits()
 		self.refuse_keep_outside_band()
 		self.refuse_keep_of_upper_tier()
 		self.refuse_equal_value()
@@ -20,6 +23,13 @@ class CustomerTier(Document):
 		for field in ("entry_value", "keep_value", "grace_days", "minimum_dwell_days"):
 			if flt(self.get(field)) < 0:
 				frappe.throw(_("{0} can't be negative.").format(_(self.meta.get_label(field))))
+
+	def refuse_endless_waits(self) -> None:
+		for field in ("grace_days", "minimum_dwell_days"):
+			if flt(self.get(field)) > LARGEST_WAIT:
+				frappe.throw(
+					_("{0} must be {1} or less.").format(_(self.meta.get_label(field)), LARGEST_WAIT)
+				)
 
 	def refuse_keep_of_upper_tier(self) -> None:
 		"""The next better tier may keep customers down to this tier's entry value, not below it."""

@@ -3,6 +3,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint
 
+LARGEST = 36500
 DAYS_AND_COUNTS = ("position", "min_days_since_order", "quiet_days", "min_orders")
 
 
@@ -16,6 +17,8 @@ class LifecycleStage(Document):
 		for field in DAYS_AND_COUNTS:
 			if cint(self.get(field)) < 0:
 				frappe.throw(_("{0} can't be negative.").format(_(self.meta.get_label(field))))
+			if cint(self.get(field)) > LARGEST:
+				frappe.throw(_("{0} must be {1} or less.").format(_(self.meta.get_label(field)), LARGEST))
 
 	def refuse_equal_position(self) -> None:
 		other = frappe.db.get_value(

@@ -1,0 +1,44 @@
+"""Whoever may not see a customer sees nothing about it in the ledgers either."""
+
+import frappe
+from frappe.desk.reportview import build_match_conditions
+
+MANAGERS = {"System Manager", "Tiering Manager"}
+
+
+def tiering_event_query(user: str | None = None) -> str:
+	return _condition("Tiering Event", user)
+
+
+def outreach_enrollment_query(user: str | None = None) -> str:
+	return _condition("Outreach Enrollment", user)
+
+
+def outreach_touch_query(user: str | None = None) -> str:
+	return _condition("Outreach Touch", user)
+
+
+def has_permission(
+	doc: "frappe.Document", ptype: str | None = None, user: str | None = None, **_more: object
+) -> bool:
+	"""For a single row of a ledger: may the user read its customer?"""
+	user = user or frappe.session.user
+	if (
+		MANAGERS & set(frappe.get_roles(user))
+		or not doc.customer
+		or not frappe.db.exists("Customer", doc.customer)
+	):
+		return True
+	return bool(frappe.has_permission("Customer", "read", doc=doc.customer, user=user))
+
+
+def _condition(doctype: str, user: str | None) -> str:
+	"""SQL for the list: rows of the customers that roles, User Permissions and shares let the user see."""
+	user = user or frappe.session.user
+	if MANAGERS & set(frappe.get_roles(user)):
+		return ""
+	try:
+		visible = build_match_conditions("Customer", user=user)
+	except frappe.PermissionError:
+		return "1 = 0"
+	return f"`tab{doctype}`.customer IN (SELECT name FROM `tabCustomer` WHERE {visible})" if visible else ""

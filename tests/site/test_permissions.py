@@ -1,0 +1,59 @@
+"""Texts reach nothing but their values, and ledgers show only customers that their reader may see."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import frappe
+import pytest
+
+from customer_tiering.tiering.templates import fill
+from tests.site import factories as make
+
+AS_OF = date(2026, 6, 30)
+LEDGERS = ("Tiering Event", "Outreach Enrollment", "Outreach Touch")
+
+
+@pytest.fixture
+def new_site(site: str) -> Iterator[None]:
+	with make.uncommitted():
+		make.as_if_new()
+		yield
+
+
+@pytest.mark.parametrize(
+	"text",
+	[
+		"{{ frappe.db.sql('select 1') }}",
+		"{{ frappe.get_doc('User', 'Administrator') }}",
+		"{{ customer.__class__.__mro__ }}",
+		"{{ customer.update({'x': 1}) }}",
+		"{{ customer.add_roles('System Manager') }}",
+		"{{ cycler.__init__.__globals__ }}",
+		"{{ _.__globals__ }}",
+	],
+)
+def test_a_text_reaches_nothing_of_the_site(site: str, text: str) -> None:
+	from jinja2 import TemplateError
+
+	with pytest.raises(TemplateError):
+		fill(text, {"customer": {"name": "X"}})
+
+
+@pytest.mark.usefixtures("new_site")
+def test_ledgers_follow_the_permissions_of_the_customer() -> None:
+	seen, hidden = (make.make_customer().name for _ in range(2))
+	for customer in (seen, hidden):
+		make.make_invoice(customer, 10, AS_OF)
+	make.recompute(AS_OF)
+	place = frappe.get_doc(doctype="Territory", territory_name="Tiering Land", is_group=0).insert().name
+	frappe.db.set_value("Customer", seen, "territory", place)
+	user = make.ensure_user("ledger@example.com", "Sales User")
+	frappe.get_doc(doctype="User Permission", user=user, allow="Territory", for_value=place).insert()
+	frappe.set_user(user)
+	assert set(frappe.get_list("Tiering Event", pluck="customer")) == {seen}
+	for doctype in LEDGERS[1:]:
+		assert frappe.get_list(doctype) == []
+	frappe.set_user("Administrator")
+	(event, *_more) = frappe.get_all("Tiering Event", filters={"customer": hidden}, pluck="name")
+	assert not frappe.has_permission("Tiering Event", doc=event, user=user)
+	assert {seen, hidden} <= set(frappe.get_list("Tiering Event", pluck="customer"))
