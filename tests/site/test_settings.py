@@ -48,6 +48,20 @@ def settings(**values: object) -> Document:
 	return frappe.get_single("Tiering Settings").update(values)
 
 
+class TestStagesTogether:
+	def test_nobody_is_asleep_without_days(self) -> None:
+		refused(stage("Dormant", min_days_since_order=0), "Days since Last Order must be 1 or more")
+
+	@pytest.mark.parametrize(
+		("name", "days"), [("Dormant", 365), ("Dormant", 400), ("Lost", 180), ("Lost", 100)]
+	)
+	def test_customers_are_dormant_before_they_are_lost(self, name: str, days: int) -> None:
+		refused(stage(name, min_days_since_order=days), "dormant before they are lost")
+
+	def test_a_currency_without_a_company_is_refused(self) -> None:
+		refused(settings(reporting_currency="CHF"), "no company keeps its books in CHF")
+
+
 class TestSettings:
 	@pytest.mark.parametrize(
 		("field", "values"),

@@ -12,6 +12,7 @@ class LifecycleStage(Document):
 		self.refuse_negative_numbers()
 		self.refuse_equal_position()
 		self.refuse_contradiction()
+		self.refuse_asleep_without_days()
 
 	def refuse_negative_numbers(self) -> None:
 		for field in DAYS_AND_COUNTS:
@@ -38,4 +39,29 @@ class LifecycleStage(Document):
 				_(
 					"{0}: nobody who never ordered can meet the other conditions. Clear them or this one."
 				).format(_("Never Ordered"))
+			)
+
+	def refuse_asleep_without_days(self) -> None:
+		"""Without days everybody who ordered would be asleep at once; lost comes after dormant."""
+		label = _(self.meta.get_label("min_days_since_order"))
+		if self.meaning in ("Dormant", "Lost") and cint(self.min_days_since_order) < 1:
+			frappe.throw(_("{0} must be {1} or more.").format(label, 1))
+		after = {"Dormant": ("Lost", "<="), "Lost": ("Dormant", ">=")}.get(self.meaning)
+		if not after:
+			return
+		other = frappe.db.get_value(
+			"Lifecycle Stage",
+			{
+				"meaning": after[0],
+				"min_days_since_order": (after[1], self.min_days_since_order),
+				"name": ("!=", self.name),
+			},
+			["name", "min_days_since_order"],
+			as_dict=True,
+		)
+		if other:
+			frappe.throw(
+				_("{0}: customers must be dormant before they are lost; stage {1} has {2} days.").format(
+					label, frappe.bold(_(other.name, context="Lifecycle Stage")), other.min_days_since_order
+				)
 			)

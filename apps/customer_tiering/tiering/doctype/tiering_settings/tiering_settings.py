@@ -13,6 +13,7 @@ class TieringSettings(Document):
 		self.refuse_out_of_range("near_score", LARGEST_SCORE)
 		self.refuse_out_of_range("high_score", LARGEST_SCORE)
 		self.refuse_disabled_user()
+		self.refuse_unused_currency()
 
 	def refuse_out_of_range(self, field: str, largest: int | None) -> None:
 		value = cint(self.get(field))
@@ -28,5 +29,15 @@ class TieringSettings(Document):
 			frappe.throw(
 				_("{0}: the user {1} is disabled.").format(
 					_(self.meta.get_label("default_follow_up_user")), user
+				)
+			)
+
+	def refuse_unused_currency(self) -> None:
+		"""With a currency in which nobody keeps books, the next run would take everybody's tier away."""
+		used = set(frappe.get_all("Company", pluck="default_currency"))
+		if self.reporting_currency and used and self.reporting_currency not in used:
+			frappe.throw(
+				_("{0}: no company keeps its books in {1}.").format(
+					_(self.meta.get_label("reporting_currency")), self.reporting_currency
 				)
 			)
