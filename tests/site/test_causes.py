@@ -111,3 +111,32 @@ def test_every_scheduled_function_has_its_job() -> None:
 	wanted = {method for methods in scheduler_events.values() for method in methods}
 	jobs = {"method": ("like", "customer_tiering.%")}
 	assert wanted == set(frappe.get_all("Scheduled Job Type", jobs, pluck="method"))
+
+
+def test_a_renamed_tier_is_no_changed_rule_and_keeps_its_ledger() -> None:
+	customer, _invoice = customer_with_order(150_000, 10)
+	recompute(AS_OF)
+	frappe.rename_doc("Customer Tier", "B", "Silver", force=True)
+	assert recompute(NEXT_DAY).changed == 0
+	(event,) = events(customer, decision="Tier")
+	assert event.new_value == "Silver"
+	set_entry_value("Silver", 200_000)
+	recompute(NEXT_DAY + timedelta(days=1))
+	assert events(customer, decision="Tier")[-1].cause == "Policy"
+
+
+def test_a_renamed_stage_and_a_changed_threshold_fire_nothing() -> None:
+	customer, _invoice = customer_with_order(100, 20)
+	recompute(AS_OF)
+	frappe.rename_doc("Lifecycle Stage", "First Purchase", "One Order", force=True)
+	stage = frappe.get_doc("Lifecycle Stage", "Dormant")
+	stage.min_days_since_order = 10
+	stage.save()
+	recompute(NEXT_DAY)
+	last = events(customer, decision="Stage")[-1]
+	assert (last.old_value, last.new_value, last.cause, last.signal) == (
+		"One Order",
+		"Dormant",
+		"Policy",
+		None,
+	)
