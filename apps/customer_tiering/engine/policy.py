@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Stage:
 
 	A stage is either for those who never ordered or, without `never_ordered`, for those who did.
 
-	`quiet_days` (no follow-up for so many days) is looked at only when a customer enters the stage.
+	`quiet_days` (no follow-up for so many days) and `no_open_follow_up` (no open ToDo) are looked at only when a customer
+	enters the stage.
 	"""
 
 	name: str
@@ -47,6 +48,7 @@ class Stage:
 	quiet_days: int = 0
 	min_orders: int = 0
 	top_tier_only: bool = False
+	no_open_follow_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,17 +66,42 @@ class Policy:
 	"""Everything that a decision depends on besides the facts and the date.
 
 	Tiers are ordered from the best down and stages by their position, whatever order they are given in, so that
-	equal rules have equal versions.
+	equal rules have equal versions. The fields are those of Tiering Settings: `companies` empty means all;
+	breakpoints are ascending, in days, orders and money; a signal's figure of zero switches the signal off.
 	"""
 
 	tiers: tuple[Tier, ...]
 	stages: tuple[Stage, ...]
 	segments: tuple[Segment, ...]
+	orders_from: str = "Sales Invoice"
+	measure: str = "Net Total"
+	companies: tuple[str, ...] = ()
 	reporting_currency: str = ""
 	window_months: int = 12
 	high_frequency_orders: int = 3
+	scoring: str = "Percentile"
+	recency_breakpoints: tuple[int, ...] = (30, 90, 180, 365)
+	frequency_breakpoints: tuple[int, ...] = (2, 3, 5, 10)
+	monetary_breakpoints: tuple[float, ...] = (1000.0, 10000.0, 30000.0, 100000.0)
 	near_score: int = 3
 	high_score: int = 3
+	abc_a_percent: int = 80
+	abc_b_percent: int = 95
+	churn_medium_factor: float = 1.5
+	churn_high_factor: float = 3.0
+	sleep_factor: float = 1.5
+	sleep_min_days: int = 30
+	sleep_default_days: int = 60
+	whale_factor: int = 100
+	decline_percent: int = 20
+	decline_months: int = 3
+	upsell_value: float = 0.0
+	upsell_months: int = 3
+	silent_days: int = 180
+	promoter_percent: int = 100
+	pattern_years: int = 2
+	pattern_lead_days: int = 14
+	key_date_lead_days: int = 7
 	rule_version: str = field(init=False, default="", compare=False)
 
 	def __post_init__(self) -> None:
@@ -82,19 +109,27 @@ class Policy:
 		put(self, "tiers", tuple(sorted(self.tiers, key=lambda t: (-t.entry_value, t.name))))
 		put(self, "stages", tuple(sorted(self.stages, key=lambda s: (s.position, s.name))))
 		put(self, "segments", tuple(sorted(self.segments, key=lambda s: s.name)))
+		put(self, "companies", tuple(sorted(self.companies)))
+		for name in ("recency_breakpoints", "frequency_breakpoints", "monetary_breakpoints"):
+			put(self, name, tuple(getattr(self, name)))
 		put(self, "rule_version", hashlib.sha256(self.as_json().encode()).hexdigest()[:12])
 
 	@classmethod
 	def from_json(cls, text: str) -> "Policy":
-		"""The policy that `as_json` wrote, by this version of the app or by an older one."""
+		"""The policy that `as_json` wrote, by this version of the app or by another one; what it doesn't know is left out."""
 		values = json.loads(text)
 		parts = {"tiers": Tier, "stages": Stage, "segments": Segment}
-		return cls(
-			**{**values, **{key: tuple(part(**row) for row in values[key]) for key, part in parts.items()}}
-		)
+		rows = {key: tuple(_known(part, row) for row in values[key]) for key, part in parts.items()}
+		return _known(cls, {**values, **rows})
 
 	def as_json(self) -> str:
 		"""The canonical text that the rule version is the hash of."""
 		values = asdict(self)
 		del values["rule_version"]
 		return json.dumps(values, ensure_ascii=False, sort_keys=True, indent=1)
+
+
+def _known(kind: type, values: dict) -> object:
+	return kind(
+		**{each.name: values[each.name] for each in fields(kind) if each.init and each.name in values}
+	)
