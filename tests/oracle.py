@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from dateutil.relativedelta import relativedelta
@@ -269,3 +270,41 @@ def frequency_of(own: History, policy: Policy) -> str | None:
 	if own.annual_orders >= policy.high_frequency_orders:
 		return "High"
 	return "Normal" if own.annual_orders >= 1 else None
+
+
+def rhythm_of(order_days: Iterable[date]) -> Decimal | None:
+	"""The median number of days between one order day and the next; two gaps make a rhythm."""
+	days = sorted(set(order_days))
+	gaps = sorted((later - earlier).days for earlier, later in pairwise(days))
+	if len(gaps) < 2:
+		return None
+	middle = len(gaps) // 2
+	return Decimal(gaps[middle]) if len(gaps) % 2 else Decimal(gaps[middle - 1] + gaps[middle]) / 2
+
+
+def expected_on(order_days: Iterable[date], policy: Policy, as_of: date) -> date | None:
+	"""The next day on which the customer is expected, because it has ordered at that time in each of the last years."""
+	if not policy.pattern_years:
+		return None
+	days = sorted(set(order_days))
+	for ahead in range(367):
+		day = as_of + timedelta(days=ahead)
+		if is_expected(day, days, policy):
+			return day
+	return None
+
+
+def is_expected(day: date, order_days: list[date], policy: Policy) -> bool:
+	"""Whether a season began a year before, the years before had it too, and it hasn't begun yet; for rare orders only."""
+	week = timedelta(days=7)
+	begun = [d for d in order_days if add_months(d, 12) == day]
+	openings = [d for d in begun if not any(d - week <= other < d for other in order_days)]
+	every_year = all(
+		any(abs(other - add_months(day, -12 * years)) <= week for other in order_days)
+		for years in range(2, policy.pattern_years + 1)
+	)
+	come_already = any(abs(other - day) <= week for other in order_days)
+	of_late = [d for d in order_days if add_months(day, -12 * policy.pattern_years) <= d]
+	rhythm = rhythm_of(order_days)
+	seldom = len(of_late) <= 3 * policy.pattern_years or (rhythm is not None and rhythm >= 90)
+	return bool(openings) and every_year and not come_already and seldom

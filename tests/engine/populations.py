@@ -35,36 +35,6 @@ AMOUNTS = tuple(
 	Decimal(cents) / 100
 	for cents in (0, 1, 30000_00, 29999_99, 100000_00, 99999_99, 400000_00, 500000_00, -75_50)
 )
-AGES = (
-	Stage("Lead", 10, "Lead", never_ordered=True),
-	Stage("Lost", 20, "Lost", min_days_since_order=365),
-	Stage("Dormant", 30, "Dormant", min_days_since_order=180, quiet_days=90),
-	Stage("High Value", 40, "High Value", top_tier_only=True),
-	Stage("Repeat", 50, "Repeat", min_orders=2),
-	Stage("First Purchase", 60, "First Purchase"),
-)
-SEGMENTS = tuple(
-	Segment(
-		f"{'Near' if near else 'Far'} {'often' if often else 'seldom'} {'much' if much else 'little'}", *cell
-	)
-	for cell in product((True, False), repeat=3)
-	for near, often, much in [cell]
-)
-
-AMOUNTS = tuple(
-	Decimal(text)
-	for text in (
-		"0.00",
-		"0.01",
-		"30000.00",
-		"29999.99",
-		"100000.00",
-		"99999.99",
-		"400000.00",
-		"500000.00",
-		"-75.50",
-	)
-)
 AGES = (0, 1, 89, 90, 91, 179, 180, 181, 364, 365, 366, 367, 730, 731, -1, -30)
 FACT_DATES = (
 	"last_order_date",

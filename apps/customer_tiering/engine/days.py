@@ -1,0 +1,17 @@
+"""Whole days as numpy's datetime64[D], which has room for every year and knows no hours."""
+
+import numpy as np
+import pandas as pd
+
+
+def days(column: pd.Series) -> np.ndarray:
+	"""A datetime64 column as days; NaT stays NaT."""
+	return column.to_numpy().astype("datetime64[D]")
+
+
+def add_years(day: np.ndarray, years: int | np.ndarray) -> np.ndarray:
+	"""The same day of another year; for 29 February the 28th where that year has no such day."""
+	month = day.astype("datetime64[M]")
+	there = month + np.asarray(12 * years).astype("timedelta64[M]")
+	last_of_month = (there + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
+	return np.minimum(there.astype("datetime64[D]") + (day - month.astype("datetime64[D]")), last_of_month)
