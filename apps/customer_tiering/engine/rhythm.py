@@ -35,7 +35,8 @@ def rhythm(order_days: pd.DataFrame, policy: Policy, as_of: date) -> pd.DataFram
 	"""
 	order_days = order_days[order_days["day"] <= pd.Timestamp(as_of)]
 	codes, customers = pd.factorize(order_days["customer"])
-	keys = np.unique(_keys(codes, days(order_days["day"])))
+	keys = np.sort(_keys(codes, days(order_days["day"])))
+	keys = keys[np.diff(keys, prepend=-1) > 0]
 	median_gap = _median_gaps(keys, len(customers))
 	expected_on = np.full(len(customers), np.datetime64("NaT", "D"))
 	if policy.pattern_years:
