@@ -83,19 +83,47 @@ class Answer:
 	purchase_frequency: str | None
 
 
+@dataclass(frozen=True)
+class Population:
+	"""What everybody who ever ordered had on the day of a full run, each list ascending."""
+
+	last_order_dates: list[date]
+	annual_orders: list[int]
+	annual_values: list[Decimal]
+
+
 def decide(
-	people: Iterable[Person], documents: Iterable[Document], policy: Policy, as_of: date
+	people: Iterable[Person],
+	documents: Iterable[Document],
+	policy: Policy,
+	as_of: date,
+	population: Population | None = None,
 ) -> dict[str, Answer]:
-	"""Answer for every person; documents of anybody else are left out."""
+	"""Answer for every person, compared with the population (None: these people); documents of others are left out."""
 	people = list(people)
+	histories = histories_of(people, documents, policy, as_of)
+	population = population or fit(histories)
+	return {p.name: answer(p, histories[p.name], population, policy, as_of) for p in people}
+
+
+def histories_of(
+	people: Iterable[Person], documents: Iterable[Document], policy: Policy, as_of: date
+) -> dict[str, History]:
+	"""The history of every person."""
 	of_customer = defaultdict(list)
 	for document in documents:
 		of_customer[document.customer].append(document)
-	histories = {
-		person.name: history(of_customer[person.name], as_of, policy.window_months) for person in people
-	}
-	scores = rfm_scores(histories, as_of)
-	return {p.name: answer(p, histories[p.name], scores.get(p.name), policy, as_of) for p in people}
+	return {p.name: history(of_customer[p.name], as_of, policy.window_months) for p in people}
+
+
+def fit(histories: dict[str, History]) -> Population:
+	"""The population that these histories are."""
+	scored = [h for h in histories.values() if h.orders_ever]
+	return Population(
+		last_order_dates=sorted(h.last_order_date for h in scored),
+		annual_orders=sorted(h.annual_orders for h in scored),
+		annual_values=sorted(h.annual_value for h in scored),
+	)
 
 
 def history(documents: list[Document], as_of: date, window_months: int) -> History:
@@ -136,32 +164,38 @@ def add_months(day: date, months: int) -> date:
 	return day + relativedelta(months=months)
 
 
-def rfm_scores(histories: dict[str, History], as_of: date) -> dict[str, tuple[int, int, int]]:
-	"""Recency, frequency and monetary score of everybody who ever ordered."""
-	scored = {name: h for name, h in histories.items() if h.orders_ever}
-	near = sorted(h.last_order_date - as_of for h in scored.values())
-	frequent = sorted(h.annual_orders for h in scored.values())
-	valuable = sorted(h.annual_value for h in scored.values())
-	return {
-		name: (
-			score(near, h.last_order_date - as_of),
-			score(frequent, h.annual_orders),
-			score(valuable, h.annual_value),
+def rfm_scores(
+	own: History, population: Population, policy: Policy, as_of: date
+) -> tuple[int, int, int] | None:
+	"""Recency, frequency and monetary score of somebody who ever ordered."""
+	if not own.orders_ever:
+		return None
+	if policy.scoring == "Fixed Breakpoints":
+		days = (as_of - own.last_order_date).days
+		return (
+			5 - sum(1 for limit in policy.recency_breakpoints if days >= limit),
+			1 + sum(1 for limit in policy.frequency_breakpoints if own.annual_orders >= limit),
+			1 + sum(1 for limit in policy.monetary_breakpoints if own.annual_value >= Decimal(str(limit))),
 		)
-		for name, h in scored.items()
-	}
+	return (
+		score(population.last_order_dates, own.last_order_date),
+		score(population.annual_orders, own.annual_orders),
+		score(population.annual_values, own.annual_value),
+	)
 
 
-def score(population: list[Decimal] | list[int] | list[timedelta], own: Decimal | int | timedelta) -> int:
-	"""From 1 to 5, by the share of a sorted population that is strictly worse (less) than one's own."""
+def score(population: list[Decimal] | list[int] | list[date], own: Decimal | int | date) -> int:
+	"""From 1 to 5, by the share of a sorted population that is strictly worse (less) than one's own.
+
+	Somebody who came after the population was fitted can be better than all of it; the best score is 5 all the same.
+	"""
 	strictly_worse = bisect_left(population, own)
-	return 1 + (5 * strictly_worse) // len(population)
+	return min(1 + (5 * strictly_worse) // max(len(population), 1), 5)
 
 
-def answer(
-	person: Person, own: History, scores: tuple[int, int, int] | None, policy: Policy, as_of: date
-) -> Answer:
+def answer(person: Person, own: History, population: Population, policy: Policy, as_of: date) -> Answer:
 	"""Everything about one customer."""
+	scores = rfm_scores(own, population, policy, as_of)
 	tier, since, below_since = standing_of(person, own, policy, as_of)
 	return Answer(
 		orders_ever=own.orders_ever,

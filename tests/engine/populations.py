@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from customer_tiering.engine.classify import DECISIONS, FACTS, classify
 from customer_tiering.engine.policy import Policy, Segment, Stage, Tier
+from customer_tiering.engine.population import Population
 from customer_tiering.engine.window import window_start
 from tests import oracle
 from tests.oracle import Document, Person
@@ -67,10 +68,10 @@ def order(customer: str, day: date, amount: str = "100.00", **changes: object) -
 
 
 def facts_of(
-	people: Iterable[Person], documents: Iterable[Document], as_of: date, months: int = 12
+	people: Iterable[Person], documents: Iterable[Document], as_of: date, rules: Policy
 ) -> pd.DataFrame:
 	"""One row a person, in the shape that classify takes."""
-	start = window_start(as_of, months)
+	start = window_start(as_of, rules.window_months)
 	by_customer = {}
 	for document in documents:
 		if document.docstatus == 1 and document.is_opening == "No" and document.posting_date <= as_of:
@@ -117,17 +118,26 @@ def engine_answers(
 	people: Iterable[Person], documents: Iterable[Document], rules: Policy, as_of: date
 ) -> dict[str, dict]:
 	"""What the engine decides, by customer."""
-	facts = facts_of(people, documents, as_of, rules.window_months)
-	decisions = classify(facts, rules, as_of)
+	return decided_by_engine(facts_of(people, documents, as_of, rules), rules, as_of)
+
+
+def decided_by_engine(
+	facts: pd.DataFrame, rules: Policy, as_of: date, population: Population | None = None
+) -> dict[str, dict]:
+	decisions = classify(facts, rules, as_of, population)
 	assert list(decisions.columns) == list(DECISIONS)
 	return decisions.to_dict("index")
 
 
 def oracle_answers(
-	people: Iterable[Person], documents: Iterable[Document], rules: Policy, as_of: date
+	people: Iterable[Person],
+	documents: Iterable[Document],
+	rules: Policy,
+	as_of: date,
+	population: oracle.Population | None = None,
 ) -> dict[str, dict]:
 	"""What the oracle decides, in the same shape."""
-	answers = oracle.decide(people, documents, rules, as_of)
+	answers = oracle.decide(people, documents, rules, as_of, population)
 	return {name: {column: getattr(a, column) for column in DECISIONS} for name, a in answers.items()}
 
 
@@ -142,7 +152,7 @@ def decide_one(
 
 
 @dataclass(frozen=True)
-class Population:
+class Customers:
 	"""People, their documents and the day they are looked at."""
 
 	people: tuple[Person, ...]
@@ -191,7 +201,14 @@ def policies(draw: st.DrawFn) -> Policy:
 		)
 		for stage, position in zip(STAGES, positions, strict=True)
 	)
+	breakpoints = st.lists(st.integers(0, 400), min_size=4, max_size=4, unique=True).map(sorted)
 	return Policy(
+		scoring=draw(st.sampled_from(("Percentile", "Fixed Breakpoints"))),
+		recency_breakpoints=tuple(draw(breakpoints)),
+		frequency_breakpoints=draw(st.sampled_from(((1, 2, 3, 4), (2, 3, 5, 10)))),
+		monetary_breakpoints=tuple(
+			float(v) for v in sorted(draw(st.lists(amounts(), min_size=4, max_size=4)))
+		),
 		tiers=tiers,
 		stages=stages[: draw(st.integers(1, len(stages)))],
 		segments=tuple(draw(st.lists(st.sampled_from(SEGMENTS), unique=True))),
@@ -203,13 +220,13 @@ def policies(draw: st.DrawFn) -> Policy:
 
 
 @st.composite
-def populations(draw: st.DrawFn, max_size: int = 12) -> Population:
+def populations(draw: st.DrawFn, max_size: int = 12) -> Customers:
 	"""Random customers with orders, returns, debit notes, opening entries, drafts and cancelled documents."""
 	as_of = draw(st.one_of(st.sampled_from(DAYS), st.dates(date(2022, 1, 1), date(2026, 12, 31))))
 	names = draw(st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=max_size))
 	people = tuple(draw(_person(name, as_of)) for name in names)
 	documents = tuple(d for number, name in enumerate(names) for d in draw(_documents(name, number, as_of)))
-	return Population(people, documents, as_of)
+	return Customers(people, documents, as_of)
 
 
 @st.composite

@@ -128,7 +128,7 @@ def ways(draw: st.DrawFn) -> tuple[list[Document], Policy]:
 	return documents, policy(tiers=tiers, window_months=draw(st.sampled_from((1, 3, 12))))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ways())
 def test_the_replay_equals_the_oracle_asked_day_by_day(given_: tuple[list[Document], Policy]) -> None:
 	documents, rules = given_

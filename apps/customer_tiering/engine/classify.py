@@ -5,7 +5,10 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from customer_tiering.engine.money import rounded
 from customer_tiering.engine.policy import Policy, Stage
+from customer_tiering.engine.population import Population, fit
+from customer_tiering.engine.scores import rfm_scores, score_text, segments
 from customer_tiering.engine.tiers import STANDING, decide_tiers
 
 FACTS = (
@@ -30,26 +33,31 @@ DECISIONS = (
 )
 
 
-def classify(facts: pd.DataFrame, policy: Policy, as_of: date) -> pd.DataFrame:
+def classify(
+	facts: pd.DataFrame, policy: Policy, as_of: date, population: Population | None = None
+) -> pd.DataFrame:
 	"""Decide tier, stage, RFM score, segment and purchase frequency of every customer.
 
 	`facts` is indexed by customer and has the columns of FACTS: orders_ever and annual_orders (whole numbers),
 	annual_value (money in the window, in the reporting currency, may be negative), last_order_date,
 	last_follow_up, tier_override_until, current_tier_since and current_below_keep_since (datetime64 in the site's time
 	zone, NaT where there is none), current_tier, current_stage and tier_override (names or None), current_tier_by_hand
-	(whether the present tier was given by an override).
+	(whether the present tier was given by an override). `population` is that of the last full run; without it `facts` are
+	all customers and it is fitted to them.
 
 	Returns the columns of DECISIONS on the same index, days as datetime.date; where there is nothing to say, None.
 	"""
 	as_of_day = pd.Timestamp(as_of)
+	facts = facts.assign(annual_value=rounded(facts["annual_value"]))
+	population = population or fit(facts, policy, as_of, median_order=None)
 	recency = (as_of_day - facts["last_order_date"]).dt.days
 	decisions = decide_tiers(facts, policy, as_of_day)
 	for column in ("tier_since", "below_keep_since"):
 		decisions[column] = decisions[column].dt.date
 	decisions["lifecycle_stage"] = _stages(facts, decisions["customer_tier"], recency, policy, as_of_day)
-	scores = _rfm_scores(facts, recency)
-	decisions["rfm_score"] = _score_text(scores, facts.index)
-	decisions["rfm_segment"] = _segments(scores, policy).reindex(facts.index)
+	scores = rfm_scores(facts, policy, as_of, population)
+	decisions["rfm_score"] = score_text(scores).reindex(facts.index)
+	decisions["rfm_segment"] = segments(scores, policy).reindex(facts.index)
 	decisions["purchase_frequency"] = _frequency(facts, policy)
 	return decisions.astype(object).where(decisions.notna(), None)
 
@@ -80,41 +88,6 @@ def _holds(
 		quiet = quiet_for.isna() | (quiet_for >= stage.quiet_days)
 		holds = holds & (quiet | (facts["current_stage"] == stage.name))
 	return holds
-
-
-def _rfm_scores(facts: pd.DataFrame, recency: pd.Series) -> pd.DataFrame:
-	"""1 + ⌊5 × (scored customers strictly worse) ÷ (scored customers)⌋ for each of R, F and M.
-
-	Scored are customers with an order ever; equals share a score. Percentile scoring after Hughes,
-	Strategic Database Marketing (1994), with ties kept together.
-	"""
-	scored = facts["orders_ever"] > 0
-	better_if_larger = pd.DataFrame(
-		{"r": -recency, "f": facts["annual_orders"], "m": facts["annual_value"]}, index=facts.index
-	)[scored]
-	strictly_worse = better_if_larger.rank(method="min").sub(1).astype("int64")
-	return 1 + (5 * strictly_worse) // max(len(better_if_larger), 1)
-
-
-def _score_text(scores: pd.DataFrame, index: pd.Index) -> pd.Series:
-	text = scores["r"].astype(str) + scores["f"].astype(str) + scores["m"].astype(str)
-	return text.astype(object).reindex(index)
-
-
-def _segments(scores: pd.DataFrame, policy: Policy) -> pd.Series:
-	near, frequent, valuable = (
-		scores["r"] >= policy.near_score,
-		scores["f"] >= policy.high_score,
-		scores["m"] >= policy.high_score,
-	)
-	cells = [
-		((near == s.near) & (frequent == s.frequent) & (valuable == s.valuable)).to_numpy()
-		for s in policy.segments
-	]
-	if not cells:
-		return pd.Series(None, index=scores.index, dtype=object)
-	names = [s.name for s in policy.segments]
-	return pd.Series(np.select(cells, names, default=None), index=scores.index, dtype=object)
 
 
 def _frequency(facts: pd.DataFrame, policy: Policy) -> pd.Series:

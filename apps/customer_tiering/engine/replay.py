@@ -88,6 +88,7 @@ def _moves(entries: Sequence[Entry], months: int) -> tuple[dict[date, Decimal], 
 
 def _what_matters(money: Decimal, orders: int, before: Standing | None, policy: Policy) -> tuple:
 	"""While this stays the same, only the end of a grace or dwell can change the tier."""
+	money = round(money, 3)
 	deserved = next((tier.name for tier in policy.tiers if money >= tier.entry_value), None)
 	present = next((tier for tier in policy.tiers if before and tier.name == before.tier), None)
 	return deserved, present is not None and money < present.keep_from, orders > 0
@@ -96,7 +97,7 @@ def _what_matters(money: Decimal, orders: int, before: Standing | None, policy: 
 def _decide(money: Decimal, orders: int, policy: Policy, day: date, before: Standing | None) -> Standing:
 	facts = pd.DataFrame(
 		{
-			"annual_value": [float(money)],
+			"annual_value": [float(round(money, 3))],
 			"orders_ever": [orders],
 			"current_tier": pd.Series([before and before.tier], dtype=object),
 			"current_tier_by_hand": [False],
