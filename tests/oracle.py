@@ -6,14 +6,14 @@ A policy is anything with the attributes of the engine's Policy; tiers and stage
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from dateutil.relativedelta import relativedelta
@@ -52,6 +52,8 @@ class Person:
 	current_stage: str | None = None
 	tier_override: str | None = None
 	tier_override_until: date | None = None
+	rolls_up_to: str | None = None
+	open_follow_ups: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class History:
 	last_order_date: date | None
 	annual_orders: int
 	annual_value: Decimal
+	order_days: tuple[date, ...]
 
 
 @dataclass(frozen=True)
@@ -81,15 +84,24 @@ class Answer:
 	rfm_segment: str | None
 	lifecycle_stage: str | None
 	purchase_frequency: str | None
+	churn_risk: str | None
+	abc_class: str | None
+	by_hand: bool
+	by_hand_ended: bool
 
 
 @dataclass(frozen=True)
 class Population:
-	"""What everybody who ever ordered had on the day of a full run, each list ascending."""
+	"""What everybody who ever ordered had on the day of a full run, each list ascending.
+
+	`values_up_to[n]` is what the n least valuable customers together brought, losses left out.
+	"""
 
 	last_order_dates: list[date]
 	annual_orders: list[int]
 	annual_values: list[Decimal]
+	values_up_to: list[Decimal]
+	usual_rhythm: Decimal | None
 
 
 def decide(
@@ -103,7 +115,10 @@ def decide(
 	people = list(people)
 	histories = histories_of(people, documents, policy, as_of)
 	population = population or fit(histories)
-	return {p.name: answer(p, histories[p.name], population, policy, as_of) for p in people}
+	standings = standings_of(people, histories, policy, as_of)
+	return {
+		p.name: answer(p, histories[p.name], standings[p.name], population, policy, as_of) for p in people
+	}
 
 
 def histories_of(
@@ -119,10 +134,13 @@ def histories_of(
 def fit(histories: dict[str, History]) -> Population:
 	"""The population that these histories are."""
 	scored = [h for h in histories.values() if h.orders_ever]
+	values = sorted(h.annual_value for h in scored)
 	return Population(
 		last_order_dates=sorted(h.last_order_date for h in scored),
 		annual_orders=sorted(h.annual_orders for h in scored),
-		annual_values=sorted(h.annual_value for h in scored),
+		annual_values=values,
+		values_up_to=list(accumulate((max(value, Decimal(0)) for value in values), initial=Decimal(0))),
+		usual_rhythm=median_of([rhythm for h in scored if (rhythm := rhythm_of(h.order_days))]),
 	)
 
 
@@ -138,6 +156,7 @@ def history(documents: list[Document], as_of: date, window_months: int) -> Histo
 		last_order_date=max(days, default=None),
 		annual_orders=sum(1 for d in orders if d.name in still_counting),
 		annual_value=sum((d.base_net_total for d in known if d.name in still_counting), Decimal(0)),
+		order_days=tuple(days),
 	)
 
 
@@ -193,24 +212,98 @@ def score(population: list[Decimal] | list[int] | list[date], own: Decimal | int
 	return min(1 + (5 * strictly_worse) // max(len(population), 1), 5)
 
 
-def answer(person: Person, own: History, population: Population, policy: Policy, as_of: date) -> Answer:
+def answer(
+	person: Person,
+	own: History,
+	standing: CarriedStanding,
+	population: Population,
+	policy: Policy,
+	as_of: date,
+) -> Answer:
 	"""Everything about one customer."""
 	scores = rfm_scores(own, population, policy, as_of)
-	tier, since, below_since = standing_of(person, own, policy, as_of)
 	return Answer(
 		orders_ever=own.orders_ever,
 		first_order_date=own.first_order_date,
 		last_order_date=own.last_order_date,
 		annual_orders=own.annual_orders,
 		annual_value=own.annual_value,
-		customer_tier=tier,
-		tier_since=since,
-		below_keep_since=below_since,
+		customer_tier=standing.tier,
+		tier_since=standing.since,
+		below_keep_since=standing.below_since,
+		by_hand=standing.by_hand,
+		by_hand_ended=person.current_tier_by_hand and not standing.by_hand,
 		rfm_score="".join(str(figure) for figure in scores) if scores else None,
 		rfm_segment=segment_of(scores, policy) if scores else None,
-		lifecycle_stage=stage_of(person, own, tier, policy, as_of),
+		lifecycle_stage=stage_of(person, own, standing.tier, policy, as_of),
 		purchase_frequency=frequency_of(own, policy),
+		churn_risk=churn_risk_of(own, population, policy, as_of),
+		abc_class=abc_class_of(own, population, policy),
 	)
+
+
+@dataclass(frozen=True)
+class CarriedStanding:
+	"""The tier that a customer carries, its own or that of its group."""
+
+	tier: str | None
+	since: date | None
+	below_since: date | None
+	by_hand: bool
+
+
+def standings_of(
+	people: list[Person], histories: dict[str, History], policy: Policy, as_of: date
+) -> dict[str, CarriedStanding]:
+	"""A group is tiered as one, by its money and orders together and as its root stands; its members carry the tier."""
+	by_name = {person.name: person for person in people}
+	groups = defaultdict(list)
+	for person in people:
+		groups[root_of(person, by_name)].append(person)
+	return {
+		member.name: carried_standing(member, by_name[root], together, policy, as_of)
+		for root, members in groups.items()
+		for together in [sum_of([histories[member.name] for member in members])]
+		for member in members
+	}
+
+
+def root_of(person: Person, people: dict[str, Person]) -> str:
+	"""The last one of those that roll up to each other; a customer that rolls up in a circle is on its own."""
+	way, here = [], person
+	while here.rolls_up_to in people:
+		way.append(here.name)
+		here = people[here.rolls_up_to]
+		if here.name in way:
+			return person.name
+	return here.name
+
+
+def sum_of(histories: list[History]) -> History:
+	"""What decides the tier of a group."""
+	orders = sum(h.orders_ever for h in histories)
+	return replace(
+		histories[0], orders_ever=orders, annual_value=sum((h.annual_value for h in histories), Decimal(0))
+	)
+
+
+def carried_standing(
+	member: Person, root: Person, together: History, policy: Policy, as_of: date
+) -> CarriedStanding:
+	"""The root's tier, unless the member has an override of its own; since when is the member's own affair."""
+	decided_for = member if has_override(member, as_of) else root
+	tier, since, below = standing_of(decided_for, together, policy, as_of)
+	by_hand = has_override(decided_for, as_of)
+	if member is not root and tier is not None:
+		stays = member.current_tier == tier and (by_hand or not member.current_tier_by_hand)
+		since = (member.current_tier_since or as_of) if stays else as_of
+	return CarriedStanding(tier, since, below, by_hand)
+
+
+def has_override(person: Person, as_of: date) -> bool:
+	"""A tier by hand that has not ended."""
+	until = person.tier_override_until
+	return person.tier_override is not None and (until is None or as_of <= until)
 
 
 Standing = tuple[str | None, date | None, date | None]
@@ -218,10 +311,9 @@ Standing = tuple[str | None, date | None, date | None]
 
 def standing_of(person: Person, own: History, policy: Policy, as_of: date) -> Standing:
 	"""The tier, since when, and since when the money has been too little for it."""
-	until = person.tier_override_until
 	before = (person.current_tier, person.current_tier_since)
 	by_hand_before = person.current_tier_by_hand
-	if person.tier_override and (until is None or as_of <= until):
+	if has_override(person, as_of):
 		lasts = before[0] == person.tier_override and before[1]
 		return person.tier_override, before[1] if lasts else as_of, None
 	if not own.orders_ever or not policy.tiers:
@@ -280,6 +372,7 @@ def stage_of(person: Person, own: History, tier: str | None, policy: Policy, as_
 			stage.never_ordered == (own.orders_ever == 0)
 			and (not stage.min_days_since_order or is_asleep(own, stage.min_days_since_order, as_of))
 			and (not stage.quiet_days or is_left_alone(person, stage, as_of))
+			and (not stage.no_open_follow_up or is_unattended(person, stage))
 			and own.orders_ever >= stage.min_orders
 			and (not stage.top_tier_only or tier in top_tiers)
 		):
@@ -299,6 +392,42 @@ def is_left_alone(person: Person, stage: Stage, as_of: date) -> bool:
 	return all((as_of - day).days >= stage.quiet_days for day in person.follow_ups if day <= as_of)
 
 
+def is_unattended(person: Person, stage: Stage) -> bool:
+	"""No follow-up is open. That, too, is asked on entering only."""
+	return person.current_stage == stage.name or person.open_follow_ups == 0
+
+
+def churn_risk_of(own: History, population: Population, policy: Policy, as_of: date) -> str | None:
+	"""How the silence since the last order compares with the own rhythm, else with the usual one."""
+	rhythm = rhythm_of(own.order_days) or population.usual_rhythm
+	if not own.orders_ever or not rhythm:
+		return None
+	days = (as_of - own.last_order_date).days
+	if days >= Decimal(str(policy.churn_high_factor)) * rhythm:
+		return "High"
+	return "Medium" if days >= Decimal(str(policy.churn_medium_factor)) * rhythm else "Low"
+
+
+def median_of(figures: list[Decimal]) -> Decimal | None:
+	"""The middle one, or halfway between the two in the middle."""
+	ascending, middle = sorted(figures), len(figures) // 2
+	if not figures:
+		return None
+	return ascending[middle] if len(figures) % 2 else (ascending[middle - 1] + ascending[middle]) / 2
+
+
+def abc_class_of(own: History, population: Population, policy: Policy) -> str | None:
+	"""Class A while those with more money have less than the share of A, then B, then C."""
+	if not own.orders_ever:
+		return None
+	everything = population.values_up_to[-1]
+	better = everything - population.values_up_to[bisect_right(population.annual_values, own.annual_value)]
+	for name, percent in (("A", policy.abc_a_percent), ("B", policy.abc_b_percent)):
+		if own.annual_value > 0 and 100 * better < percent * everything:
+			return name
+	return "C"
+
+
 def frequency_of(own: History, policy: Policy) -> str | None:
 	"""High, Normal, or nothing to say without an order in the window."""
 	if own.annual_orders >= policy.high_frequency_orders:
@@ -309,11 +438,8 @@ def frequency_of(own: History, policy: Policy) -> str | None:
 def rhythm_of(order_days: Iterable[date]) -> Decimal | None:
 	"""The median number of days between one order day and the next; two gaps make a rhythm."""
 	days = sorted(set(order_days))
-	gaps = sorted((later - earlier).days for earlier, later in pairwise(days))
-	if len(gaps) < 2:
-		return None
-	middle = len(gaps) // 2
-	return Decimal(gaps[middle]) if len(gaps) % 2 else Decimal(gaps[middle - 1] + gaps[middle]) / 2
+	gaps = [Decimal((later - earlier).days) for earlier, later in pairwise(days)]
+	return median_of(gaps) if len(gaps) > 1 else None
 
 
 def expected_on(order_days: Iterable[date], policy: Policy, as_of: date) -> date | None:

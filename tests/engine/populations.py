@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from customer_tiering.engine.classify import DECISIONS, FACTS, classify
 from customer_tiering.engine.policy import Policy, Segment, Stage, Tier
 from customer_tiering.engine.population import Population
+from customer_tiering.engine.rhythm import rhythm
 from customer_tiering.engine.window import window_start
 from tests import oracle
 from tests.oracle import Document, Person
@@ -78,26 +79,37 @@ def facts_of(
 			by_customer.setdefault(document.customer, []).append(document)
 	people = list(people)
 	rows = [_facts_row(person, by_customer.get(person.name, []), start, as_of) for person in people]
+	orders = [(p.name, day) for p in people for day in _order_days(by_customer.get(p.name, []))]
+	order_days = pd.DataFrame(orders, columns=["customer", "day"]).astype({"day": "datetime64[s]"})
 	names = pd.Index([person.name for person in people], dtype=object)
 	facts = pd.DataFrame(rows, index=names, columns=list(FACTS), dtype=object)
 	for column in ("orders_ever", "annual_orders"):
 		facts[column] = facts[column].astype("int64")
 	facts["annual_value"] = facts["annual_value"].astype("float64")
 	facts["current_tier_by_hand"] = facts["current_tier_by_hand"].astype(bool)
+	facts["open_follow_ups"] = facts["open_follow_ups"].astype("int64")
+	by_name = {person.name: person for person in people}
+	facts["root"] = pd.Series([oracle.root_of(p, by_name) for p in people], index=names, dtype=object)
+	facts["rhythm_days"] = rhythm(order_days, rules, as_of)["rhythm_days"].reindex(names).astype("float64")
 	for column in FACT_DATES:
 		facts[column] = pd.to_datetime(facts[column])
 	return facts
 
 
-def _facts_row(person: Person, documents: list[Document], start: date, as_of: date) -> dict:
+def _order_days(documents: list[Document]) -> list[date]:
+	"""A day for each order that isn't undone; only documents that count are given."""
 	left = {d.name: d.base_net_total for d in documents if not d.is_return and not d.is_debit_note}
 	returned = {d.return_against for d in documents if d.is_return}
 	for document in documents:
 		if document.is_return and document.return_against in left:
 			left[document.return_against] += document.base_net_total - Decimal("0.01")
-	orders = [
+	return [
 		d.posting_date for d in documents if d.name in left and not (d.name in returned and left[d.name] <= 0)
 	]
+
+
+def _facts_row(person: Person, documents: list[Document], start: date, as_of: date) -> dict:
+	orders = _order_days(documents)
 	return {
 		"orders_ever": len(orders),
 		"last_order_date": max(orders, default=None),
@@ -111,6 +123,7 @@ def _facts_row(person: Person, documents: list[Document], start: date, as_of: da
 		"current_stage": person.current_stage,
 		"tier_override": person.tier_override,
 		"tier_override_until": person.tier_override_until,
+		"open_follow_ups": person.open_follow_ups,
 	}
 
 
@@ -198,6 +211,7 @@ def policies(draw: st.DrawFn) -> Policy:
 			min_days_since_order=draw(st.sampled_from((0, 1, 90, 180, 365))),
 			quiet_days=draw(st.sampled_from((0, 0, 1, 90))),
 			min_orders=draw(st.integers(0, 3)),
+			no_open_follow_up=draw(st.booleans()),
 		)
 		for stage, position in zip(STAGES, positions, strict=True)
 	)
@@ -214,6 +228,10 @@ def policies(draw: st.DrawFn) -> Policy:
 		segments=tuple(draw(st.lists(st.sampled_from(SEGMENTS), unique=True))),
 		window_months=draw(st.integers(1, 36)),
 		high_frequency_orders=draw(st.integers(1, 5)),
+		abc_a_percent=draw(st.sampled_from((0, 1, 50, 80, 100))),
+		abc_b_percent=draw(st.sampled_from((50, 95, 100))),
+		churn_medium_factor=draw(st.sampled_from((0.5, 1.0, 1.1, 1.5))),
+		churn_high_factor=draw(st.sampled_from((1.5, 2.3, 3.0))),
 		near_score=draw(st.integers(1, 6)),
 		high_score=draw(st.integers(1, 6)),
 	)
@@ -224,13 +242,13 @@ def populations(draw: st.DrawFn, max_size: int = 12) -> Customers:
 	"""Random customers with orders, returns, debit notes, opening entries, drafts and cancelled documents."""
 	as_of = draw(st.one_of(st.sampled_from(DAYS), st.dates(date(2022, 1, 1), date(2026, 12, 31))))
 	names = draw(st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=max_size))
-	people = tuple(draw(_person(name, as_of)) for name in names)
+	people = tuple(draw(_person(name, names, as_of)) for name in names)
 	documents = tuple(d for number, name in enumerate(names) for d in draw(_documents(name, number, as_of)))
 	return Customers(people, documents, as_of)
 
 
 @st.composite
-def _person(draw: st.DrawFn, name: str, as_of: date) -> Person:
+def _person(draw: st.DrawFn, name: str, names: list[str], as_of: date) -> Person:
 	return Person(
 		name,
 		follow_ups=tuple(draw(st.lists(days_before(as_of), max_size=2))),
@@ -241,6 +259,8 @@ def _person(draw: st.DrawFn, name: str, as_of: date) -> Person:
 		current_stage=draw(st.sampled_from((None, "Dormant", "Lost", "Repeat", "Lead"))),
 		tier_override=draw(st.sampled_from((None, None, "A", "C"))),
 		tier_override_until=draw(st.one_of(st.none(), days_before(as_of))),
+		rolls_up_to=draw(st.sampled_from((None, None, "nobody", *names))),
+		open_follow_ups=draw(st.sampled_from((0, 0, 1))),
 	)
 
 

@@ -93,7 +93,7 @@ def test_every_customer_gets_an_answer_and_the_facts_stay(given_: Customers) -> 
 		assert (decision["lifecycle_stage"] == "Lead") == (not ordered)
 		assert (decision["rfm_segment"] in {s.name for s in SEGMENTS}) == ordered
 		assert (decision["rfm_score"] is not None) == ordered
-		assert all(value is None or isinstance(value, str | date) for value in decision.values())
+		assert all(value is None or isinstance(value, bool | str | date) for value in decision.values())
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_purchase_frequency(orders: int, frequency: str | None) -> None:
 	assert decide_one(documents, TODAY)["purchase_frequency"] == frequency
 
 
-NOTHING = dict.fromkeys(DECISIONS) | {"lifecycle_stage": "Lead"}
+NOTHING = dict.fromkeys(DECISIONS) | {"lifecycle_stage": "Lead", "by_hand": False, "by_hand_ended": False}
 
 
 def test_only_a_return_is_no_order() -> None:
@@ -308,6 +308,10 @@ def test_one_customer() -> None:
 		"rfm_score": "111",
 		"rfm_segment": "Far seldom little",
 		"purchase_frequency": "Normal",
+		"churn_risk": None,
+		"abc_class": "A",
+		"by_hand": False,
+		"by_hand_ended": False,
 	}
 
 

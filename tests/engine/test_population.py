@@ -4,12 +4,14 @@ import json
 from datetime import date, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customer_tiering.engine.classify import classify
 from customer_tiering.engine.population import Population, fit
+from customer_tiering.engine.scores import rfm_scores
 from tests import oracle
 from tests.engine.populations import (
 	Customers,
@@ -46,13 +48,13 @@ def customers(*money: str) -> Customers:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 12) | st.integers(0, 10**6), min_size=1, max_size=60))
 def test_breakpoints_give_the_share_of_the_strictly_worse(cents: list[int]) -> None:
-	facts = facts_of([], [], TODAY, policy()).reindex([f"C{n}" for n in range(len(cents))])
-	facts["orders_ever"] = facts["annual_orders"] = 1
-	facts["annual_value"] = np.array(cents) / 100
-	facts["last_order_date"] = facts["last_order_date"].fillna(np.datetime64(TODAY))
-	facts["current_tier_by_hand"] = False
-	scores = classify(facts, policy(), TODAY)["rfm_score"].str[2].astype(int).tolist()
-	assert scores == [1 + 5 * sum(other < own for other in cents) // len(cents) for own in cents]
+	facts = pd.DataFrame({"annual_value": np.array(cents) / 100})
+	facts["orders_ever"], facts["annual_orders"], facts["rhythm_days"] = 1, cents, np.nan
+	facts["last_order_date"] = pd.Timestamp(TODAY)
+	found = rfm_scores(facts, policy(), TODAY, fit(facts, policy(), TODAY, median_order=None))
+	shares = [1 + 5 * sum(other < own for other in cents) // len(cents) for own in cents]
+	assert found["m"].tolist() == found["f"].tolist() == shares
+	assert found["r"].tolist() == [1] * len(cents)
 
 
 def test_breakpoints_are_figures_of_the_population() -> None:

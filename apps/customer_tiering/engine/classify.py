@@ -5,11 +5,15 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from customer_tiering.engine.churn import churn_risk
+from customer_tiering.engine.groups import decide_carried_tiers
 from customer_tiering.engine.money import rounded
-from customer_tiering.engine.policy import Policy, Stage
+from customer_tiering.engine.pareto import abc_classes
+from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.population import Population, fit
 from customer_tiering.engine.scores import rfm_scores, score_text, segments
-from customer_tiering.engine.tiers import STANDING, decide_tiers
+from customer_tiering.engine.stages import decide_stages
+from customer_tiering.engine.tiers import STANDING
 
 FACTS = (
 	"orders_ever",
@@ -21,6 +25,9 @@ FACTS = (
 	"current_stage",
 	"tier_override",
 	"tier_override_until",
+	"root",
+	"rhythm_days",
+	"open_follow_ups",
 )
 DECISIONS = (
 	"customer_tier",
@@ -30,6 +37,10 @@ DECISIONS = (
 	"rfm_score",
 	"rfm_segment",
 	"purchase_frequency",
+	"churn_risk",
+	"abc_class",
+	"by_hand",
+	"by_hand_ended",
 )
 
 
@@ -50,44 +61,19 @@ def classify(
 	as_of_day = pd.Timestamp(as_of)
 	facts = facts.assign(annual_value=rounded(facts["annual_value"]))
 	population = population or fit(facts, policy, as_of, median_order=None)
-	recency = (as_of_day - facts["last_order_date"]).dt.days
-	decisions = decide_tiers(facts, policy, as_of_day)
+	decisions = decide_carried_tiers(facts, policy, as_of_day)
 	for column in ("tier_since", "below_keep_since"):
 		decisions[column] = decisions[column].dt.date
-	decisions["lifecycle_stage"] = _stages(facts, decisions["customer_tier"], recency, policy, as_of_day)
+	decisions["lifecycle_stage"] = decide_stages(facts, decisions["customer_tier"], policy, as_of)
 	scores = rfm_scores(facts, policy, as_of, population)
 	decisions["rfm_score"] = score_text(scores).reindex(facts.index)
 	decisions["rfm_segment"] = segments(scores, policy).reindex(facts.index)
 	decisions["purchase_frequency"] = _frequency(facts, policy)
+	recency = (as_of_day - facts["last_order_date"]).dt.days
+	decisions["churn_risk"] = churn_risk(facts, recency, policy, population)
+	decisions["abc_class"] = abc_classes(facts, population.abc_a_from, population.abc_b_from)
+	decisions = decisions[list(DECISIONS)]
 	return decisions.astype(object).where(decisions.notna(), None)
-
-
-def _stages(
-	facts: pd.DataFrame, tier: pd.Series, recency: pd.Series, policy: Policy, as_of: pd.Timestamp
-) -> pd.Series:
-	"""The first stage, by position, whose conditions all hold."""
-	in_top_tier = tier.isin([t.name for t in policy.tiers if t.is_top])
-	held = [_holds(stage, facts, in_top_tier, recency, as_of).to_numpy() for stage in policy.stages]
-	names = [stage.name for stage in policy.stages]
-	return pd.Series(np.select(held, names, default=None), index=facts.index, dtype=object)
-
-
-def _holds(
-	stage: Stage, facts: pd.DataFrame, in_top_tier: pd.Series, recency: pd.Series, as_of: pd.Timestamp
-) -> pd.Series:
-	ordered = facts["orders_ever"] > 0
-	holds = ~ordered if stage.never_ordered else ordered
-	if stage.min_days_since_order:
-		holds = holds & (recency >= stage.min_days_since_order)
-	if stage.min_orders:
-		holds = holds & (facts["orders_ever"] >= stage.min_orders)
-	if stage.top_tier_only:
-		holds = holds & in_top_tier
-	if stage.quiet_days:
-		quiet_for = (as_of - facts["last_follow_up"]).dt.days
-		quiet = quiet_for.isna() | (quiet_for >= stage.quiet_days)
-		holds = holds & (quiet | (facts["current_stage"] == stage.name))
-	return holds
 
 
 def _frequency(facts: pd.DataFrame, policy: Policy) -> pd.Series:

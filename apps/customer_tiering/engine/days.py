@@ -15,3 +15,11 @@ def add_years(day: np.ndarray, years: int | np.ndarray) -> np.ndarray:
 	there = month + np.asarray(12 * years).astype("timedelta64[M]")
 	last_of_month = (there + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
 	return np.minimum(there.astype("datetime64[D]") + (day - month.astype("datetime64[D]")), last_of_month)
+
+
+def days_times(rhythm: pd.Series, factor: float) -> pd.Series:
+	"""A rhythm in days taken `factor` times, in whole days, a begun one being whole; NaN stays NaN.
+
+	Rounded first: 1.1 × 30 days are 33, although floats make it a little more.
+	"""
+	return np.ceil((rhythm * factor).round(6))

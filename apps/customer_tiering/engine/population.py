@@ -9,6 +9,7 @@ import pandas as pd
 
 from customer_tiering.engine.days import days
 from customer_tiering.engine.money import rounded
+from customer_tiering.engine.pareto import least_money_within
 from customer_tiering.engine.policy import Policy
 
 
@@ -19,13 +20,19 @@ class Population:
 	A score is 1 + the number of breakpoints that the customer's own figure strictly exceeds; a later last order is
 	more. There are four of each, or none where nobody had ordered. Days are absolute, so that a customer who doesn't
 	order keeps its score until the next fit.
+
+	`abc_a_from` and `abc_b_from` are the least money of class A and B (None: nobody is in it), `median_order` the median
+	money of an order and `median_rhythm` the median of the customers' own rhythms in days (None where there is none).
 	"""
 
 	fitted_on: date
 	recency: tuple[date, ...]
 	frequency: tuple[int, ...]
 	monetary: tuple[float, ...]
+	abc_a_from: float | None
+	abc_b_from: float | None
 	median_order: float | None
+	median_rhythm: float | None
 
 	@classmethod
 	def from_json(cls, text: str) -> "Population":
@@ -47,12 +54,16 @@ def fit(facts: pd.DataFrame, policy: Policy, as_of: date, median_order: float | 
 	"""
 	scored = facts[facts["orders_ever"] > 0]
 	money = rounded(scored["annual_value"])
+	rhythms = facts["rhythm_days"].dropna()
 	return Population(
 		fitted_on=as_of,
 		recency=_fifths(days(scored["last_order_date"])),
 		frequency=_fifths(scored["annual_orders"].to_numpy()),
 		monetary=_fifths(money.to_numpy()),
+		abc_a_from=least_money_within(money, policy.abc_a_percent),
+		abc_b_from=least_money_within(money, policy.abc_b_percent),
 		median_order=median_order,
+		median_rhythm=None if rhythms.empty else float(rhythms.median()),
 	)
 
 

@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 
 from customer_tiering.engine.days import days
-from customer_tiering.engine.money import rounded
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.population import Population
 
 
 def rfm_scores(facts: pd.DataFrame, policy: Policy, as_of: date, population: Population) -> pd.DataFrame:
-	"""Columns r, f and m (1 to 5), index customer: one row for everybody with an order ever.
+	"""Columns r, f and m (1 to 5), index customer: one row for everybody with an order ever. Money comes rounded.
 
 	By percentile: 1 + ⌊5 × (strictly worse) ÷ (scored)⌋ in the population that was fitted, so that equals share a score;
 	the quintiles of Hughes, Strategic Database Marketing (1994), with ties kept together. By fixed breakpoints: a point
@@ -20,7 +19,7 @@ def rfm_scores(facts: pd.DataFrame, policy: Policy, as_of: date, population: Pop
 	"""
 	scored = facts[facts["orders_ever"] > 0]
 	last_order, orders = days(scored["last_order_date"]), scored["annual_orders"].to_numpy()
-	money = rounded(scored["annual_value"]).to_numpy()
+	money = scored["annual_value"].to_numpy()
 	if policy.scoring == "Fixed Breakpoints":
 		recency = (np.datetime64(as_of, "D") - last_order).astype("int64")
 		scores = {

@@ -1,0 +1,66 @@
+"""The lifecycle stage: the first one, by position, whose conditions all hold."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from customer_tiering.engine.days import days
+from customer_tiering.engine.policy import Policy, Stage
+
+NEVER = np.datetime64("NaT", "D")
+ALWAYS = np.datetime64("0001-01-01", "D")
+
+
+def decide_stages(facts: pd.DataFrame, tier: pd.Series, policy: Policy, as_of: date) -> np.ndarray:
+	"""The name of every customer's stage on `as_of`, None where none matches; `tier` is the decided one."""
+	today = np.datetime64(as_of, "D")
+	held = [
+		(entry <= today) | (stays & (ready <= today)) for entry, ready, stays in _ways_in(facts, tier, policy)
+	]
+	return np.select(held, [stage.name for stage in policy.stages], default=None)
+
+
+def next_stage_on(
+	facts: pd.DataFrame, tier: pd.Series, stage: pd.Series, policy: Policy, as_of: date
+) -> np.ndarray:
+	"""The first day after `as_of` on which time alone moves a customer on from its decided stage (datetime64[D] or NaT).
+
+	Time opens stages and closes none, so that only a stage before the decided one can come.
+	"""
+	soonest = np.full(len(facts), NEVER)
+	undecided = np.ones(len(facts), dtype=bool)
+	for each, (entry, _, _) in zip(policy.stages, _ways_in(facts, tier, policy), strict=True):
+		undecided &= (stage != each.name).to_numpy()
+		soonest = np.fmin(soonest, np.where(undecided & (entry > np.datetime64(as_of, "D")), entry, NEVER))
+	return soonest
+
+
+def _ways_in(
+	facts: pd.DataFrame, tier: pd.Series, policy: Policy
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+	"""For each stage: the day of entry, the day from which it can be stayed in, and whether the customer is in it.
+
+	NaT where what doesn't depend on time keeps the customer out.
+	"""
+	in_top_tier = tier.isin([each.name for each in policy.tiers if each.is_top]).to_numpy()
+	last_order, last_follow_up = days(facts["last_order_date"]), days(facts["last_follow_up"])
+	for stage in policy.stages:
+		ready = np.where(_suits(stage, facts, in_top_tier), ALWAYS, NEVER)
+		if stage.min_days_since_order:
+			ready = np.maximum(ready, last_order + np.timedelta64(stage.min_days_since_order, "D"))
+		entry = ready
+		if stage.quiet_days:
+			quiet = last_follow_up + np.timedelta64(stage.quiet_days, "D")
+			entry = np.maximum(entry, np.where(np.isnat(quiet), ALWAYS, quiet))
+		if stage.no_open_follow_up:
+			entry = np.where(facts["open_follow_ups"] == 0, entry, NEVER)
+		yield entry, ready, (facts["current_stage"] == stage.name).to_numpy()
+
+
+def _suits(stage: Stage, facts: pd.DataFrame, in_top_tier: np.ndarray) -> np.ndarray:
+	"""The conditions that don't depend on time."""
+	orders = facts["orders_ever"].to_numpy()
+	suits = ((orders == 0) if stage.never_ordered else (orders > 0)) & (orders >= stage.min_orders)
+	return suits & in_top_tier if stage.top_tier_only else suits
