@@ -53,7 +53,12 @@ class Person:
 	tier_override: str | None = None
 	tier_override_until: date | None = None
 	rolls_up_to: str | None = None
+	referred_by: str | None = None
 	open_follow_ups: int = 0
+	enquiries: tuple[date, ...] = ()
+	key_date_birthday: date | None = None
+	key_date_founded: date | None = None
+	key_date_partner_since: date | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,13 @@ class History:
 	last_order_date: date | None
 	annual_orders: int
 	annual_value: Decimal
-	order_days: tuple[date, ...]
+	orders: tuple[Document, ...]
+	recent_orders: tuple[Document, ...]
+	known: tuple[Document, ...]
+
+	@property
+	def order_days(self) -> list[date]:
+		return [order.posting_date for order in self.orders]
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,7 @@ class Population:
 	annual_values: list[Decimal]
 	values_up_to: list[Decimal]
 	usual_rhythm: Decimal | None
+	ordinary_order: Decimal | None
 
 
 def decide(
@@ -141,6 +153,7 @@ def fit(histories: dict[str, History]) -> Population:
 		annual_values=values,
 		values_up_to=list(accumulate((max(value, Decimal(0)) for value in values), initial=Decimal(0))),
 		usual_rhythm=median_of([rhythm for h in scored if (rhythm := rhythm_of(h.order_days))]),
+		ordinary_order=median_of([order.base_net_total for h in scored for order in h.recent_orders]),
 	)
 
 
@@ -156,7 +169,9 @@ def history(documents: list[Document], as_of: date, window_months: int) -> Histo
 		last_order_date=max(days, default=None),
 		annual_orders=sum(1 for d in orders if d.name in still_counting),
 		annual_value=sum((d.base_net_total for d in known if d.name in still_counting), Decimal(0)),
-		order_days=tuple(days),
+		orders=tuple(orders),
+		recent_orders=tuple(d for d in orders if d.name in still_counting),
+		known=tuple(known),
 	)
 
 
@@ -468,3 +483,126 @@ def is_expected(day: date, order_days: list[date], policy: Policy) -> bool:
 	rhythm = rhythm_of(order_days)
 	seldom = len(of_late) <= 3 * policy.pattern_years or (rhythm is not None and rhythm >= 90)
 	return bool(openings) and every_year and not come_already and seldom
+
+
+Signal = tuple[str, str, str]
+
+
+def signals(
+	people: Iterable[Person],
+	documents: Iterable[Document],
+	policy: Policy,
+	as_of: date,
+	population: Population | None = None,
+) -> set[Signal]:
+	"""Customer, condition signal and period of all that hold."""
+	people, documents = list(people), list(documents)
+	histories = histories_of(people, documents, policy, as_of)
+	population = population or fit(histories)
+	answers = decide(people, documents, policy, as_of, population)
+	referred = defaultdict(Decimal)
+	for person in people:
+		referred[person.referred_by] += histories[person.name].annual_value
+	month = f"{as_of.year}-{as_of.month:02}"
+	found = set()
+	for person in people:
+		own = histories[person.name]
+		held = [
+			(
+				"Sleep Warning",
+				str(own.last_order_date),
+				warns_of_sleep(own, answers[person.name], policy, as_of),
+			),
+			("Declining", month, declines(own, policy, as_of)),
+			("Upsell Ready", month, is_ready_for_more(own, policy, as_of)),
+			("Silent Potential", month, asks_without_buying(person, own, policy, as_of)),
+			("Super Promoter", month, brings_others(own, referred[person.name], policy)),
+		]
+		found |= {(person.name, signal, period) for signal, period, holds in held if holds}
+		found |= {(person.name, "Whale Order", name) for name in whale_orders(own, population, policy)}
+		day = expected_on(own.order_days, policy, as_of)
+		if day and (day - as_of).days <= policy.pattern_lead_days:
+			found.add((person.name, "Yearly Pattern", f"{day.year}-{day.month:02}"))
+		found |= {(person.name, "Key Date", period) for period in key_dates_ahead(person, policy, as_of)}
+	return found
+
+
+def warns_of_sleep(own: History, answer: Answer, policy: Policy, as_of: date) -> bool:
+	"""Silent for longer than the own rhythm explains, and not yet dormant or lost."""
+	asleep = {stage.name for stage in policy.stages if stage.meaning in ("Dormant", "Lost")}
+	if not policy.sleep_factor or own.last_order_date is None or answer.lifecycle_stage in asleep:
+		return False
+	rhythm = rhythm_of(own.order_days)
+	days = (as_of - own.last_order_date).days
+	if rhythm is None:
+		return days >= policy.sleep_default_days
+	return days >= policy.sleep_min_days and days >= Decimal(str(policy.sleep_factor)) * rhythm
+
+
+def declines(own: History, policy: Policy, as_of: date) -> bool:
+	"""Each of the last whole months brought so much less than the month before it, which brought something."""
+	if not policy.decline_percent or not policy.decline_months:
+		return False
+	this_month = as_of.replace(day=1)
+	spend = [month_spend(own, add_months(this_month, -ago)) for ago in range(1, policy.decline_months + 2)]
+	return all(
+		earlier > 0 and later <= earlier * (100 - policy.decline_percent) / 100
+		for later, earlier in pairwise(spend)
+	)
+
+
+def month_spend(own: History, first_day: date) -> Decimal:
+	"""Money of a calendar month."""
+	month = (first_day.year, first_day.month)
+	return sum(
+		(d.base_net_total for d in own.known if (d.posting_date.year, d.posting_date.month) == month),
+		Decimal(0),
+	)
+
+
+def is_ready_for_more(own: History, policy: Policy, as_of: date) -> bool:
+	"""The last months brought enough."""
+	recent = [d for d in own.known if as_of < add_months(d.posting_date, policy.upsell_months)]
+	return policy.upsell_value > 0 and sum(d.base_net_total for d in recent) >= Decimal(
+		str(policy.upsell_value)
+	)
+
+
+def asks_without_buying(person: Person, own: History, policy: Policy, as_of: date) -> bool:
+	"""Long without an order, yet not without an enquiry."""
+	if not policy.silent_days or own.last_order_date is None:
+		return False
+	asked = any(0 <= (as_of - day).days < policy.silent_days for day in person.enquiries)
+	return asked and (as_of - own.last_order_date).days >= policy.silent_days
+
+
+def brings_others(own: History, referred: Decimal, policy: Policy) -> bool:
+	"""Those whom it referred bring as much, or the share that is set."""
+	if not policy.promoter_percent or referred <= 0:
+		return False
+	return referred >= max(own.annual_value, Decimal(0)) * policy.promoter_percent / 100
+
+
+def whale_orders(own: History, population: Population, policy: Policy) -> list[str]:
+	"""Orders in the window that are many times the ordinary one."""
+	if not policy.whale_factor or not population.ordinary_order or population.ordinary_order < 0:
+		return []
+	least = policy.whale_factor * population.ordinary_order
+	return [order.name for order in own.recent_orders if order.base_net_total >= least]
+
+
+def key_dates_ahead(person: Person, policy: Policy, as_of: date) -> list[str]:
+	"""What is celebrated within the days of notice, and in which year."""
+	named = {
+		"birthday": person.key_date_birthday,
+		"founded": person.key_date_founded,
+		"partner since": person.key_date_partner_since,
+	}
+	return [
+		f"{name} {day.year}"
+		for name, began in named.items()
+		if began
+		for ahead in range(policy.key_date_lead_days + 1)
+		for day in [as_of + timedelta(days=ahead)]
+		if day > began and day == add_months(began, 12 * (day.year - began.year))
+	]

@@ -9,12 +9,12 @@ from itertools import product
 import pandas as pd
 from hypothesis import strategies as st
 
-from customer_tiering.engine.classify import DECISIONS, FACTS, classify
+from customer_tiering.engine.classify import DECISIONS, classify
+from customer_tiering.engine.key_dates import KEY_DATES
 from customer_tiering.engine.policy import Policy, Segment, Stage, Tier
 from customer_tiering.engine.population import Population
-from customer_tiering.engine.rhythm import rhythm
-from customer_tiering.engine.window import window_start
 from tests import oracle
+from tests.engine.facts import facts_of
 from tests.oracle import Document, Person
 
 TIERS = (Tier("A", 500_000, True), Tier("B", 100_000), Tier("C", 30_000), Tier("D", 0))
@@ -38,13 +38,6 @@ AMOUNTS = tuple(
 	for cents in (0, 1, 30000_00, 29999_99, 100000_00, 99999_99, 400000_00, 500000_00, -75_50)
 )
 AGES = (0, 1, 89, 90, 91, 179, 180, 181, 364, 365, 366, 367, 730, 731, -1, -30)
-FACT_DATES = (
-	"last_order_date",
-	"last_follow_up",
-	"tier_override_until",
-	"current_tier_since",
-	"current_below_keep_since",
-)
 DAYS = (
 	date(2023, 2, 28),
 	date(2024, 2, 28),
@@ -66,65 +59,6 @@ def order(customer: str, day: date, amount: str = "100.00", **changes: object) -
 	"""A submitted invoice."""
 	name = changes.pop("name", f"{customer} {day} {amount}")
 	return Document(name, customer, day, Decimal(amount), **changes)
-
-
-def facts_of(
-	people: Iterable[Person], documents: Iterable[Document], as_of: date, rules: Policy
-) -> pd.DataFrame:
-	"""One row a person, in the shape that classify takes."""
-	start = window_start(as_of, rules.window_months)
-	by_customer = {}
-	for document in documents:
-		if document.docstatus == 1 and document.is_opening == "No" and document.posting_date <= as_of:
-			by_customer.setdefault(document.customer, []).append(document)
-	people = list(people)
-	rows = [_facts_row(person, by_customer.get(person.name, []), start, as_of) for person in people]
-	orders = [(p.name, day) for p in people for day in _order_days(by_customer.get(p.name, []))]
-	order_days = pd.DataFrame(orders, columns=["customer", "day"]).astype({"day": "datetime64[s]"})
-	names = pd.Index([person.name for person in people], dtype=object)
-	facts = pd.DataFrame(rows, index=names, columns=list(FACTS), dtype=object)
-	for column in ("orders_ever", "annual_orders"):
-		facts[column] = facts[column].astype("int64")
-	facts["annual_value"] = facts["annual_value"].astype("float64")
-	facts["current_tier_by_hand"] = facts["current_tier_by_hand"].astype(bool)
-	facts["open_follow_ups"] = facts["open_follow_ups"].astype("int64")
-	by_name = {person.name: person for person in people}
-	facts["root"] = pd.Series([oracle.root_of(p, by_name) for p in people], index=names, dtype=object)
-	facts["rhythm_days"] = rhythm(order_days, rules, as_of)["rhythm_days"].reindex(names).astype("float64")
-	for column in FACT_DATES:
-		facts[column] = pd.to_datetime(facts[column])
-	return facts
-
-
-def _order_days(documents: list[Document]) -> list[date]:
-	"""A day for each order that isn't undone; only documents that count are given."""
-	left = {d.name: d.base_net_total for d in documents if not d.is_return and not d.is_debit_note}
-	returned = {d.return_against for d in documents if d.is_return}
-	for document in documents:
-		if document.is_return and document.return_against in left:
-			left[document.return_against] += document.base_net_total - Decimal("0.01")
-	return [
-		d.posting_date for d in documents if d.name in left and not (d.name in returned and left[d.name] <= 0)
-	]
-
-
-def _facts_row(person: Person, documents: list[Document], start: date, as_of: date) -> dict:
-	orders = _order_days(documents)
-	return {
-		"orders_ever": len(orders),
-		"last_order_date": max(orders, default=None),
-		"annual_orders": sum(day >= start for day in orders),
-		"annual_value": float(sum(d.base_net_total for d in documents if d.posting_date >= start)),
-		"last_follow_up": max((day for day in person.follow_ups if day <= as_of), default=None),
-		"current_tier": person.current_tier,
-		"current_tier_by_hand": person.current_tier_by_hand,
-		"current_tier_since": person.current_tier_since,
-		"current_below_keep_since": person.current_below_keep_since,
-		"current_stage": person.current_stage,
-		"tier_override": person.tier_override,
-		"tier_override_until": person.tier_override_until,
-		"open_follow_ups": person.open_follow_ups,
-	}
 
 
 def engine_answers(
@@ -188,6 +122,27 @@ def amounts() -> st.SearchStrategy[Decimal]:
 	return st.one_of(st.sampled_from(AMOUNTS), cents.map(lambda drawn: Decimal(drawn) / 100))
 
 
+def signal_rules() -> st.SearchStrategy[dict]:
+	"""When condition signals come; each may be off."""
+	return st.fixed_dictionaries(
+		{
+			"sleep_factor": st.sampled_from((0, 0.5, 1.1, 1.5)),
+			"sleep_min_days": st.sampled_from((0, 1, 30)),
+			"sleep_default_days": st.sampled_from((1, 60)),
+			"whale_factor": st.sampled_from((0, 1, 2, 100)),
+			"decline_percent": st.sampled_from((0, 1, 20, 100)),
+			"decline_months": st.sampled_from((0, 1, 1, 2, 3)),
+			"upsell_value": st.sampled_from((0.0, 0.01, 30000.0)),
+			"upsell_months": st.sampled_from((1, 3)),
+			"silent_days": st.sampled_from((0, 1, 90)),
+			"promoter_percent": st.sampled_from((0, 1, 100, 150)),
+			"pattern_years": st.integers(0, 3),
+			"pattern_lead_days": st.sampled_from((0, 14, 60)),
+			"key_date_lead_days": st.sampled_from((0, 7, 60)),
+		}
+	)
+
+
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
 	"""Rules that nobody would set: odd windows, entry values, thresholds and orders of the stages."""
@@ -233,6 +188,7 @@ def policies(draw: st.DrawFn) -> Policy:
 		churn_medium_factor=draw(st.sampled_from((0.5, 1.0, 1.1, 1.5))),
 		churn_high_factor=draw(st.sampled_from((1.5, 2.3, 3.0))),
 		near_score=draw(st.integers(1, 6)),
+		**draw(signal_rules()),
 		high_score=draw(st.integers(1, 6)),
 	)
 
@@ -260,7 +216,10 @@ def _person(draw: st.DrawFn, name: str, names: list[str], as_of: date) -> Person
 		tier_override=draw(st.sampled_from((None, None, "A", "C"))),
 		tier_override_until=draw(st.one_of(st.none(), days_before(as_of))),
 		rolls_up_to=draw(st.sampled_from((None, None, "nobody", *names))),
+		referred_by=draw(st.sampled_from((None, "nobody", *names))),
 		open_follow_ups=draw(st.sampled_from((0, 0, 1))),
+		enquiries=tuple(draw(st.lists(days_before(as_of), max_size=1))),
+		**{key_date: draw(st.one_of(st.none(), st.none(), days_before(as_of))) for key_date in KEY_DATES},
 	)
 
 
@@ -288,3 +247,14 @@ def _documents(draw: st.DrawFn, customer: str, number: int, as_of: date) -> list
 				)
 			)
 	return documents
+
+
+def whales_of(histories: dict[str, oracle.History], least: float | None) -> pd.DataFrame:
+	"""The orders in the window of at least so much money, and without a least sum all of them."""
+	rows = [
+		(customer, order.name, order.posting_date, float(order.base_net_total))
+		for customer, own in histories.items()
+		for order in own.recent_orders
+		if least is None or order.base_net_total >= Decimal(str(least))
+	]
+	return pd.DataFrame(rows, columns=["customer", "order", "day", "money"])
