@@ -64,13 +64,17 @@ def some_day(chance: random.Random, as_of: date) -> date:
 
 def facts_of(people: list[Person], documents: list[Document], as_of: date, company: str) -> dict[str, tuple]:
 	"""What the app reads: orders ever and in the window, money in the window, the last order's day."""
-	stamp = {"owner": "Administrator", "modified_by": "Administrator", "creation": now(), "modified": now()}
-	insert("Customer", [{"name": p.name, "customer_name": p.name, **stamp} for p in people])
-	insert("Sales Invoice", [{**vars(document), "company": company, **stamp} for document in documents])
+	write(people, documents, company)
 	facts = read_facts(read_policy(), as_of).loc[[person.name for person in people]]
 	last = [None if day != day else day.date() for day in facts["last_order_date"]]
 	columns = ("orders_ever", "annual_orders", "annual_value")
 	return dict(zip(facts.index, zip(*(facts[c].tolist() for c in columns), last, strict=True), strict=True))
+
+
+def write(people: list[Person], documents: list[Document], company: str) -> None:
+	stamp = {"owner": "Administrator", "modified_by": "Administrator", "creation": now(), "modified": now()}
+	insert("Customer", [{"name": p.name, "customer_name": p.name, **stamp} for p in people])
+	insert("Sales Invoice", [{**vars(document), "company": company, **stamp} for document in documents])
 
 
 def insert(doctype: str, rows: list[dict]) -> None:
@@ -83,3 +87,18 @@ def expected(people: list[Person], documents: list[Document], as_of: date) -> di
 		name: (a.orders_ever, a.annual_orders, float(a.annual_value), a.last_order_date)
 		for name, a in answers.items()
 	}
+
+
+def test_only_the_customers_asked_for(company: str) -> None:
+	day = DAYS[0]
+	chance = random.Random(7)
+	people = [Person(f"Facts {number}") for number in range(60)]
+	documents = [d for person in people for d in some_documents(chance, person.name, day)]
+	write(people, documents, company)
+	policy = read_policy()
+	everybody = read_facts(policy, day)
+	asked = [person.name for person in people[::7]]
+	some = read_facts(policy, day, [*asked, "nobody of that name"])
+	assert list(some.index) == sorted(asked)
+	assert some.equals(everybody.loc[some.index])
+	assert read_facts(policy, day, []).empty
