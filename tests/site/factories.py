@@ -194,6 +194,51 @@ def amend(invoice: Document, amount: float) -> Document:
 	return amended.insert().submit()
 
 
+def make_sales_order(customer: str, amount: float, day: date | str, **values: object) -> Document:
+	"""A submitted Sales Order of one line; its item's cost is `valuation_rate` in `item`, set afterwards."""
+	item = values.pop("item", {})
+	valuation_rate = item.pop("valuation_rate", 0)
+	order = frappe.get_doc(
+		doctype="Sales Order",
+		customer=customer,
+		company=values.pop("company", None) or ensure_company(),
+		transaction_date=day,
+		delivery_date=day,
+		disable_rounded_total=1,
+		items=[{"item_code": ensure_item(), "qty": 1, "rate": amount, "delivery_date": day, **item}],
+		**values,
+	).insert()
+	order.submit()
+	if valuation_rate:
+		frappe.db.set_value("Sales Order Item", order.items[0].name, "valuation_rate", valuation_rate)
+	return order
+
+
+def make_rate(there: str, back: str, day: date | str, rate: float, **values: object) -> Document:
+	"""A Currency Exchange record."""
+	return frappe.get_doc(
+		doctype="Currency Exchange",
+		from_currency=there,
+		to_currency=back,
+		date=day,
+		exchange_rate=rate,
+		**values,
+	).insert()
+
+
+@contextmanager
+def rules(**values: object) -> Iterator[None]:
+	"""Reports and exits go by these rules of Tiering Settings meanwhile: orders_from, measure, companies."""
+	settings = frappe.get_cached_doc("Tiering Settings")
+	rows = [frappe._dict(company=name) for name in values.pop("companies", ())]
+	before = {key: settings.get(key) for key in (*values, "companies")}
+	settings.__dict__.update(values, companies=rows)
+	try:
+		yield
+	finally:
+		settings.__dict__.update(before)
+
+
 def make_opportunity(customer: str, **values: object) -> Document:
 	return frappe.get_doc(
 		doctype="Opportunity",

@@ -55,7 +55,7 @@ class TestExplanation:
 		assert said[cancelled.name] == (False, False, "Cancelled")
 		assert said[opening.name] == (False, False, "Opening entry")
 		assert said[undone.name][:2] == (True, False) and "undid" in said[undone.name][2]
-		assert said[foreign.name][:2] == (False, False) and "not in USD" in said[foreign.name][2]
+		assert said[foreign.name][:2] == (False, True) and "no exchange rate to USD" in said[foreign.name][2]
 		assert said[back.name][:2] == (True, False)
 		assert said[debit.name][:2] == (True, False)
 		assert explanation.money == Decimal("40005.35") == sum(x.money for x in explanation.lines if x.counts)

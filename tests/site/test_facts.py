@@ -1,104 +1,262 @@
-"""Facts read in SQL equal the oracle's, for random documents of every kind, written straight into the tables."""
+"""Facts read in SQL equal what plain Python makes of the same documents, under every policy that counts otherwise."""
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from statistics import median
 
 import frappe
+import pandas as pd
 import pytest
-from frappe.utils import now
 
-from customer_tiering.tiering.facts import read_facts
+from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering.explain import explain
+from customer_tiering.tiering.facts import median_order, read_facts, whales
+from customer_tiering.tiering.groups import with_their_groups
+from customer_tiering.tiering.notes import missing_rates, notes_on_orders
 from customer_tiering.tiering.policy import read_policy
-from tests import oracle
-from tests.engine.populations import AGES, AMOUNTS, DAYS
-from tests.oracle import Document, Person
+from tests.engine.populations import DAYS
+from tests.site import factories as make
+from tests.site import plain
+from tests.site.plain import Member, Paper, Rate, World
+from tests.site.worlds import insert, make_world, write
 
-STATES = ({}, {}, {}, {"is_opening": "Yes"}, {"docstatus": 0}, {"docstatus": 2}, {"is_debit_note": True})
-RETURNED = ((), (), ("1",), ("0.5", "0.5"), ("0.25",), ("1.5",))
-
-
-@pytest.mark.parametrize("as_of", DAYS)
-def test_random_documents(as_of: date, company: str) -> None:
-	people = [Person(f"Facts {number}") for number in range(400)]
-	chance = random.Random(as_of.toordinal())
-	documents = [d for person in people for d in some_documents(chance, person.name, as_of)]
-	assert facts_of(people, documents, as_of, company) == expected(people, documents, as_of)
-
-
-def test_a_return_that_is_an_opening_entry_undoes_nothing(company: str) -> None:
-	day, people = date(2024, 5, 1), [Person("Facts X")]
-	order = Document("Facts 1", "Facts X", day, Decimal("100.00"))
-	back = Document("Facts 2", "Facts X", day, Decimal("-100.00"), True, order.name, is_opening="Yes")
-	assert facts_of(people, [order, back], day, company) == {"Facts X": (1, 1, 100.0, day)}
+POLICIES = {
+	"default": {},
+	"short window": {"window_months": 3, "upsell_value": 10.0, "upsell_months": 1},
+	"upsell": {"upsell_value": 1.0, "decline_months": 1},
+	"margin": {"measure": "Gross Margin", "upsell_value": 1.0},
+	"sales orders": {"orders_from": "Sales Order", "upsell_value": 1.0},
+	"margin of sales orders": {"orders_from": "Sales Order", "measure": "Gross Margin"},
+	"in euro": {"reporting_currency": "EUR"},
+}
 
 
-def some_documents(chance: random.Random, customer: str, as_of: date) -> list[Document]:
-	"""Orders and other documents of one customer, some of them returned."""
-	documents = []
-	for number in range(chance.randint(0, 4)):
-		amount = chance.choice([*AMOUNTS, Decimal(chance.randint(-100, 700_000_00)) / 100])
-		order = Document(
-			f"{customer}-{number}", customer, some_day(chance, as_of), amount, **chance.choice(STATES)
-		)
-		documents.append(order)
-		for share in chance.choice(RETURNED):
-			documents.append(
-				Document(
-					f"{order.name}-R{len(documents)}",
-					customer,
-					some_day(chance, as_of),
-					-(amount * Decimal(share)).quantize(Decimal("0.01")),
-					is_return=True,
-					return_against=order.name,
-					docstatus=chance.choice((1, 1, 1, 2)),
-				)
+@pytest.fixture
+def companies(company: str) -> dict[str, str]:
+	"""With the currencies that they keep their books in."""
+	others = {"Facts Two": "USD", "Facts Euro": "EUR", "Facts Yen": "JPY", "Facts Pound": "GBP"}
+	for name, currency in others.items():
+		if not frappe.db.exists("Company", name):
+			insert(
+				"Company", [{"name": name, "company_name": name, "abbr": name, "default_currency": currency}]
 			)
-	return documents
+	frappe.db.delete("Sales Invoice")
+	frappe.db.delete("Sales Order")
+	return {company: "USD", **others}
 
 
-def some_day(chance: random.Random, as_of: date) -> date:
-	ages = [*AGES, chance.randint(-40, 1100)]
-	return chance.choice([*DAYS, *(as_of - timedelta(days=age) for age in ages)])
+def policy_of(name: str) -> Policy:
+	return replace(read_policy(), **POLICIES[name])
 
 
-def facts_of(people: list[Person], documents: list[Document], as_of: date, company: str) -> dict[str, tuple]:
-	"""What the app reads: orders ever and in the window, money in the window, the last order's day."""
-	write(people, documents, company)
-	facts = read_facts(read_policy(), as_of).loc[[person.name for person in people]]
-	last = [None if day != day else day.date() for day in facts["last_order_date"]]
-	columns = ("orders_ever", "annual_orders", "annual_value")
-	return dict(zip(facts.index, zip(*(facts[c].tolist() for c in columns), last, strict=True), strict=True))
+def found_for(world: World, policy: Policy, as_of: date) -> dict[str, dict]:
+	"""What the app reads, in plain values, of the columns that follow from documents."""
+	frame = read_facts(policy, as_of, [member.name for member in world.members])
+	assert list(frame.index) == [m.name for m in world.members if m.counted]
+	columns = [key for key in next(iter(plain.facts(world, policy, as_of).values()))]
+	return {name: {key: in_plain(row[key]) for key in columns} for name, row in frame.iterrows()}
 
 
-def write(people: list[Person], documents: list[Document], company: str) -> None:
-	stamp = {"owner": "Administrator", "modified_by": "Administrator", "creation": now(), "modified": now()}
-	insert("Customer", [{"name": p.name, "customer_name": p.name, **stamp} for p in people])
-	insert("Sales Invoice", [{**vars(document), "company": company, **stamp} for document in documents])
+def in_plain(value: object) -> object:
+	if isinstance(value, pd.Timestamp):
+		return value.date()
+	if (isinstance(value, float) and value != value) or value is pd.NaT:
+		return None
+	return round(value, 2) if isinstance(value, float) else value
 
 
-def insert(doctype: str, rows: list[dict]) -> None:
-	frappe.db.bulk_insert(doctype, list(rows[0]), [tuple(row.values()) for row in rows])
-
-
-def expected(people: list[Person], documents: list[Document], as_of: date) -> dict[str, tuple]:
-	answers = oracle.decide(people, documents, read_policy(), as_of)
+def expected_for(world: World, policy: Policy, as_of: date) -> dict[str, dict]:
 	return {
-		name: (a.orders_ever, a.annual_orders, float(a.annual_value), a.last_order_date)
-		for name, a in answers.items()
+		name: {key: float(v) if isinstance(v, Decimal) else v for key, v in found.items()}
+		for name, found in plain.facts(world, policy, as_of).items()
 	}
 
 
-def test_only_the_customers_asked_for(company: str) -> None:
-	day = DAYS[0]
-	chance = random.Random(7)
-	people = [Person(f"Facts {number}") for number in range(60)]
-	documents = [d for person in people for d in some_documents(chance, person.name, day)]
-	write(people, documents, company)
-	policy = read_policy()
-	everybody = read_facts(policy, day)
-	asked = [person.name for person in people[::7]]
-	some = read_facts(policy, day, [*asked, "nobody of that name"])
-	assert list(some.index) == sorted(asked)
-	assert some.equals(everybody.loc[some.index])
-	assert read_facts(policy, day, []).empty
+@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("as_of", DAYS[::3])
+def test_random_documents(name: str, as_of: date, companies: dict[str, str]) -> None:
+	policy = policy_of(name)
+	world = make_world(random.Random(f"{name} {as_of}"), as_of, companies)
+	write(world)
+	assert found_for(world, policy, as_of) == expected_for(world, policy, as_of)
+	own_money = [float(money) for _paper, money in plain.orders_in_window(world, policy, as_of)]
+	assert median_order(policy, as_of) == pytest.approx(median(own_money))
+	large = median(own_money)
+	assert set(whales(policy, as_of, large)["order"]) == {
+		paper.name for paper, money in plain.orders_in_window(world, policy, as_of) if float(money) >= large
+	}
+
+
+@pytest.mark.parametrize("name", ["default", "margin", "sales orders", "in euro"])
+def test_explanations_add_up(name: str, companies: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+	policy, as_of = policy_of(name), DAYS[2]
+	monkeypatch.setattr("customer_tiering.tiering.explain.read_policy", lambda: policy)
+	world = make_world(random.Random(name), as_of, companies, people=40)
+	write(world)
+	facts = plain.facts(world, policy, as_of)
+	groups: dict[str, Decimal] = {}
+	for found in facts.values():
+		groups[found["root"]] = groups.get(found["root"], Decimal(0)) + found["annual_value"]
+	for customer, found in facts.items():
+		explanation = explain(customer, as_of)
+		assert explanation.money == sum(line.money for line in explanation.lines if line.counts)
+		assert explanation.money == groups[found["root"]]
+		own = [line for line in explanation.lines if line.customer == customer]
+		assert sum((line.money for line in own if line.counts), Decimal(0)) == found["annual_value"]
+		assert sum(line.is_order for line in own) == found["orders_ever"]
+		assert explanation.members[0] == found["root"] and customer in explanation.members
+
+
+def test_only_some_companies(companies: dict[str, str]) -> None:
+	as_of = DAYS[0]
+	world = make_world(random.Random(5), as_of, companies)
+	write(world)
+	for chosen in (("Facts Euro",), ("Facts Two", "Facts Yen"), ("gone",)):
+		policy = replace(read_policy(), companies=chosen)
+		assert found_for(world, policy, as_of) == expected_for(world, policy, as_of)
+
+
+def test_one_currency_reads_nothing_but_the_index(companies: dict[str, str]) -> None:
+	from customer_tiering.tiering.orders import orders_for
+
+	company = next(iter(companies))
+	write(
+		World(companies, [Member("Facts X")], [Paper("Facts 1", "Facts X", company, DAYS[0], Decimal(1))], [])
+	)
+	orders = orders_for(read_policy(), DAYS[0])
+	assert (orders.money(), orders.money_joins()) == ("document.base_net_total", "")
+
+
+class TestRates:
+	DAY = date(2024, 5, 1)
+
+	def value(
+		self, companies: dict[str, str], *rates: Rate, total: str = "100", company: str = "Facts Euro"
+	) -> float:
+		paper = Paper("Facts 1", "Facts X", company, self.DAY, Decimal(total))
+		write(World(companies, [Member("Facts X")], [paper], [], list(rates)))
+		facts = read_facts(read_policy(), self.DAY, ["Facts X"]).loc["Facts X"]
+		assert facts["annual_orders"] == 1
+		return facts["annual_value"]
+
+	def rate(
+		self, days: int, value: str, there: str = "EUR", back: str = "USD", for_selling: bool = True
+	) -> Rate:
+		return Rate(self.DAY + timedelta(days=days), there, back, Decimal(value), for_selling)
+
+	def test_that_of_the_day_itself(self, companies: dict[str, str]) -> None:
+		rates = (self.rate(-1, "1.5"), self.rate(0, "1.25"), self.rate(1, "2"))
+		assert self.value(companies, *rates) == 125
+
+	def test_the_latest_before(self, companies: dict[str, str]) -> None:
+		assert self.value(companies, self.rate(-700, "1.5"), self.rate(-400, "1.25")) == 125
+
+	def test_the_other_way_round_if_there_is_only_that(self, companies: dict[str, str]) -> None:
+		assert self.value(companies, self.rate(-1, "0.8", "USD", "EUR")) == 125
+
+	def test_the_direct_one_wins_over_a_later_inverse(self, companies: dict[str, str]) -> None:
+		rates = (self.rate(-9, "1.25"), self.rate(-1, "0.5", "USD", "EUR"))
+		assert self.value(companies, *rates) == 125
+
+	def test_an_inverse_is_exact_on_half_a_cent(self, companies: dict[str, str]) -> None:
+		assert self.value(companies, self.rate(0, "1.2", "USD", "EUR"), total="0.03") == 0.03
+
+	def test_not_one_for_buying_only(self, companies: dict[str, str]) -> None:
+		assert self.value(companies, self.rate(-9, "1.25"), self.rate(-1, "3", for_selling=False)) == 125
+
+	def test_without_any_the_order_counts_and_its_money_is_reported(self, companies: dict[str, str]) -> None:
+		policy = read_policy()
+		assert self.value(companies, self.rate(1, "1.25")) == 0
+		(missing,) = missing_rates(policy, self.DAY)
+		assert (missing.currency, missing.first, missing.last, missing.documents) == (
+			"EUR",
+			self.DAY,
+			self.DAY,
+			1,
+		)
+		assert "EUR" in notes_on_orders(policy, self.DAY)[0]
+		explanation = explain("Facts X", self.DAY)
+		assert explanation.money == 0 and not explanation.lines[0].counts and explanation.lines[0].is_order
+		assert "no exchange rate" in explanation.lines[0].reason
+
+	def test_nothing_is_fetched(self, companies: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+		monkeypatch.setattr(
+			"requests.sessions.Session.request", lambda *a, **k: pytest.fail("the network was asked")
+		)
+		assert self.value(companies) == 0
+
+
+class TestScope:
+	def test_the_same_rows_as_among_everybody(self, companies: dict[str, str]) -> None:
+		as_of = DAYS[0]
+		world = make_world(random.Random(7), as_of, companies)
+		write(world)
+		for name in ("upsell", "margin", "sales orders"):
+			policy = policy_of(name)
+			everybody = read_facts(policy, as_of)
+			asked = [member.name for member in world.members[::7]]
+			some = read_facts(policy, as_of, [*asked, "nobody of that name"])
+			assert list(some.index) == [m.name for m in world.members[::7] if m.counted]
+			pd.testing.assert_frame_equal(some, everybody.loc[some.index], check_freq=False)
+			assert read_facts(policy, as_of, []).empty
+
+	def test_large_orders_of_some(self, companies: dict[str, str]) -> None:
+		as_of = DAYS[0]
+		world = make_world(random.Random(8), as_of, companies)
+		write(world)
+		policy = read_policy()
+		everybody = whales(policy, as_of, 1.0)
+		asked = everybody["customer"].unique()[:3]
+		expected = everybody[everybody["customer"].isin(asked)].reset_index(drop=True)
+		pd.testing.assert_frame_equal(whales(policy, as_of, 1.0, asked), expected)
+
+	def test_it_commits_nothing_and_can_be_asked_amid_writes(self) -> None:
+		customer = make.make_customer().name
+		frappe.db.set_value("Customer", customer, "customer_name", "Amid")
+		writes = frappe.db.transaction_writes
+		assert list(read_facts(read_policy(), DAYS[0], [customer]).index) == [customer]
+		assert frappe.db.transaction_writes == writes
+		frappe.db.rollback()
+		assert not frappe.db.exists("Customer", customer)
+
+	def test_groups_are_asked_for_as_a_whole(self, companies: dict[str, str]) -> None:
+		members = [
+			Member("Facts A"),
+			Member("Facts B", "Facts A"),
+			Member("Facts C", "Facts B"),
+			Member("Facts D"),
+		]
+		write(World(companies, members, [], []))
+		for name in "ABC":
+			assert with_their_groups([f"Facts {name}"]) == {"Facts A", "Facts B", "Facts C"}
+		assert with_their_groups(["Facts D"]) == {"Facts D"}
+
+
+def test_what_else_happened(company: str) -> None:
+	day = date(2024, 5, 1)
+	customer = make.make_customer(key_date_birthday="1980-02-29").name
+	make.make_opportunity(customer, transaction_date="2024-03-01")
+	make.make_opportunity(customer, transaction_date="2024-05-02")
+	make.make_todo(customer)
+	make.make_todo(customer)
+	make.make_todo(customer, closed_on="2024-02-02")
+	make.make_communication("Customer", customer, "2024-04-04")
+	found = read_facts(read_policy(), day, [customer]).loc[customer]
+	assert found["last_enquiry"] == pd.Timestamp("2024-03-01")
+	assert found["last_follow_up"] == pd.Timestamp("2024-04-04")
+	assert found["open_follow_ups"] == 2
+	assert found["key_date_birthday"] == pd.Timestamp("1980-02-29")
+	assert found.equals(read_facts(read_policy(), day).loc[customer])
+
+
+def test_a_return_that_is_an_opening_entry_undoes_nothing(companies: dict[str, str]) -> None:
+	day, company = date(2024, 5, 1), next(iter(companies))
+	order = Paper("Facts 1", "Facts X", company, day, Decimal("100.00"))
+	back = replace(
+		order, name="Facts 2", total=-order.total, is_return=True, return_against="Facts 1", is_opening="Yes"
+	)
+	write(World(companies, [Member("Facts X")], [order, back], []))
+	found = read_facts(read_policy(), day, ["Facts X"]).loc["Facts X"]
+	assert (found["orders_ever"], found["annual_value"]) == (1, 100.0)

@@ -215,22 +215,66 @@ class TestTierPerformance:
 		rows = {row["tier"]: row for row in report(self.NAME)["result"]}
 		assert {tier: rows[tier]["revenue"] for tier in counted} == counted
 
-	def test_only_companies_with_the_reporting_currency(self, population: dict[str, str]) -> None:
-		before = self.rows()
+	@pytest.fixture
+	def euro(self, population: dict[str, str]) -> str:
+		"""A company with other books, and an order of 100 EUR there."""
 		euro = make.ensure_company(f"Euro {random_string(4)}", "EUR")
-		make.make_invoice(
-			population["Ada"],
-			100,
-			"2026-03-03",
-			company=euro,
-			currency="EUR",
-			conversion_rate=1,
-			plc_conversion_rate=1,
-		)
-		assert self.rows() == before
-		assert "Not counted: 1 companies" in report(self.NAME, **PERIOD)["message"]
-		with pytest.raises(frappe.ValidationError, match="can't be counted"):
-			report(self.NAME, **PERIOD, company=euro)
+		values = {"company": euro, "currency": "EUR", "conversion_rate": 1, "plc_conversion_rate": 1}
+		invoice = make.make_invoice(population["Ada"], 100, "2026-03-03", **values)
+		credit = make.make_return(invoice, "2026-03-09", rate=30)
+		assert (invoice.base_net_total, credit.base_net_total) == (100, -30)
+		return euro
+
+	def test_other_currencies_at_the_rate_of_each_day(self, population: dict[str, str], euro: str) -> None:
+		without_a_rate = self.rows()["A"]
+		make.make_rate("EUR", "USD", "2026-03-01", 1.5)
+		make.make_rate("EUR", "USD", "2026-03-05", 2)
+		row = self.rows()["A"]
+		assert row["revenue"] == without_a_rate["revenue"] + 100 * 1.5 - 30 * 2
+		assert row["orders"] == without_a_rate["orders"]
+		assert row["order_value"] == without_a_rate["order_value"] + 90
+		only = self.rows(company=euro)["A"]
+		assert (only["revenue"], only["orders"], only["average_order_value"]) == (90, 1, 90)
+		assert "converted to USD" in report(self.NAME, **PERIOD)["message"]
+
+	def test_only_the_companies_of_the_settings(self, population: dict[str, str], euro: str) -> None:
+		make.make_rate("EUR", "USD", "2026-03-01", 1.5)
+		with make.rules(companies=(euro,)):
+			assert self.rows()["Total"]["revenue"] == 105
+			assert "companies that Tiering Settings leave out" in report(self.NAME, **PERIOD)["message"]
+			with pytest.raises(frappe.ValidationError, match="can't be counted"):
+				report(self.NAME, **PERIOD, company=make.ensure_company())
+
+	def test_sales_orders_instead(self, population: dict[str, str]) -> None:
+		make.make_sales_order(population["Ada"], 70, FROM)
+		make.make_sales_order(population["Ben"], 30, AFTER)
+		with make.rules(orders_from="Sales Order"):
+			row = self.rows()["A"]
+			assert (row["orders"], row["revenue"], row["average_order_value"]) == (1, 70, 70)
+			assert "Sales Order" in report(self.NAME, **PERIOD)["message"]
+
+	def test_gross_margin_instead(self, population: dict[str, str]) -> None:
+		before = self.rows()["C"]["revenue"]
+		invoice = make.make_invoice(population["Dan"], 100, FROM)
+		frappe.db.set_value("Sales Invoice Item", {"parent": invoice.name}, "incoming_rate", 60)
+		with make.rules(measure="Gross Margin"):
+			assert self.rows()["C"]["revenue"] == before + 40
+			assert "gross margin" in report(self.NAME, **PERIOD)["message"]
+
+	@pytest.mark.parametrize(
+		("filters", "label"),
+		[
+			({"company": ["A", "B"]}, "Company"),
+			({"territory": {"a": 1}}, "Territory"),
+			({"customer_group": ["in", ["A"]]}, "Customer Group"),
+			({"from_date": "yesterday"}, "From Date"),
+			({"to_date": ["2026-01-01"]}, "To Date"),
+			({"to_date": "2026-13-45"}, "To Date"),
+		],
+	)
+	def test_filters_of_a_wrong_kind_are_refused_by_name(self, filters: dict, label: str) -> None:
+		with pytest.raises(frappe.ValidationError, match=f"{label}: "):
+			report(self.NAME, **filters)
 
 	def test_the_company_filter(self, population: dict[str, str]) -> None:
 		other = make.ensure_company(f"Other {random_string(4)}")
@@ -606,6 +650,25 @@ class TestWakeUpPerformance:
 
 	def test_it_says_that_it_is_no_experiment(self, population: dict[str, str]) -> None:
 		assert "This is not an experiment" in report(self.NAME, **self.half_year)["message"]
+
+	@pytest.mark.parametrize("days", [-1, "a few", 1.5, [30]])
+	def test_days_of_a_wrong_kind_are_refused(self, days: object) -> None:
+		with pytest.raises(frappe.ValidationError, match="Days after the Last Mail: "):
+			report(self.NAME, order_days=days)
+
+	def test_a_sequence_of_a_wrong_kind_is_refused(self) -> None:
+		with pytest.raises(frappe.ValidationError, match="Sequence: "):
+			report(self.NAME, sequence=["Wake Up"])
+
+	def test_the_order_that_answers_in_another_currency(self, population: dict[str, str]) -> None:
+		before = self.rows()["Wake Up"]
+		euro = make.ensure_company(f"Euro {random_string(4)}", "EUR")
+		values = {"company": euro, "currency": "EUR", "conversion_rate": 1, "plc_conversion_rate": 1}
+		order = self.ordered(population["silent"], 20, 100, **values)
+		make.make_rate("EUR", "USD", order.posting_date, 1.25)
+		row = self.rows()["Wake Up"]
+		assert row["ordered_again"] == before["ordered_again"] + 1
+		assert row["revenue"] == before["revenue"] + 125
 
 	def test_an_unknown_group_is_refused(self) -> None:
 		with pytest.raises(frappe.ValidationError, match="Group By"):

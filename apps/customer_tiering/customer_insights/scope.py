@@ -9,6 +9,10 @@ from frappe.permissions import get_allowed_docs_for_doctype, get_user_permission
 from frappe.utils import add_days, add_months, cint, escape_html, formatdate, getdate
 from frappe.utils.nestedset import get_descendants_of
 
+from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering.companies import companies_left_out, counted_companies
+from customer_tiering.tiering.orders import ORDER
+
 # The colours that a Customer Tier can have, as charts want them.
 COLOURS = {
 	"blue": "#2490ef",
@@ -35,51 +39,123 @@ def visible_customers() -> str:
 	return f"`tabCustomer`.name IN (SELECT name FROM `tabCustomer` WHERE {condition})"
 
 
-def reporting_currency() -> str:
-	"""The currency of Tiering Settings; raises ValidationError if there is none."""
-	currency = frappe.db.get_single_value("Tiering Settings", "reporting_currency")
-	if not currency:
+def rules() -> Policy:
+	"""What of the policy says which orders count and what they are worth; raises ValidationError without a currency."""
+	settings = frappe.get_cached_doc("Tiering Settings")
+	if not settings.reporting_currency:
 		frappe.throw(_("Choose a Reporting Currency in Tiering Settings first."))
-	return currency
-
-
-def counted_companies(currency: str, company: str | None = None) -> list[str]:
-	"""Companies whose invoices count: those that keep their books in this currency and that the user may see.
-
-	Only the given one, if one is given; raises ValidationError if that one doesn't count.
-	"""
-	companies = frappe.get_all(
-		"Company", filters={"default_currency": currency}, pluck="name", order_by="name"
+	chosen = {key: settings.get(key) for key in ("orders_from", "measure") if settings.get(key)}
+	return Policy(
+		tiers=(),
+		stages=(),
+		segments=(),
+		reporting_currency=settings.reporting_currency,
+		companies=tuple(row.company for row in settings.get("companies") or ()),
+		**chosen,
 	)
+
+
+def visible_companies(policy: Policy, company: str | None = None) -> dict[str, str]:
+	"""Companies whose orders count and that the user may see, with their currencies; only the given one, if one is given.
+
+	Raises ValidationError if that one doesn't count.
+	"""
+	companies = counted_companies(policy)
 	restrictions = get_user_permissions(frappe.session.user).get("Company")
 	if restrictions:
-		allowed = get_allowed_docs_for_doctype(restrictions, "Sales Invoice")
-		companies = [name for name in companies if name in allowed] if allowed else companies
+		allowed = get_allowed_docs_for_doctype(restrictions, policy.orders_from)
+		companies = {name: companies[name] for name in companies if name in allowed} if allowed else companies
 	if not company:
 		return companies
 	if company not in companies:
 		frappe.throw(
-			_("{0} can't be counted: it doesn't keep its books in {1}, or you may not see it.").format(
-				frappe.bold(escape_html(company)), currency
+			_("{0} can't be counted: Tiering Settings leave it out, or you may not see it.").format(
+				frappe.bold(escape_html(company))
 			),
 			title=_("Company"),
 		)
-	return [company]
+	return {company: companies[company]}
 
 
-def companies_left_out(currency: str) -> int:
-	"""How many companies keep their books in another currency."""
-	return frappe.db.count("Company", {"default_currency": ("!=", currency)})
+def how_orders_count(policy: Policy) -> list[str]:
+	"""Sentences for the message above a report: what an order is, what its money is, and what is left out."""
+	if policy.orders_from == ORDER:
+		said = [_("Order: a submitted Sales Order, unless it was closed before anything was billed.")]
+	else:
+		said = [
+			_(
+				"Order: a submitted Sales Invoice that its returns don't undo wholly. Debit notes add money, no order."
+			)
+		]
+	if policy.measure == "Gross Margin":
+		said.append(
+			_(
+				"Money is gross margin: net totals less the cost of the items. Lines without a cost count in full."
+			)
+		)
+	else:
+		said.append(_("Money is net totals."))
+	if len({*counted_companies(policy).values(), policy.reporting_currency}) > 1:
+		said.append(
+			_(
+				"Other currencies are converted to {0} at the latest rate stored on or before the day of the document. Where none is stored an order counts, its money doesn't."
+			).format(policy.reporting_currency)
+		)
+	left_out = len(companies_left_out(policy))
+	if left_out:
+		said.append(_("Not counted: {0} companies that Tiering Settings leave out.").format(left_out))
+	return said
 
 
 def period(filters: dict) -> tuple[date, date]:
-	"""From Date and To Date, both included; the 12 months that end today where they are missing."""
-	to_date = getdate(filters.get("to_date"))
-	start = filters.get("from_date") or add_days(add_months(to_date, -12), 1)
-	from_date = getdate(start)
+	"""From Date and To Date, both included; the 12 months that end today where they are missing.
+
+	Raises ValidationError for what is no date and for dates in the wrong order.
+	"""
+	to_date = day(filters, "to_date", _("To Date")) or getdate()
+	from_date = day(filters, "from_date", _("From Date")) or getdate(add_days(add_months(to_date, -12), 1))
 	if from_date > to_date:
 		frappe.throw(_("From Date must not be after To Date."), title=_("From Date"))
 	return from_date, to_date
+
+
+def day(filters: dict, fieldname: str, label: str) -> date | None:
+	"""A filter's date; raises ValidationError, naming the filter, for anything else."""
+	value = filters.get(fieldname)
+	if not value:
+		return None
+	try:
+		found = getdate(value) if isinstance(value, str | date) else None
+	except Exception:  # the framework has several for what it can't read
+		found = None
+	if not found:
+		_refuse(label, value)
+	return found
+
+
+def text(filters: dict, fieldname: str, label: str) -> str | None:
+	"""A filter's name; raises ValidationError, naming the filter, for a list or anything else that is no text."""
+	value = filters.get(fieldname)
+	if value and not isinstance(value, str):
+		_refuse(label, value)
+	return value or None
+
+
+def number(filters: dict, fieldname: str, label: str, default: int) -> int:
+	"""A filter's whole number, not below zero; raises ValidationError, naming the filter, for anything else."""
+	value = filters.get(fieldname)
+	if value in (None, ""):
+		return default
+	if isinstance(value, bool) or not str(value).isdecimal():
+		_refuse(label, value)
+	return int(value)
+
+
+def _refuse(label: str, value: object) -> None:
+	frappe.throw(
+		_("{0}: {1} is not a value that this filter can have.").format(label, escape_html(str(value)[:140])),
+		title=label,
+	)
 
 
 def with_descendants(doctype: str, name: str) -> list[str]:

@@ -6,13 +6,13 @@ import frappe
 from frappe.utils import getdate
 
 from customer_tiering.outreach.recipients import is_suppressed, recipient_of
-from customer_tiering.tiering.orders import COUNTS, CREDITS, IS_ORDER
+from customer_tiering.tiering.orders import INVOICE, orders_from_settings
 
 
 def on_invoice_submitted(invoice: "frappe.Document", method: str | None = None) -> None:
-	"""Only enqueues, once the invoice is committed: nothing here may stand in its way."""
+	"""For a Sales Invoice or a Sales Order. Only enqueues, once that is committed: nothing here may stand in its way."""
 	customer = invoice.customer
-	if not invoice.is_return and frappe.db.exists(
+	if not invoice.get("is_return") and frappe.db.exists(
 		"Outreach Enrollment", {"customer": customer, "status": "Active"}
 	):
 		frappe.db.after_commit.add(lambda: _enqueue_exit(customer))
@@ -58,9 +58,10 @@ def end_if_due(enrollment: "frappe.Document", day: date) -> bool:
 	customer = frappe.get_doc("Customer", enrollment.customer)
 	if customer.disabled:
 		return end(enrollment, "Disabled", day)
-	invoice = first_order_since(enrollment, day)
-	if invoice:
-		return end(enrollment, "Ordered", day, reorder_invoice=invoice)
+	order = first_order_since(enrollment, day)
+	if order:
+		is_invoice = orders_from_settings().doctype == INVOICE
+		return end(enrollment, "Ordered", day, reorder_invoice=order if is_invoice else None)
 	recipient = recipient_of(customer)
 	if recipient and is_suppressed(recipient.address, customer.name):
 		return end(enrollment, "Unsubscribed", day)
@@ -68,18 +69,20 @@ def end_if_due(enrollment: "frappe.Document", day: date) -> bool:
 
 
 def first_order_since(enrollment: "frappe.Document", day: date) -> str | None:
-	"""The first order later than the one that the enrollment's signal was counted from."""
+	"""The first order, of whatever company, later than the one that the enrollment's signal was counted from."""
 	counted_from = frappe.db.get_value("Tiering Event", enrollment.event, "last_order_date")
+	orders = orders_from_settings()
 	rows = frappe.db.sql(
-		f"""SELECT invoice.name FROM `tabSales Invoice` invoice {CREDITS}
-		WHERE {COUNTS} AND {IS_ORDER} AND invoice.customer = %(customer)s AND invoice.posting_date > %(after)s
-		ORDER BY invoice.posting_date, invoice.creation LIMIT 1""",
+		f"""SELECT document.name FROM {orders.table} document
+		WHERE {orders.counts} AND {orders.is_order_by_itself} AND document.customer = %(customer)s
+			AND {orders.day} > %(after)s AND {orders.day} <= %(as_of)s
+		ORDER BY {orders.day}, document.creation LIMIT 1""",
 		{"customer": enrollment.customer, "after": counted_from or "0001-01-01", "as_of": day},
 	)
 	return rows[0][0] if rows else None
 
 
-def end(enrollment: "frappe.Document", reason: str, day: date, **values: str) -> bool:
+def end(enrollment: "frappe.Document", reason: str, day: date, **values: str | None) -> bool:
 	enrollment.db_set(
 		{"status": "Exited", "exit_reason": reason, "ended_on": day, "next_due_on": None, **values}
 	)

@@ -1,7 +1,7 @@
 """Why a customer is in its tier: every document that counts or doesn't, the sum, the bands, and what time will change."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,10 +12,12 @@ from frappe import _
 from frappe.utils import format_date, getdate
 
 from customer_tiering.engine.policy import Policy, Tier
-from customer_tiering.tiering.policy import counted_companies, read_policy
+from customer_tiering.tiering.groups import members_of
+from customer_tiering.tiering.policy import read_policy
 
 if TYPE_CHECKING:
 	from customer_tiering.engine.replay import Entry, Standing
+	from customer_tiering.tiering.documents import Document
 
 # How far ahead, in days, coming changes are looked for.
 AHEAD = 400
@@ -23,11 +25,20 @@ AHEAD = 400
 
 @dataclass(frozen=True)
 class Line:
-	"""A document: its money in the reporting currency, whether the sum has it, and why or why not."""
+	"""A document: its money in the reporting currency, whether the sum has it, and why or why not.
+
+	`own` is its net total in `own_currency`, that of the company, `cost` what its items cost where the margin counts, and
+	`rate` the exchange rate that was used, None where none was needed or there is none; then `money` is 0.
+	"""
 
 	name: str
+	customer: str
 	day: date
 	kind: str
+	own: Decimal
+	own_currency: str
+	cost: Decimal | None
+	rate: Decimal | None
 	money: Decimal
 	counts: bool
 	is_order: bool
@@ -47,16 +58,23 @@ class Explanation:
 	"""All that a tier follows from, as of a day, in the reporting currency.
 
 	`tier` is what the documents say under today's rules; `decided` is what the ledger says was decided by that day, and
-	`rule_version` the version of the rules used here. `lines` with counts add up to `money`, to the cent.
+	`rule_version` the version of the rules used here. `lines`, of documents of the kind `doctype`, add up to `money`, to
+	the cent, where they count. A customer that is tiered together with others has them all in `members`, the one they roll
+	up to first, and all their lines. `overridden` is a tier set by hand, on the customer `overridden_at`. Who isn't tiered at
+	all has the reason in `not_tiered`.
 	"""
 
 	customer: str
 	as_of: date
 	currency: str
 	rule_version: str
+	doctype: str
+	not_tiered: str | None
+	members: tuple[str, ...]
 	tier: str | None
 	decided: str | None
 	overridden: str | None
+	overridden_at: str | None
 	money: Decimal
 	lines: tuple[Line, ...]
 	bands: tuple[Tier, ...]
@@ -85,7 +103,13 @@ class Explanation:
 		return "\n".join([head, *self._notes(), bands, *lines, *self._distance_texts(), *changes])
 
 	def _notes(self) -> Iterator[str]:
-		if self.overridden:
+		if self.not_tiered:
+			yield self.not_tiered
+		if len(self.members) > 1:
+			yield _("Tiered together: {0}").format(", ".join(self.members))
+		if self.overridden and self.overridden_at != self.customer:
+			yield _("Tier set by hand, on {0}: {1}").format(self.overridden_at, self.overridden)
+		elif self.overridden:
 			yield _("Tier set by hand: {0}").format(self.overridden)
 		if self.decided and self.decided != self.tier:
 			yield _(
@@ -104,128 +128,127 @@ class Explanation:
 
 
 def explain(customer: str, as_of: date | None = None) -> Explanation:
-	"""Explain one customer's tier as of a day (default today).
+	"""Explain one customer's tier as of a day (default today), with the groups and exchange rates of now.
 
 	Raises DoesNotExistError for a customer that isn't there, ValidationError for a policy that can't decide.
 	"""
 	from customer_tiering.engine.replay import replay
+	from customer_tiering.tiering.documents import entries_of, read_documents
 
-	if not frappe.db.exists("Customer", customer):
-		frappe.throw(_("There is no customer {0}.").format(customer), frappe.DoesNotExistError)
+	not_tiered = _not_tiered(customer)
 	day, policy = as_of or getdate(), read_policy()
-	documents = _documents(customer)
-	entries = _entries([document for document in documents if document.posting_date <= day], policy)
+	members = (customer,) if not_tiered else members_of(customer)
+	documents = read_documents(members, policy)
+	entries = entries_of([document for document in documents if document.day <= day])
 	way = replay(list(entries.values()), policy, day + timedelta(days=AHEAD))
 	now = next((standing for standing in reversed(way) if standing.day <= day), None)
-	override = _override(customer, day)
+	override, at = (None, None) if not_tiered else _override(customer, members[0], day)
+	own = {document.name for document in documents if document.customer == customer}
 	return Explanation(
 		customer=customer,
 		as_of=day,
 		currency=policy.reporting_currency,
 		rule_version=policy.rule_version,
-		tier=override or (now and now.tier),
+		doctype=policy.orders_from,
+		not_tiered=not_tiered,
+		members=members,
+		tier=None if not_tiered else override or (now and now.tier),
 		decided=_decided(customer, day),
 		overridden=override,
+		overridden_at=at,
 		money=now.money if now else Decimal(0),
-		lines=tuple(_line(document, entries.get(document.name), policy, day) for document in documents),
+		lines=tuple(
+			_line(document, entries.get(document.name), policy, day, members) for document in documents
+		),
 		bands=policy.tiers,
-		**_distances(policy, now),
-		changes=tuple(_changes(way, entries, policy, day, _override_ends(customer, day))),
+		**_distances(policy, None if not_tiered else now),
+		changes=()
+		if not_tiered
+		else tuple(
+			_changes(
+				way,
+				{name: entry for name, entry in entries.items() if name in own},
+				policy,
+				day,
+				_override_ends(at, day),
+			)
+		),
 	)
 
 
-def _documents(customer: str) -> list[frappe._dict]:
-	"""All that were ever submitted, the newest first; cancelled ones too, to say that they don't count."""
-	return frappe.get_all(
-		"Sales Invoice",
-		filters={"customer": customer, "docstatus": ("in", (1, 2))},
-		fields=[
-			"name",
-			"posting_date",
-			"base_net_total",
-			"is_return",
-			"is_debit_note",
-			"return_against",
-			"is_opening",
-			"docstatus",
-			"company",
-		],
-		order_by="posting_date desc, name desc",
-	)
+def _not_tiered(customer: str) -> str | None:
+	"""Why a customer is left out of account, if it is."""
+	found = frappe.db.get_value("Customer", customer, ["disabled", "is_internal_customer"], as_dict=True)
+	if not found:
+		frappe.throw(_("There is no customer {0}.").format(customer), frappe.DoesNotExistError)
+	if found.disabled:
+		return _("Disabled customers have no tier.")
+	return _("Internal customers have no tier.") if found.is_internal_customer else None
 
 
-def _entries(documents: list[frappe._dict], policy: Policy) -> dict[str, "Entry"]:
-	"""The documents that can count on some day, as the engine takes them."""
-	from customer_tiering.engine.replay import Entry
-
-	companies = set(counted_companies(policy))
-	counting = [d for d in documents if d.docstatus == 1 and d.is_opening != "Yes" and d.company in companies]
-	undone = _undone_days(counting)
-	return {
-		d.name: Entry(
-			day=d.posting_date,
-			money=_money(d),
-			is_order=not d.is_return and not d.is_debit_note,
-			undone_on=undone.get(d.name),
-		)
-		for d in counting
-	}
-
-
-def _undone_days(documents: list[frappe._dict]) -> dict[str, date]:
-	"""The day on which the returns of an invoice came to all of it."""
-	left = {d.name: _money(d) for d in documents if not d.is_return}
-	undone: dict[str, date] = {}
-	cent = Decimal("0.01")
-	for document in sorted((d for d in documents if d.is_return), key=lambda d: d.posting_date):
-		against = document.return_against
-		if against in left:
-			left[against] += _money(document) - cent  # as in IS_UNDONE
-			if left[against] <= 0:
-				undone.setdefault(against, document.posting_date)
-	return undone
-
-
-def _money(document: frappe._dict) -> Decimal:
-	return Decimal(str(document.base_net_total))
-
-
-def _line(document: frappe._dict, entry: "Entry | None", policy: Policy, day: date) -> Line:
+def _line(
+	document: "Document", entry: "Entry | None", policy: Policy, day: date, members: tuple[str, ...]
+) -> Line:
 	from customer_tiering.engine.replay import leaves_window_on
 
-	leaves = leaves_window_on(document.posting_date, policy.window_months)
+	leaves = leaves_window_on(document.day, policy.window_months)
+	said = [_reason(document, entry, leaves, day), *_worth(document, policy)]
+	if len(members) > 1:
+		said.append(document.customer)
 	return Line(
 		name=document.name,
-		day=document.posting_date,
+		customer=document.customer,
+		day=document.day,
 		kind=_kind(document),
-		money=_money(document),
-		counts=bool(entry) and leaves > day,
+		own=document.own,
+		own_currency=document.own_currency,
+		cost=document.cost,
+		rate=document.rate,
+		money=document.money or Decimal(0),
+		counts=bool(entry) and leaves > day and document.money is not None,
 		is_order=bool(entry) and entry.is_order_on(day),
-		reason=_reason(document, entry, leaves, day, policy),
+		reason=" · ".join(said),
 	)
 
 
-def _kind(document: frappe._dict) -> str:
+def _kind(document: "Document") -> str:
 	if document.is_return:
 		return _("Return", context="Tiering")
 	return _("Debit Note", context="Tiering") if document.is_debit_note else _("Order", context="Tiering")
 
 
-def _reason(document: frappe._dict, entry: "Entry | None", leaves: date, day: date, policy: Policy) -> str:
-	if document.docstatus == 2:
+def _reason(document: "Document", entry: "Entry | None", leaves: date, day: date) -> str:
+	if document.cancelled:
 		return _("Cancelled")
-	if document.is_opening == "Yes":
+	if document.is_opening:
 		return _("Opening entry")
-	if document.posting_date > day:
+	if not document.counts:
+		return _("Closed before anything was billed")
+	if document.day > day:
 		return _("Dated later")
 	if not entry:
-		return _("The books of {0} are not in {1}").format(document.company, policy.reporting_currency)
+		return _("Orders of {0} don't count").format(document.company)
 	if leaves <= day:
 		return _("Left the window on {0}").format(format_date(leaves))
 	last_day = format_date(leaves - timedelta(days=1))
 	if entry.is_order and not entry.is_order_on(day):
 		return _("Counts until {0}; no order any more, its returns undid it").format(last_day)
 	return _("Counts until {0}").format(last_day)
+
+
+def _worth(document: "Document", policy: Policy) -> Iterator[str]:
+	"""How its money came about, where that isn't just its net total."""
+	own = f"{document.own:,.2f} {document.own_currency}"
+	if document.cost is not None:
+		own = _("{0} less cost {1}").format(own, f"{document.cost:,.2f}")
+	if document.money is None:
+		yield _("{0}: no exchange rate to {1} is stored for that day, so its money doesn't count").format(
+			own, policy.reporting_currency
+		)
+	elif document.rate is not None and document.own_currency != policy.reporting_currency:
+		yield _("{0} at {1}").format(own, f"{document.rate.normalize():f}")
+	elif document.cost is not None:
+		yield own
 
 
 def _distances(policy: Policy, now: "Standing | None") -> dict:
@@ -246,7 +269,11 @@ def _distances(policy: Policy, now: "Standing | None") -> dict:
 
 
 def _changes(
-	way: list["Standing"], entries: dict[str, "Entry"], policy: Policy, day: date, override_ends: date | None
+	way: list["Standing"],
+	entries: Mapping[str, "Entry"],
+	policy: Policy,
+	day: date,
+	override_ends: date | None,
 ) -> Iterator[Change]:
 	"""What will change by itself, soonest first, if nothing more is ordered."""
 	coming = [*_tier_changes(way, day), *_stage_changes(entries, policy, day)]
@@ -271,7 +298,7 @@ def _tier_changes(way: list["Standing"], day: date) -> Iterator[Change]:
 		before = standing
 
 
-def _stage_changes(entries: dict[str, "Entry"], policy: Policy, day: date) -> Iterator[Change]:
+def _stage_changes(entries: Mapping[str, "Entry"], policy: Policy, day: date) -> Iterator[Change]:
 	last = max((e.day for e in entries.values() if e.is_order_on(day)), default=None)
 	for stage in policy.stages:
 		if last and stage.min_days_since_order:
@@ -281,8 +308,17 @@ def _stage_changes(entries: dict[str, "Entry"], policy: Policy, day: date) -> It
 				yield Change(reached, what.format(_(stage.name, context="Lifecycle Stage")))
 
 
-def _override(customer: str, day: date) -> str | None:
-	"""The tier set by hand: what the customer says for today, and for a past day what the ledger says was so."""
+def _override(customer: str, head: str, day: date) -> tuple[str | None, str | None]:
+	"""The tier set by hand that holds for the customer and where it is set: its own, else that of its group's head."""
+	for name in (customer, head):
+		tier = _own_override(name, day)
+		if tier:
+			return tier, name
+	return None, None
+
+
+def _own_override(customer: str, day: date) -> str | None:
+	"""What the customer says for today, and for a past day what the ledger says was so."""
 	tier, until = frappe.db.get_value("Customer", customer, ["tier_override", "tier_override_until"])
 	if until and until < day:
 		return None
@@ -292,9 +328,10 @@ def _override(customer: str, day: date) -> str | None:
 	return last.new_value if last and last.cause == "Override" else None
 
 
-def _override_ends(customer: str, day: date) -> date | None:
-	until = frappe.db.get_value("Customer", customer, "tier_override_until")
-	return until + timedelta(days=1) if until and _override(customer, day) else None
+def _override_ends(customer: str | None, day: date) -> date | None:
+	"""The day after the last on which the override that is set on this customer holds."""
+	until = frappe.db.get_value("Customer", customer, "tier_override_until") if customer else None
+	return until + timedelta(days=1) if until else None
 
 
 def _decided(customer: str, day: date) -> str | None:

@@ -1,12 +1,15 @@
 """Temporary tables of this connection: what a query is narrowed to, or joined with, by the thousand."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 
 import frappe
 
 CHUNK = 5000
 SCOPE = "_tiering_scope"
+
+# MariaDB commits nothing for a temporary table. Without the comment in front the framework would take the statement for a
+# change of the schema, log it and refuse it amid writes.
+OURS = "/* temporary */"
 
 
 def open_scope(customers: Iterable[str]) -> None:
@@ -15,29 +18,20 @@ def open_scope(customers: Iterable[str]) -> None:
 	fill(SCOPE, ("name",), [(name,) for name in sorted(set(customers))])
 
 
+def in_scope(column: str, scoped: bool) -> str:
+	"""A condition: the column's customer is one of the scope, if there is one."""
+	return f"{column} IN (SELECT name FROM `{SCOPE}`)" if scoped else "TRUE"
+
+
 def create(table: str, definition: str) -> None:
 	"""Make the table, in the place of one of the same name; `definition` is SQL of ours, never of a user's."""
-	with _uncounted():
-		frappe.db.sql(f"CREATE OR REPLACE TEMPORARY TABLE `{table}` {definition}")
+	frappe.db.sql(f"{OURS} CREATE OR REPLACE TEMPORARY TABLE `{table}` {definition}")
 
 
 def fill(table: str, fields: Sequence[str], rows: Sequence[tuple]) -> None:
-	columns, places = ", ".join(f"`{field}`" for field in fields), ", ".join(["%s"] * len(fields))
+	"""Insert the rows, a few thousand a statement."""
+	columns = ", ".join(f"`{field}`" for field in fields)
 	for start in range(0, len(rows), CHUNK):
 		chunk = rows[start : start + CHUNK]
-		values = [value for row in chunk for value in row]
-		with _uncounted():
-			frappe.db.sql(
-				f"INSERT IGNORE INTO `{table}` ({columns}) VALUES {', '.join([f'({places})'] * len(chunk))}",
-				values,
-			)
-
-
-@contextmanager
-def _uncounted() -> Iterator[None]:
-	"""MariaDB commits nothing for a temporary table; the framework would refuse it amid writes all the same."""
-	writes, frappe.db.transaction_writes = frappe.db.transaction_writes, 0
-	try:
-		yield
-	finally:
-		frappe.db.transaction_writes = writes
+		places = ", ".join(["%s"] * len(chunk))
+		frappe.db.sql(f"{OURS} INSERT INTO `{table}` ({columns}) VALUES {places}", chunk)

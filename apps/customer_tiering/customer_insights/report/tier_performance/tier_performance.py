@@ -3,10 +3,10 @@
 An order and its money are what `customer_tiering.tiering.orders` says, known on the To Date: a return that is dated
 later undoes nothing yet. Customers are those that the tiering decides about, in the tier that they are in today.
 
-* revenue: `base_net_total` of all submitted documents of the period, returns and debit notes included, on their own date;
+* revenue: the money of all documents of the period that count, returns and debit notes included, on their own date;
 * orders, buyers (customers with an order), repeat buyers (with two or more): orders dated in the period;
 * repurchase rate: repeat buyers ÷ buyers;
-* average order value: `base_net_total` of the period's orders less all their returns until the To Date, ÷ orders;
+* average order value: the money of the period's orders less all their returns until the To Date, ÷ orders;
 * revenue a buyer: revenue ÷ buyers.
 """
 
@@ -20,32 +20,24 @@ from frappe.utils import flt
 from customer_tiering.customer_insights.scope import (
 	COLOURS,
 	column,
-	companies_left_out,
-	counted_companies,
 	explain,
+	how_orders_count,
 	percent,
 	period,
 	period_text,
 	ratio,
-	reporting_currency,
+	rules,
+	text,
 	tiers,
+	visible_companies,
 	visible_customers,
 	whole,
 	with_descendants,
 )
-from customer_tiering.tiering.orders import COUNTS, CREDITS, IS_ORDER
+from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering.orders import Orders, orders_for
 
 SUMS = ("customers", "buyers", "repeat_buyers", "orders", "order_value", "revenue")
-
-BOUGHT = f"""
-	SELECT invoice.customer,
-		SUM({IS_ORDER}) AS orders,
-		SUM(CASE WHEN {IS_ORDER} THEN invoice.base_net_total + COALESCE(credit.credited, 0) ELSE 0 END) AS order_value,
-		SUM(invoice.base_net_total) AS revenue
-	FROM `tabSales Invoice` invoice {CREDITS}
-	WHERE {COUNTS} AND invoice.posting_date >= %(from_date)s AND invoice.company IN %(companies)s
-	GROUP BY invoice.customer
-"""
 
 CUSTOMERS_BY_TIER = """
 	SELECT COALESCE(`tabCustomer`.customer_tier, '') AS tier, COUNT(*) AS customers
@@ -55,19 +47,19 @@ CUSTOMERS_BY_TIER = """
 """
 
 # STRAIGHT_JOIN: the other way round MariaDB may add the invoices up anew for every single customer.
-BOUGHT_BY_TIER = f"""
+BOUGHT_BY_TIER = """
 	SELECT COALESCE(`tabCustomer`.customer_tier, '') AS tier,
 		SUM(bought.orders >= 1) AS buyers,
 		SUM(bought.orders >= 2) AS repeat_buyers,
 		SUM(bought.orders) AS orders,
 		SUM(bought.order_value) AS order_value,
 		SUM(bought.revenue) AS revenue
-	FROM ({BOUGHT}) bought STRAIGHT_JOIN `tabCustomer` ON `tabCustomer`.name = bought.customer
-	WHERE {{customers}}
+	FROM ({bought}) bought STRAIGHT_JOIN `tabCustomer` ON `tabCustomer`.name = bought.customer
+	WHERE {customers}
 	GROUP BY COALESCE(`tabCustomer`.customer_tier, '')
 """
 
-BY_CUSTOMER = f"""
+BY_CUSTOMER = """
 	SELECT COALESCE(`tabCustomer`.customer_tier, '') AS tier,
 		`tabCustomer`.name AS customer,
 		`tabCustomer`.customer_name,
@@ -75,8 +67,8 @@ BY_CUSTOMER = f"""
 		bought.orders >= 1 AS buyers,
 		bought.orders >= 2 AS repeat_buyers,
 		bought.orders, bought.order_value, bought.revenue
-	FROM ({BOUGHT}) bought STRAIGHT_JOIN `tabCustomer` ON `tabCustomer`.name = bought.customer
-	WHERE {{customers}}
+	FROM ({bought}) bought STRAIGHT_JOIN `tabCustomer` ON `tabCustomer`.name = bought.customer
+	WHERE {customers}
 	ORDER BY bought.revenue DESC, `tabCustomer`.name
 """
 
@@ -88,6 +80,8 @@ class Scope(NamedTuple):
 	from_date: date
 	to_date: date
 	customers: str
+	policy: Policy
+	orders: Orders
 	values: dict
 
 
@@ -95,7 +89,7 @@ def execute(filters: dict | None = None) -> tuple:
 	"""Columns, rows (a total last), message, chart and summary.
 
 	Filters: from_date, to_date, company, territory, customer_group, and show_customers for a row a customer below
-	its tier. Raises ValidationError for dates in the wrong order and for a company that doesn't count.
+	its tier. Raises ValidationError for a filter of a wrong kind, dates in the wrong order and a company that doesn't count.
 	"""
 	filters = frappe._dict(filters or {})
 	scope = read_scope(filters)
@@ -109,19 +103,31 @@ def execute(filters: dict | None = None) -> tuple:
 
 
 def read_scope(filters: frappe._dict) -> Scope:
-	currency = reporting_currency()
+	policy = rules()
 	from_date, to_date = period(filters)
+	companies = visible_companies(policy, text(filters, "company", _("Company")))
+	orders = orders_for(policy, until=to_date, since=from_date, companies=companies)
 	conditions = ["`tabCustomer`.disabled = 0", "`tabCustomer`.is_internal_customer = 0", visible_customers()]
-	values = {
-		"from_date": from_date,
-		"as_of": to_date,
-		"companies": counted_companies(currency, filters.company) or [""],
-	}
+	values = {**orders.values, "from_date": from_date, "as_of": to_date}
 	for fieldname, doctype in (("territory", "Territory"), ("customer_group", "Customer Group")):
-		if filters.get(fieldname):
+		name = text(filters, fieldname, _(doctype))
+		if name:
 			conditions.append(f"`tabCustomer`.{fieldname} IN %({fieldname})s")
-			values[fieldname] = with_descendants(doctype, filters[fieldname])
-	return Scope(currency, from_date, to_date, " AND ".join(conditions), values)
+			values[fieldname] = with_descendants(doctype, name)
+	customers = " AND ".join(conditions)
+	return Scope(policy.reporting_currency, from_date, to_date, customers, policy, orders, values)
+
+
+def bought(orders: Orders) -> str:
+	"""What each customer bought in the period."""
+	return f"""
+		SELECT document.customer,
+			SUM({orders.is_order}) AS orders,
+			SUM(CASE WHEN {orders.is_order} THEN {orders.money_left} ELSE 0 END) AS order_value,
+			SUM({orders.money()}) AS revenue
+		FROM {orders.source} {orders.credits}
+		WHERE {orders.counts} AND {orders.day} BETWEEN %(from_date)s AND %(as_of)s AND {orders.in_companies}
+		GROUP BY document.customer"""
 
 
 def rows_by_tier(scope: Scope) -> list[dict]:
@@ -165,7 +171,8 @@ def with_customers(by_tier: list[dict], scope: Scope, revenue: float) -> list[di
 
 
 def read(query: str, scope: Scope) -> list[frappe._dict]:
-	return frappe.db.sql(query.format(customers=scope.customers), scope.values, as_dict=True)
+	query = query.format(customers=scope.customers, bought=bought(scope.orders))
+	return frappe.db.sql(query, scope.values, as_dict=True)
 
 
 def add_up(rows: list[dict]) -> dict:
@@ -206,26 +213,17 @@ def columns() -> list[dict]:
 def message(scope: Scope) -> str:
 	details = [
 		_("Customers are counted in the tier that they are in today, without disabled and internal ones."),
-		_(
-			"Order: a submitted Sales Invoice that its returns don't undo wholly. Debit notes add money, no order."
-		),
+		*how_orders_count(scope.policy),
 		_(
 			"Buyers have at least one order in the period, repeat buyers two. Repurchase rate: repeat buyers ÷ buyers."
 		),
 		_(
-			"Revenue: net totals in {0}, returns subtracted on their own date. Share: of the revenue of all rows."
+			"Revenue: the money of the documents of the period in {0}, returns subtracted on their own date. Share: of the revenue of all rows."
 		).format(scope.currency),
 		_(
 			"Average order value: the period's orders less their returns until {0}, divided by their number."
 		).format(frappe.utils.formatdate(scope.to_date)),
 	]
-	left_out = companies_left_out(scope.currency)
-	if left_out:
-		details.append(
-			_("Not counted: {0} companies that don't keep their books in {1}.").format(
-				left_out, scope.currency
-			)
-		)
 	return explain(
 		_("Orders of {0}, by the tier of today.").format(period_text(scope.from_date, scope.to_date)), details
 	)

@@ -8,7 +8,7 @@
 * ordered again: the order that answers is dated on or after the first mail's day. Dated earlier, or without a mail,
   it is an order before any mail;
 * reorder rate: ordered again ÷ mailed;
-* revenue: `base_net_total` of the orders of "ordered again" less their returns until today; an order that answers
+* revenue: the money of the orders of "ordered again" less their returns until today; an order that answers
   two sequences counts once in the total;
 * days to order: from entering until that order, on average.
 
@@ -20,23 +20,26 @@ from typing import NamedTuple
 
 import frappe
 from frappe import _
-from frappe.utils import cint, flt, formatdate, getdate
+from frappe.utils import flt, formatdate, getdate
 
 from customer_tiering.customer_insights.scope import (
 	column,
-	companies_left_out,
-	counted_companies,
 	explain,
+	how_orders_count,
+	number,
 	percent,
 	period,
 	period_text,
 	ratio,
-	reporting_currency,
+	rules,
+	text,
 	tiers,
+	visible_companies,
 	visible_customers,
 	whole,
 )
-from customer_tiering.tiering.orders import COUNTS, CREDITS, IS_ORDER
+from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering.orders import Orders, orders_for
 
 ORDER_DAYS = 30
 COUNTED = ("entered", "mailed", "active", "unsubscribed", "mails", "waiting", "failed", "deferred")
@@ -86,30 +89,6 @@ ENTERED = f"""
 	GROUP BY {{group}}
 """
 
-ANSWERS = f"""
-	SELECT answer.label, answer.invoice, answer.value, answer.days, answer.after_a_mail
-	FROM (
-		SELECT {{group}} AS label,
-			invoice.name AS invoice,
-			invoice.base_net_total + COALESCE(credit.credited, 0) AS value,
-			DATEDIFF(invoice.posting_date, enrollment.entered_on) AS days,
-			COALESCE(invoice.posting_date >= mails.first_mail, 0) AS after_a_mail,
-			ROW_NUMBER() OVER (
-				PARTITION BY enrollment.name ORDER BY invoice.posting_date, invoice.creation, invoice.name
-			) AS position
-		FROM {ENROLLMENTS}
-		LEFT JOIN ({MAILS}) mails ON mails.enrollment = enrollment.name
-		LEFT JOIN `tabTiering Event` event ON event.name = enrollment.event
-		JOIN `tabSales Invoice` invoice ON invoice.customer = enrollment.customer
-			AND invoice.posting_date > COALESCE(event.last_order_date, DATE_SUB(enrollment.entered_on, INTERVAL 1 DAY))
-			AND invoice.posting_date
-				<= DATE_ADD(COALESCE(enrollment.ended_on, %(as_of)s), INTERVAL %(order_days)s DAY)
-		{CREDITS}
-		WHERE {{where}} AND {COUNTS} AND {IS_ORDER} AND invoice.company IN %(companies)s
-	) answer
-	WHERE answer.position = 1
-"""
-
 
 class Scope(NamedTuple):
 	"""What is counted, and by what it is grouped."""
@@ -117,6 +96,8 @@ class Scope(NamedTuple):
 	currency: str
 	group_by: str
 	where: str
+	policy: Policy
+	orders: Orders
 	values: dict
 
 
@@ -124,11 +105,11 @@ def execute(filters: dict | None = None) -> tuple:
 	"""Columns, rows (a total last), message, chart and summary.
 
 	Filters: from_date and to_date of entering, sequence, company (whose orders count), group_by (a key of GROUPS),
-	order_days. Raises ValidationError for dates in the wrong order and for a company that doesn't count.
+	order_days. Raises ValidationError for a filter of a wrong kind, dates in the wrong order and a company that doesn't count.
 	"""
 	filters = frappe._dict(filters or {})
 	scope = read_scope(filters)
-	answers = read(ANSWERS, scope)
+	answers = read(answers_query(scope.orders), scope)
 	rows = grouped(read(ENTERED, scope), answers, scope)
 	total = row(add_up(rows), answers, scope.currency, label=_("Total"), is_total=1)
 	is_list = scope.group_by == "Enrollment"
@@ -142,26 +123,51 @@ def execute(filters: dict | None = None) -> tuple:
 
 
 def read_scope(filters: frappe._dict) -> Scope:
-	currency = reporting_currency()
+	policy = rules()
 	from_date, to_date = period(filters)
-	group_by = filters.group_by or "Sequence"
+	group_by = text(filters, "group_by", _("Group By")) or "Sequence"
 	if group_by not in GROUPS:
 		frappe.throw(_("Group By must be one of {0}.").format(", ".join(GROUPS)), title=_("Group By"))
-	days = ORDER_DAYS if filters.order_days is None else cint(filters.order_days)
-	if days < 0:
-		frappe.throw(_("Days after the Last Mail can't be negative."), title=_("Days after the Last Mail"))
+	companies = visible_companies(policy, text(filters, "company", _("Company")))
+	orders = orders_for(policy, until=getdate(), companies=companies)
 	conditions = ["enrollment.entered_on BETWEEN %(from_date)s AND %(to_date)s", visible_customers()]
 	values = {
+		**orders.values,
 		"from_date": from_date,
 		"to_date": to_date,
 		"as_of": getdate(),
-		"order_days": days,
-		"companies": counted_companies(currency, filters.company) or [""],
+		"order_days": number(filters, "order_days", _("Days after the Last Mail"), ORDER_DAYS),
 	}
-	if filters.sequence:
+	sequence = text(filters, "sequence", _("Sequence"))
+	if sequence:
 		conditions.append("enrollment.sequence = %(sequence)s")
-		values["sequence"] = filters.sequence
-	return Scope(currency, group_by, " AND ".join(conditions), values)
+		values["sequence"] = sequence
+	return Scope(policy.reporting_currency, group_by, " AND ".join(conditions), policy, orders, values)
+
+
+def answers_query(orders: Orders) -> str:
+	return f"""
+	SELECT answer.label, answer.invoice, answer.value, answer.days, answer.after_a_mail
+	FROM (
+		SELECT {{group}} AS label,
+			document.name AS invoice,
+			{orders.money_left} AS value,
+			DATEDIFF({orders.day}, enrollment.entered_on) AS days,
+			COALESCE({orders.day} >= mails.first_mail, 0) AS after_a_mail,
+			ROW_NUMBER() OVER (
+				PARTITION BY enrollment.name ORDER BY {orders.day}, document.creation, document.name
+			) AS position
+		FROM {ENROLLMENTS}
+		LEFT JOIN ({MAILS}) mails ON mails.enrollment = enrollment.name
+		LEFT JOIN `tabTiering Event` event ON event.name = enrollment.event
+		JOIN {orders.table} document ON document.customer = enrollment.customer
+			AND {orders.day} > COALESCE(event.last_order_date, DATE_SUB(enrollment.entered_on, INTERVAL 1 DAY))
+			AND {orders.day} <= DATE_ADD(COALESCE(enrollment.ended_on, %(as_of)s), INTERVAL %(order_days)s DAY)
+			AND {orders.day} <= %(as_of)s
+		{orders.money_joins()} {orders.credits}
+		WHERE {{where}} AND {orders.counts} AND {orders.is_order} AND {orders.in_companies}
+	) answer
+	WHERE answer.position = 1"""
 
 
 def read(query: str, scope: Scope) -> list[frappe._dict]:
@@ -276,19 +282,12 @@ def message(scope: Scope) -> str:
 		_(
 			"Ordered again: the customer's next order is dated on or after the day of the first mail, at most {0} days after the sequence ended for this customer."
 		).format(scope.values["order_days"]),
-		_("An order that was cancelled, or that its returns undo wholly, is none."),
-		_("Revenue: net totals of these orders in {0}, less their returns until today.").format(
+		*how_orders_count(scope.policy),
+		_("Revenue: the money of these orders in {0}, less that of their returns until today.").format(
 			scope.currency
 		),
 		_("Reorder rate: ordered again ÷ mailed. Days to order: from entering, on average."),
 	]
-	left_out = companies_left_out(scope.currency)
-	if left_out:
-		details.append(
-			_("Orders aren't counted in {0} companies that don't keep their books in {1}.").format(
-				left_out, scope.currency
-			)
-		)
 	entered = _("Customers who entered a sequence from {0}.").format(
 		period_text(scope.values["from_date"], scope.values["to_date"])
 	)
