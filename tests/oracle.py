@@ -462,11 +462,8 @@ def expected_on(order_days: Iterable[date], policy: Policy, as_of: date) -> date
 	if not policy.pattern_years:
 		return None
 	days = sorted(set(order_days))
-	for ahead in range(367):
-		day = as_of + timedelta(days=ahead)
-		if is_expected(day, days, policy):
-			return day
-	return None
+	anniversaries = sorted({add_months(day, 12) for day in days})
+	return next((day for day in anniversaries if day >= as_of and is_expected(day, days, policy)), None)
 
 
 def is_expected(day: date, order_days: list[date], policy: Policy) -> bool:

@@ -9,7 +9,6 @@ import pandas as pd
 
 from customer_tiering.engine.key_dates import KEY_DATES
 from customer_tiering.engine.policy import Policy
-from customer_tiering.engine.replay import leaves_window_on
 from customer_tiering.engine.rhythm import rhythm
 from customer_tiering.engine.window import window_start
 from tests import oracle
@@ -93,7 +92,7 @@ def _order_days(documents: list[Document]) -> list[date]:
 def _row(person: Person, documents: list[Document], rules: Policy, as_of: date) -> dict:
 	known = _known(documents, as_of)
 	start, orders = window_start(as_of, rules.window_months), _order_days(known)
-	ahead = [d.posting_date for d in documents if d not in known] + list(person.enquiries)
+	ahead = [d.posting_date for d in documents] + list(person.enquiries)
 	return {
 		"orders_ever": len(orders),
 		"last_order_date": max(orders, default=None),
@@ -121,7 +120,7 @@ def _spend(known: list[Document], rules: Policy, as_of: date) -> dict[str, float
 
 
 def _leaves(document: Document, months: int) -> date:
-	return leaves_window_on(document.posting_date, months)
+	return oracle.add_months(document.posting_date, months)
 
 
 def _next_exit(known: list[Document], months: int, as_of: date) -> date | None:

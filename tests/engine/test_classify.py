@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from customer_tiering.engine.classify import DECISIONS, classify
 from customer_tiering.engine.policy import Policy, Tier
 from tests.engine.populations import (
+	DECIDED,
 	SEGMENTS,
 	STAGES,
 	TIERS,
@@ -36,7 +37,7 @@ def refund(of: Document, day: date, amount: str, **changes: object) -> Document:
 	return order(of.customer, day, amount, is_return=True, return_against=of.name, **changes)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(populations())
 def test_the_engine_equals_the_oracle(given_: Customers) -> None:
 	rules = policy()
@@ -45,7 +46,7 @@ def test_the_engine_equals_the_oracle(given_: Customers) -> None:
 	)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(populations(max_size=6), policies())
 def test_the_engine_equals_the_oracle_under_any_policy(given_: Customers, rules: Policy) -> None:
 	assert engine_answers(given_.people, given_.documents, rules, given_.as_of) == oracle_answers(
@@ -53,7 +54,7 @@ def test_the_engine_equals_the_oracle_under_any_policy(given_: Customers, rules:
 	)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(populations(), policies())
 def test_the_facts_equal_the_oracle_s(given_: Customers, rules: Policy) -> None:
 	facts = facts_of(given_.people, given_.documents, given_.as_of, rules)
@@ -68,7 +69,7 @@ def test_the_facts_equal_the_oracle_s(given_: Customers, rules: Policy) -> None:
 		assert (None if pd.isna(last) else last.date()) == answer.last_order_date
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(populations(), st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(given_: Customers, random) -> None:
 	facts = facts_of(given_.people, given_.documents, given_.as_of, policy())
@@ -79,7 +80,7 @@ def test_the_order_of_the_rows_changes_nothing(given_: Customers, random) -> Non
 	assert shuffled.to_dict("index") == classify(facts, policy(), given_.as_of).to_dict("index")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(populations())
 def test_every_customer_gets_an_answer_and_the_facts_stay(given_: Customers) -> None:
 	facts = facts_of(given_.people, given_.documents, given_.as_of, policy())
@@ -218,7 +219,7 @@ def test_purchase_frequency(orders: int, frequency: str | None) -> None:
 	assert decide_one(documents, TODAY)["purchase_frequency"] == frequency
 
 
-NOTHING = dict.fromkeys(DECISIONS) | {"lifecycle_stage": "Lead", "by_hand": False, "by_hand_ended": False}
+NOTHING = dict.fromkeys(DECIDED) | {"lifecycle_stage": "Lead", "by_hand": False, "by_hand_ended": False}
 
 
 def test_only_a_return_is_no_order() -> None:

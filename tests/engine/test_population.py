@@ -89,7 +89,7 @@ def test_waiting_changes_no_score_between_two_full_runs() -> None:
 	assert first["rfm_score"].tolist() == later["rfm_score"].tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(populations(), policies())
 def test_a_population_can_be_stored(given_: Customers, rules: object) -> None:
 	population = fitted(given_, rules)
@@ -99,7 +99,7 @@ def test_a_population_can_be_stored(given_: Customers, rules: object) -> None:
 	assert population.as_json() == Population.from_json(text).as_json()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(populations(max_size=8), populations(max_size=4), policies())
 def test_strangers_score_as_the_oracle_says(known: Customers, given_: Customers, rules: object) -> None:
 	"""Against a population that they don't belong to."""
@@ -109,7 +109,7 @@ def test_strangers_score_as_the_oracle_says(known: Customers, given_: Customers,
 	assert found == oracle_answers(given_.people, given_.documents, rules, given_.as_of, frozen)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(populations(), st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(given_: Customers, random: object) -> None:
 	people = list(given_.people)

@@ -69,7 +69,7 @@ def test_money_below_zero_ranks_below_nothing() -> None:
 	assert [score[2] for score in scores([0, 0, 0], ["-5.00", "0.00", "5.00"])] == ["1", "2", "4"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(-3, 20)), min_size=1, max_size=30))
 def test_scores_respect_ranks(given_: list[tuple[int, int]]) -> None:
 	"""Better or equal never scores lower, equals share a score, and the last one scores 1."""

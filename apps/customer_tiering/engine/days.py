@@ -23,3 +23,11 @@ def days_times(rhythm: pd.Series, factor: float) -> pd.Series:
 	Rounded first: 1.1 × 30 days are 33, although floats make it a little more.
 	"""
 	return np.ceil((rhythm * factor).round(6))
+
+
+def later(day: np.ndarray, by: pd.Series | np.ndarray | float) -> np.ndarray:
+	"""The day so many whole days later; NaT where either is missing."""
+	count = np.broadcast_to(np.asarray(by, dtype="float64"), day.shape)
+	known = np.isfinite(count)
+	moved = day + np.where(known, count, 0).astype("int64").astype("timedelta64[D]")
+	return np.where(known, moved, np.datetime64("NaT", "D"))

@@ -4,7 +4,7 @@ import pandas as pd
 
 from customer_tiering.engine.money import thousandths
 from customer_tiering.engine.policy import Policy
-from customer_tiering.engine.tiers import decide_tiers, override_valid
+from customer_tiering.engine.tiers import OVERRIDE, STANDING, decide_tiers, override_valid
 
 
 def decide_carried_tiers(facts: pd.DataFrame, policy: Policy, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -44,4 +44,4 @@ def _groups(facts: pd.DataFrame) -> pd.DataFrame:
 		.sum()
 	)
 	sums["annual_value"] = sums["annual_value"] / 1000
-	return facts.loc[sums.index].assign(**sums)
+	return facts.loc[sums.index, [*STANDING, *OVERRIDE]].assign(**sums)

@@ -52,14 +52,11 @@ def score_text(scores: pd.DataFrame) -> pd.Series:
 
 def segments(scores: pd.DataFrame, policy: Policy) -> pd.Series:
 	"""The name of the cell that the scores fall into, None where it has no name."""
-	near, frequent, valuable = (
-		scores["r"] >= policy.near_score,
-		scores["f"] >= policy.high_score,
-		scores["m"] >= policy.high_score,
-	)
+	near = (scores["r"] >= policy.near_score).to_numpy()
+	frequent, valuable = ((scores[figure] >= policy.high_score).to_numpy() for figure in "fm")
 	cells = [
-		((near == s.near) & (frequent == s.frequent) & (valuable == s.valuable)).to_numpy()
-		for s in policy.segments
+		(near == cell.near) & (frequent == cell.frequent) & (valuable == cell.valuable)
+		for cell in policy.segments
 	]
 	if not cells:
 		return pd.Series(None, index=scores.index, dtype=object)

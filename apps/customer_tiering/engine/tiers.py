@@ -5,8 +5,9 @@ import pandas as pd
 
 from customer_tiering.engine.policy import Policy
 
-# What a tier decision needs besides money and override: where the customer stands.
+# What a tier decision needs besides the money: where the customer stands, and what was decided by hand.
 STANDING = ("current_tier", "current_tier_by_hand", "current_tier_since", "current_below_keep_since")
+OVERRIDE = ("tier_override", "tier_override_until")
 
 
 def decide_tiers(facts: pd.DataFrame, policy: Policy, as_of: pd.Timestamp) -> pd.DataFrame:
