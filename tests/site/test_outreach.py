@@ -304,6 +304,22 @@ class TestRecipients:
 		assert dispatch_due(day(17)) == {"Queued": 1}
 
 
+class TestCap:
+	def test_a_tier_gets_so_many_mails_in_thirty_days(self) -> None:
+		name = enrolled()
+		tier = "D"
+		frappe.db.set_value("Customer", name, "customer_tier", tier)
+		frappe.db.set_value("Customer Tier", tier, "monthly_contact_cap", 1)
+		try:
+			assert dispatch_due(day(7)) == {"Queued": 1}
+			assert dispatch_due(day(36)) == {"Deferred": 1}
+			assert touches(name)[1].reason == f"Customers in tier {tier} get at most 1 mails in 30 days."
+			assert dispatch_due(day(37)) == {"Queued": 1}
+		finally:
+			frappe.db.set_value("Customer Tier", tier, "monthly_contact_cap", 0)
+			frappe.db.commit()
+
+
 class TestFailures:
 	@pytest.mark.parametrize(
 		("text", "reason"),

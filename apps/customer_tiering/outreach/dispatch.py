@@ -14,6 +14,7 @@ from customer_tiering.outreach.unsubscribe import unsubscribe_url
 from customer_tiering.tiering.owner import owner_of
 
 QUEUED, FAILED, DEFERRED, ENDED, ERROR = "Queued", "Failed", "Deferred", "Ended", "Error"
+CAP_DAYS = 30
 
 
 class Deferral(Exception):
@@ -145,6 +146,7 @@ def _queue(
 ) -> dict[str, str]:
 	"""Insert the Email Queue row; returns what the touch keeps of it."""
 	customer = frappe.get_doc("Customer", touch.customer)
+	_hold_to_cap(customer, day)
 	recipient = recipient_of(customer)
 	if not recipient:
 		raise Deferral(_("The customer has no e-mail address."))
@@ -172,6 +174,17 @@ def _queue(
 		"email_queue": queue.name,
 		"message_id": queue.message_id,
 	}
+
+
+def _hold_to_cap(customer: "frappe.Document", day: date) -> None:
+	"""The tier's mails a month, over all sequences."""
+	tier = customer.customer_tier
+	cap = frappe.db.get_value("Customer Tier", tier, "monthly_contact_cap") if tier else 0
+	sent = {"customer": customer.name, "status": QUEUED, "touched_on": (">", add_days(day, -CAP_DAYS))}
+	if cap and frappe.db.count("Outreach Touch", sent) >= cap:
+		raise Deferral(
+			_("Customers in tier {0} get at most {1} mails in {2} days.").format(tier, cap, CAP_DAYS)
+		)
 
 
 def _rep_address(customer: "frappe.Document") -> str | None:
