@@ -10,12 +10,32 @@ frappe.ui.form.on("Customer", {
 	},
 });
 
+// Beside the customer's name, where it is seen on every tab.
 customer_tiering.show_tier = async function (frm) {
-	if (!frm.doc.customer_tier) return;
-	const { message } = await frappe.db.get_value("Customer Tier", frm.doc.customer_tier, "colour");
-	const stage = frm.doc.lifecycle_stage ? ` · ${__(frm.doc.lifecycle_stage, null, "Lifecycle Stage")}` : "";
-	const text = __("Tier {0}", [__(frm.doc.customer_tier)]) + stage;
-	frm.dashboard.add_indicator(frappe.utils.escape_html(text), (message && message.colour) || "gray");
+	const title = frm.page.wrapper.find(".page-head .title-area .flex").first();
+	title.find(".customer-tier").remove();
+	if (!frm.doc.customer_tier && !frm.doc.lifecycle_stage) return;
+	const customer = frm.doc.name;
+	const colour = frm.doc.customer_tier
+		? (await frappe.db.get_value("Customer Tier", frm.doc.customer_tier, "colour")).message?.colour
+		: null;
+	if (frm.doc.name !== customer) return;
+	const parts = [
+		frm.doc.customer_tier && __("Tier {0}", [__(frm.doc.customer_tier)]),
+		frm.doc.lifecycle_stage && __(frm.doc.lifecycle_stage, null, "Lifecycle Stage"),
+	].filter(Boolean);
+	if (frappe.is_mobile()) {
+		frm.set_intro(""); // beside the name there is no room
+		frm.set_intro(frappe.utils.escape_html(parts.join(" · ")), colour || "gray");
+		return;
+	}
+	title.find(".customer-tier").remove();
+	$(`<span class="indicator-pill no-indicator-dot whitespace-nowrap customer-tier ${colour || "gray"}"
+		style="cursor: pointer; margin-left: var(--margin-sm)"></span>`)
+		.text(parts.join(" · "))
+		.attr("title", __("Why this tier?"))
+		.on("click", () => customer_tiering.explain(frm))
+		.appendTo(title);
 };
 
 customer_tiering.show_history = function (frm) {
@@ -41,13 +61,17 @@ customer_tiering.explain = function (frm) {
 			{ fieldname: "explanation", fieldtype: "HTML" },
 		],
 	});
+	let asked = 0;
 	const show = async () => {
+		const question = ++asked;
 		const as_of = dialog.get_value("as_of") || frappe.datetime.get_today();
-		const { message } = await frappe.call("customer_tiering.tiering.api.explain_tier", {
-			customer: frm.doc.name,
-			as_of,
-		});
-		dialog.get_field("explanation").$wrapper.html(customer_tiering.explanation_html(message));
+		const place = dialog.get_field("explanation").$wrapper;
+		place.html(`<p class="text-muted">${__("Adding up the orders…")}</p>`);
+		const answer = await frappe
+			.call("customer_tiering.tiering.api.explain_tier", { customer: frm.doc.name, as_of })
+			.catch(() => null);
+		if (question !== asked) return; // another day was chosen meanwhile
+		place.html(answer?.message ? customer_tiering.explanation_html(answer.message) : "");
 	};
 	dialog.show();
 	show();
@@ -97,9 +121,9 @@ customer_tiering.explanation_html = function (explanation) {
 				? escape(line.name)
 				: `<a href="${frappe.utils.get_form_link("Sales Invoice", line.name)}">${escape(line.name)}</a>`;
 			const style = line.counts ? "" : 'class="text-muted"';
-			return `<tr ${style}><td>${day(line.day)}</td><td>${link}</td><td>${escape(line.kind)}</td>
-				<td class="text-right">${line.counts ? money(line.money) : `<s>${money(line.money)}</s>`}</td>
-				<td>${escape(line.reason)}</td></tr>`;
+			return `<tr ${style}><td class="text-nowrap">${day(line.day)}</td>
+				<td>${link}<div class="small text-muted">${escape(line.kind)} · ${escape(line.reason)}</div></td>
+				<td class="text-right text-nowrap">${line.counts ? money(line.money) : `<s>${money(line.money)}</s>`}</td></tr>`;
 		})
 		.join("");
 
@@ -108,11 +132,11 @@ customer_tiering.explanation_html = function (explanation) {
 		<p class="text-muted">${bands}</p>
 		<div style="max-height: 50vh; overflow: auto">
 			<table class="table table-sm">
-				<thead><tr><th>${__("Date")}</th><th>${__("Document")}</th><th>${__("Kind")}</th>
-					<th class="text-right">${__("Amount")}</th><th>${__("Counts")}</th></tr></thead>
+				<thead><tr><th>${__("Date")}</th><th>${__("Document")}</th>
+					<th class="text-right">${__("Amount")}</th></tr></thead>
 				<tbody>${rows}</tbody>
-				<tfoot><tr><th colspan="3">${__("Sum")}</th>
-					<th class="text-right">${money(explanation.money)}</th><th></th></tr></tfoot>
+				<tfoot><tr><th colspan="2">${__("Sum")}</th>
+					<th class="text-right text-nowrap">${money(explanation.money)}</th></tr></tfoot>
 			</table>
 		</div>
 		<p class="text-muted small">${__("Rule version {0}", [explanation.rule_version])}</p>`;
