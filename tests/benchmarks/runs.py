@@ -1,0 +1,100 @@
+"""What a run costs against the one aggregate that any answer must read, in the same minutes on the same data.
+
+	make test ARGS="tests/benchmarks/runs.py -s"                 20,000 customers, 200,000 invoices
+	CUSTOMERS=100000 make test ARGS="tests/benchmarks/runs.py -s"
+
+prints medians in seconds and as multiples of the floor. It asserts nothing: machines are noisy.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import frappe
+import pytest
+from frappe.utils import getdate
+
+from customer_tiering.tiering import queue
+from customer_tiering.tiering.recompute import recompute
+
+CUSTOMERS = int(os.environ.get("CUSTOMERS", 20_000))
+ROUNDS = 5
+ORDERS_EACH = 10
+NOW = "'2020-01-01', '2020-01-01', 'Administrator', 'Administrator'"
+STANDARD = "creation, modified, owner, modified_by"
+
+
+@pytest.fixture
+def crowd(site: str) -> Iterator[None]:
+	"""Customers with three years of orders; one order in thirty is returned, half of these wholly."""
+	company = frappe.get_all("Company", limit=1, pluck="name")[0]
+	frappe.db.sql(
+		f"""INSERT INTO tabCustomer (name, {STANDARD}, customer_name, customer_type)
+		SELECT CONCAT('BENCH-', seq), {NOW}, CONCAT('Bench ', seq), 'Company' FROM seq_1_to_{CUSTOMERS}"""
+	)
+	fields = f"name, {STANDARD}, docstatus, company, customer, posting_date, base_net_total, is_return, return_against"
+	frappe.db.sql(
+		f"""INSERT INTO `tabSales Invoice` ({fields})
+		SELECT CONCAT('BI-', seq), {NOW}, 1, %s, CONCAT('BENCH-', 1 + CRC32(seq) %% {CUSTOMERS}),
+			CURDATE() - INTERVAL CRC32(seq * 7) %% 1095 DAY, 10 + CRC32(seq * 13) %% 2000000 / 100, 0, NULL
+		FROM seq_1_to_{CUSTOMERS * ORDERS_EACH}""",
+		company,
+	)
+	frappe.db.sql(
+		f"""INSERT INTO `tabSales Invoice` ({fields})
+		SELECT CONCAT(name, '-R'), {NOW}, 1, company, customer, posting_date,
+			-base_net_total * IF(CRC32(name) %% 2, 1, 0.3), 1, name
+		FROM `tabSales Invoice` WHERE name LIKE 'BI-%%' AND CRC32(name) %% 30 = 0"""
+	)
+	frappe.db.commit()
+	frappe.db.sql("ANALYZE TABLE `tabSales Invoice`, tabCustomer")
+	yield
+	for table, pattern in (("Sales Invoice", "BI-%"), ("Customer", "BENCH-%")):
+		frappe.db.delete(table, {"name": ("like", pattern)})
+	for table in ("Tiering Event", "Tiering Run", "Tiering Queue"):
+		frappe.db.delete(table)
+	frappe.db.commit()
+
+
+def test_runs(crowd: None) -> None:
+	first = _seconds(recompute)
+	work = {
+		"floor: one covered aggregate": floor,
+		"full run, nothing changed": recompute,
+		"full run, dry": lambda: recompute(dry_run=True),
+		"incremental, one customer": lambda: some(1),
+		"incremental, one in twenty": lambda: some(CUSTOMERS // 20),
+	}
+	figures: dict[str, list[float]] = {name: [] for name in work}
+	for _round in range(ROUNDS):
+		for name, what in work.items():
+			figures[name].append(_seconds(what))
+	base = statistics.median(figures["floor: one covered aggregate"])
+	print(
+		f"\n{CUSTOMERS} customers, {CUSTOMERS * ORDERS_EACH} invoices; median of {ROUNDS}, and times the floor"
+	)
+	print(f"{'first run, all change (once)':32} {first:8.2f} s {first / base:7.1f}")
+	for name, seconds in figures.items():
+		median = statistics.median(seconds)
+		print(f"{name:32} {median:8.2f} s {median / base:7.1f}")
+
+
+def floor() -> None:
+	frappe.db.sql(
+		"""SELECT customer, COUNT(*), MAX(posting_date), SUM(base_net_total) FROM `tabSales Invoice`
+		WHERE company IN %(companies)s AND docstatus = 1 AND posting_date <= %(day)s GROUP BY customer""",
+		{"companies": frappe.get_all("Company", pluck="name"), "day": getdate()},
+	)
+	frappe.db.rollback()
+
+
+def some(count: int) -> None:
+	queue.add([f"BENCH-{number}" for number in range(1, count + 1)], queue.ORDER)
+	recompute(full=False)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+	start = time.perf_counter()
+	work()
+	return time.perf_counter() - start
