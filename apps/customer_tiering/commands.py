@@ -1,6 +1,7 @@
 """`bench --site SITE tiering …`: the same work as the buttons and the scheduler, from a terminal."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -8,6 +9,7 @@ from datetime import date
 import click
 import frappe
 from frappe.commands import get_site, pass_context
+from frappe.utils import getdate
 
 
 @click.group("tiering")
@@ -16,22 +18,60 @@ def tiering() -> None:
 
 
 @tiering.command("recompute")
-@click.option("--full", is_flag=True, help="Decide every customer (in this version every run is a full one).")
+@click.option("--full", is_flag=True, help="Decide every customer and fit breakpoints and medians anew.")
+@click.option(
+	"--customer", "customers", multiple=True, metavar="NAME", help="Decide only this one; can be repeated."
+)
 @click.option("--as-of", metavar="YYYY-MM-DD", help="Decide as of this day instead of today.")
 @click.option("--dry-run", is_flag=True, help="Show what would change and write nothing.")
+@click.option("--yes", is_flag=True, help="Don't ask before the first run on a site writes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @pass_context
-def recompute(context: frappe._dict, full: bool, as_of: str | None, dry_run: bool, as_json: bool) -> None:
-	"""Recompute tiers, stages and segments from the orders."""
+def recompute(
+	context: frappe._dict,
+	full: bool,
+	customers: tuple[str, ...],
+	as_of: str | None,
+	dry_run: bool,
+	yes: bool,
+	as_json: bool,
+) -> None:
+	"""Recompute tiers, stages and segments from the orders.
+
+	Without --full or --customer: whoever something happened to or whose review is due; everybody once a week, after a
+	changed rule or exchange rate, and on the first run.
+	"""
 	from customer_tiering.tiering.recompute import recompute
+	from customer_tiering.tiering.scope import full_run_is_due, last_full_run
 
 	day = _day(as_of)
 	with _site(context), _progress(hidden=as_json) as progress:
-		summary = recompute(as_of=day, dry_run=dry_run, progress=progress)
+		_refuse_unknown(customers)
+		everybody = not customers and (full or full_run_is_due(day or getdate()))
+		given = {"as_of": day, "progress": progress, "full": everybody, "customers": customers or None}
+		if not (dry_run or yes or last_full_run()):
+			_ask_first(recompute(dry_run=True, **given).as_dict())
+		summary = recompute(dry_run=dry_run, **given).as_dict()
 	if as_json:
-		click.echo(json.dumps(summary.as_dict(), ensure_ascii=False))
+		click.echo(json.dumps(summary, ensure_ascii=False))
 	else:
-		_print_summary(summary.as_dict())
+		_print_summary(summary)
+
+
+def _refuse_unknown(customers: tuple[str, ...]) -> None:
+	for name in customers:
+		if not frappe.db.exists("Customer", name):
+			raise click.BadParameter(f"there is no customer {name}", param_hint="--customer")
+
+
+def _ask_first(summary: dict) -> None:
+	"""The first run is a dry run whose result somebody has to agree to."""
+	if not sys.stdin.isatty():
+		raise click.ClickException(
+			"This would be the first run on this site. Look at it with --dry-run, then run it with --yes."
+		)
+	_print_summary(summary)
+	click.confirm("Write this?", abort=True)
 
 
 @tiering.command("explain")
@@ -95,12 +135,20 @@ def demo(context: frappe._dict, customers: int, as_json: bool) -> None:
 @contextmanager
 def _site(context: frappe._dict) -> Iterator[None]:
 	"""A connection to the one site named; an error becomes one line and exit code 1."""
+	from customer_tiering.tiering.recompute import connection_is_lost
+
 	frappe.init(site=get_site(context))
 	frappe.connect()
 	try:
 		yield
 	except frappe.ValidationError as error:
 		raise click.ClickException(frappe.utils.strip_html(str(error))) from error
+	except Exception as error:
+		if not connection_is_lost(error):
+			raise
+		raise click.ClickException(
+			f"The database didn't answer ({error}). What was committed is right; run this again."
+		) from error
 	finally:
 		frappe.destroy()
 
@@ -134,7 +182,9 @@ def _day(text: str | None) -> date | None:
 
 def _print_summary(summary: dict) -> None:
 	what = summary["run"] or "Dry run, nothing written"
-	click.echo(f"{what}: as of {summary['as_of']}, rules {summary['rule_version']}")
+	click.echo(
+		f"{what} ({summary['scope'].lower()}): as of {summary['as_of']}, rules {summary['rule_version']}"
+	)
 	click.echo(f"{summary['customers']} customers, {summary['changed']} changed, {summary['events']} events")
 	for title in ("tiers", "stages"):
 		counts = ", ".join(f"{name} {count}" for name, count in summary[title].items())

@@ -14,18 +14,45 @@ after_migrate = "customer_tiering.setup.install.after_sync"
 before_uninstall = "customer_tiering.setup.uninstall.before_uninstall"
 after_uninstall = "customer_tiering.setup.uninstall.after_uninstall"
 
+additional_timeline_content = {"Customer": ["customer_tiering.tiering.timeline.tier_changes"]}
 doctype_js = {"Customer": "public/js/customer.js"}
+
+FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
+ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"
 
 doc_events = {
 	"Customer": {
 		"validate": "customer_tiering.tiering.customer.validate",
-		"after_rename": "customer_tiering.tiering.customer.after_rename",
+		"on_update": "customer_tiering.tiering.queue.on_customer",
+		"on_trash": "customer_tiering.tiering.queue.on_customer",
+		"after_rename": [
+			"customer_tiering.tiering.customer.after_rename",
+			"customer_tiering.follow_up.withdraw.after_rename",
+		],
 	},
 	"Customer Tier": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
 	"Lifecycle Stage": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
 	"RFM Segment": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
 	"Sales Invoice": {
-		"on_submit": "customer_tiering.outreach.exits.on_invoice_submitted",
+		"on_submit": [
+			"customer_tiering.tiering.queue.on_order",
+			"customer_tiering.outreach.exits.on_invoice_submitted",
+		],
+		"on_cancel": "customer_tiering.tiering.queue.on_order",
+		"on_update_after_submit": "customer_tiering.tiering.queue.on_order",
+	},
+	"Sales Order": {
+		event: "customer_tiering.tiering.queue.on_sales_order"
+		for event in ("on_submit", "on_cancel", "on_update_after_submit")
+	},
+	"Contact": {event: "customer_tiering.tiering.queue.on_contact" for event in ("on_update", "on_trash")},
+	**{
+		doctype: {"on_update": FOLLOW_UP, "on_trash": FOLLOW_UP}
+		for doctype in ("Communication", "Event", "Call Log", "ToDo")
+	},
+	**{
+		doctype: {event: ENQUIRY for event in ("on_update", "on_submit", "on_cancel", "on_trash")}
+		for doctype in ("Opportunity", "Quotation")
 	},
 }
 
@@ -40,6 +67,7 @@ has_permission = {
 
 # Frappe tells scheduled jobs apart by the last two parts of their names alone.
 scheduler_events = {
+	"all": ["customer_tiering.tiering.jobs.drain_queue_regularly"],
 	"daily_long": ["customer_tiering.tiering.jobs.recompute_tiers_nightly"],
 	"hourly_long": [
 		"customer_tiering.follow_up.jobs.create_follow_ups_hourly",
@@ -56,6 +84,7 @@ tiering_run_finished = [
 # The ledger keeps what it says about a customer or a document that is deleted later.
 ignore_links_on_delete = [
 	"Tiering Event",
+	"Tiering Queue",
 	"Tiering Run",
 	"Outreach Enrollment",
 	"Outreach Touch",

@@ -12,19 +12,9 @@ import frappe
 from frappe.model.document import Document
 from frappe.utils import add_days, getdate, random_string
 
+from customer_tiering.tiering.customer import COMPUTED_FIELDS as COMPUTED
+
 ITEM = "Tiering Test Service"
-COMPUTED = (
-	"customer_tier",
-	"tier_since",
-	"below_keep_since",
-	"lifecycle_stage",
-	"rfm_segment",
-	"rfm_score",
-	"annual_value",
-	"annual_orders",
-	"last_order_date",
-	"purchase_frequency",
-)
 
 
 @contextmanager
@@ -59,7 +49,7 @@ def forget_cached_rules() -> None:
 
 def as_if_new() -> None:
 	"""Inside `uncommitted`: a site whose customers are all out of account and that never had a run."""
-	for doctype in ("Tiering Event", "Tiering Run", "Outreach Enrollment", "Outreach Touch"):
+	for doctype in ("Tiering Event", "Tiering Queue", "Tiering Run", "Outreach Enrollment", "Outreach Touch"):
 		frappe.db.delete(doctype)
 	frappe.db.sql("UPDATE tabCustomer SET disabled = 1 WHERE disabled = 0")
 
@@ -297,11 +287,11 @@ def make_todo(customer: str, closed_on: date | str | None = None) -> Document:
 	return todo
 
 
-def recompute(as_of: date | str | None = None, dry_run: bool = False):
-	"""A run as of a day (default: today); gives its Summary."""
+def recompute(as_of: date | str | None = None, dry_run: bool = False, **what: object):
+	"""A full run, unless told otherwise, as of a day (default: today); gives its Summary."""
 	from customer_tiering.tiering.recompute import recompute
 
-	return recompute(as_of=getdate(as_of) if as_of else None, dry_run=dry_run)
+	return recompute(as_of=getdate(as_of) if as_of else None, dry_run=dry_run, **what)
 
 
 def computed(customer: str | Document) -> frappe._dict:
@@ -321,7 +311,7 @@ def events(customer: str | Document, **filters: object) -> list[frappe._dict]:
 
 def signals(customer: str | Document, **filters: object) -> list[str]:
 	"""The names of the signals that the customer's ledger holds, oldest first."""
-	return [event.signal for event in events(customer, **filters) if event.signal]
+	return [event.signal for event in events(customer, **filters) if event.signal_key]
 
 
 def checksums(*doctypes: str) -> dict[str, str]:

@@ -229,7 +229,7 @@ print(json.dumps(rows, default=str))
 
 
 def runs_on_the_data_that_was_there(own: Site) -> None:
-	done = own.bench("tiering", "recompute", "--json")
+	done = own.bench("tiering", "recompute", "--yes", "--json")
 	assert done.returncode == 0, done.stderr
 	assert json.loads(done.stdout)["stages"] == {"Lead": 2}
 

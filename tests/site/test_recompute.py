@@ -191,13 +191,13 @@ class TestOrders:
 		recompute(AS_OF)
 		assert computed(customer).annual_value == 125
 
-	def test_a_company_with_other_books_is_left_out_and_noted(self) -> None:
+	def test_money_without_an_exchange_rate_is_left_out_and_noted(self) -> None:
 		euro = make.ensure_company("Books in Euro", "EUR")
 		customer = customer_with_order(100)
 		make.make_invoice(customer, 900, ago(5), company=euro, currency="EUR", conversion_rate=1)
 		summary = recompute(AS_OF)
-		assert computed(customer).annual_value == 100
-		assert "USD" in summary.notes and "Books in Euro" in summary.notes
+		assert (computed(customer).annual_value, computed(customer).annual_orders) == (100, 2)
+		assert "EUR: 1 documents" in summary.notes and "no exchange rate to USD" in summary.notes
 		assert frappe.db.get_value("Tiering Run", summary.run, "notes") == summary.notes
 
 
@@ -607,7 +607,7 @@ class TestLedger:
 			invoice.cancel()
 			recompute(AS_OF + timedelta(days=days + 1))
 			assert computed(customer).customer_tier == "D"
-		ups = events(customer, signal="Tier Up")
+		ups = events(customer, signal="Tier Up", decision="Tier")
 		assert [event.as_of for event in ups] == [NEXT_DAY, AS_OF + timedelta(days=100)]
 		assert len(events(customer, decision="Tier", new_value="C")) == 3
 
@@ -841,7 +841,7 @@ def test_a_command_that_is_killed_while_it_writes(site: str, crowd: None) -> Non
 	recompute(FIRST_DAY)
 	twin = outcome()
 	undecided()
-	process = start_bench(site, "tiering", "recompute", "--full", "--as-of", str(FIRST_DAY))
+	process = start_bench(site, "tiering", "recompute", "--full", "--yes", "--as-of", str(FIRST_DAY))
 	while process.poll() is None:
 		frappe.db.rollback()
 		if frappe.db.count("Tiering Event"):
@@ -859,7 +859,8 @@ def test_two_runs_at_once(site: str, crowd: None) -> None:
 	recompute(FIRST_DAY)
 	twin = outcome()
 	undecided()
-	both = [start_bench(site, "tiering", "recompute", "--as-of", str(FIRST_DAY), "--json") for _ in range(2)]
+	command = ("tiering", "recompute", "--yes", "--as-of", str(FIRST_DAY), "--json")
+	both = [start_bench(site, *command) for _ in range(2)]
 	ends = [(*process.communicate(timeout=120), process.returncode) for process in both]
 	assert sorted(code for *_, code in ends) in ([0, 0], [0, 1]), ends
 	for _, error, code in ends:
@@ -877,7 +878,7 @@ def test_a_run_refuses_in_one_sentence_while_another_holds_the_lock(
 
 	before = outcome()
 	with _only_run():
-		refused = bench_command("tiering", "recompute", "--as-of", str(FIRST_DAY))
+		refused = bench_command("tiering", "recompute", "--yes", "--as-of", str(FIRST_DAY))
 		dry = bench_command("tiering", "recompute", "--as-of", str(FIRST_DAY), "--dry-run", "--json")
 	assert refused.returncode == 1
 	assert one_sentence(refused.stderr).startswith("Error: Another recompute is running.")
@@ -891,14 +892,17 @@ def test_the_command_says_what_it_did(crowd: None, bench_command: Callable) -> N
 	dry = bench_command("tiering", "recompute", "--as-of", str(FIRST_DAY), "--dry-run", "--json")
 	assert dry.returncode == 0, dry.stderr
 	assert not frappe.db.count("Tiering Event") and not frappe.db.count("Tiering Run")
-	real = bench_command("tiering", "recompute", "--full", "--as-of", str(FIRST_DAY), "--json")
+	unasked = bench_command("tiering", "recompute", "--as-of", str(FIRST_DAY))
+	assert unasked.returncode == 1 and "--yes" in one_sentence(unasked.stderr)
+	assert not frappe.db.count("Tiering Event") and not frappe.db.count("Tiering Run")
+	real = bench_command("tiering", "recompute", "--yes", "--as-of", str(FIRST_DAY), "--json")
 	assert real.returncode == 0, real.stderr
 	found = json.loads(real.stdout)
 	assert {**json.loads(dry.stdout), "run": found["run"]} == found
 	assert found["customers"] == found["changed"] == POPULATION
 	assert found["as_of"] == str(FIRST_DAY)
 	assert frappe.db.count("Tiering Event", {"run": found["run"]}) == found["events"]
-	again = bench_command("tiering", "recompute", "--as-of", str(FIRST_DAY))
+	again = bench_command("tiering", "recompute", "--full", "--as-of", str(FIRST_DAY))
 	assert again.returncode == 0
 	assert f"{POPULATION} customers, 0 changed, 0 events" in again.stdout
 

@@ -64,12 +64,36 @@ class TestStagesTogether:
 
 class TestSettings:
 	@pytest.mark.parametrize(
+		"text",
+		["", "30", "30, 90, 180", "30, 90, 180, 180", "365, 180, 90, 30", "30, 90, x, 365", "0, 1, 2, 3"],
+	)
+	def test_breakpoints_are_four_rising_numbers(self, text: str) -> None:
+		refused(settings(recency_breakpoints=text), "Recency Breakpoints .* four rising numbers")
+
+	def test_days_and_orders_are_whole_numbers(self) -> None:
+		refused(settings(frequency_breakpoints="1.5, 2, 3, 4"), "must be whole numbers")
+		settings(monetary_breakpoints="1.5，2, 3; 4").save()
+
+	def test_what_must_rise_rises(self) -> None:
+		refused(settings(abc_a_percent=95), "must be less than")
+		refused(settings(churn_high_factor=1), "must be less than")
+
+	@pytest.mark.parametrize(
 		("field", "values"),
 		[
 			("window_months", [0, -1, 121]),
 			("high_frequency_orders", [0, -3]),
 			("near_score", [0, 6, -1]),
 			("high_score", [0, 6, -1]),
+			("abc_a_percent", [0, 100]),
+			("abc_b_percent", [101]),
+			("churn_medium_factor", [0, -1]),
+			("sleep_default_days", [0]),
+			("decline_percent", [-1, 101]),
+			("decline_months", [25]),
+			("upsell_value", [-1]),
+			("key_date_lead_days", [181]),
+			("ledger_retention_years", [-1]),
 		],
 	)
 	def test_numbers_out_of_range_are_refused_by_name(self, field: str, values: list[int]) -> None:
@@ -114,7 +138,8 @@ class TestSettings:
 		):
 			doc.save()
 
-	def test_the_button_is_for_managers(self) -> None:
+	def test_the_button_is_for_managers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		from customer_tiering.tiering import api
 		from customer_tiering.tiering.api import get_policy, recompute_now
 
 		frappe.set_user(make.ensure_user("sales@example.com", "Sales User"))
@@ -126,7 +151,11 @@ class TestSettings:
 		with pytest.raises(frappe.PermissionError):
 			recompute_now()
 		frappe.set_user(make.ensure_user("manager@example.com", "Tiering Manager"))
-		assert recompute_now()["message"]
+		with pytest.raises(frappe.ValidationError, match="No background worker"):
+			recompute_now()
+		monkeypatch.setattr(api, "get_queues", lambda: ["bench:long"])
+		assert "first run" in recompute_now()["message"]
+		assert "Recomputing" in recompute_now(confirmed=1)["message"]
 
 
 class TestTiers:

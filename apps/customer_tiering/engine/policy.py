@@ -114,6 +114,21 @@ class Policy:
 			put(self, name, tuple(getattr(self, name)))
 		put(self, "rule_version", hashlib.sha256(self.as_json().encode()).hexdigest()[:12])
 
+	@property
+	def facts_depend_on(self) -> tuple:
+		"""What the facts are read by: with equal ones, two policies can share them."""
+		return (
+			self.orders_from,
+			self.measure,
+			self.companies,
+			self.reporting_currency,
+			self.window_months,
+			self.upsell_months,
+			self.upsell_value > 0,
+			self.decline_months,
+			self.pattern_years,
+		)
+
 	@classmethod
 	def from_json(cls, text: str) -> "Policy":
 		"""The policy that `as_json` wrote, by this version of the app or by another one; what it doesn't know is left out."""

@@ -58,6 +58,8 @@ def end_if_due(enrollment: "frappe.Document", day: date) -> bool:
 	customer = frappe.get_doc("Customer", enrollment.customer)
 	if customer.disabled:
 		return end(enrollment, "Disabled", day)
+	if _is_void(enrollment):
+		return end(enrollment, "Void", day)
 	order = first_order_since(enrollment, day)
 	if order:
 		is_invoice = orders_from_settings().doctype == INVOICE
@@ -66,6 +68,12 @@ def end_if_due(enrollment: "frappe.Document", day: date) -> bool:
 	if recipient and is_suppressed(recipient.address, customer.name):
 		return end(enrollment, "Unsubscribed", day)
 	return False
+
+
+def _is_void(enrollment: "frappe.Document") -> bool:
+	"""What the enrollment reacted to has been cancelled."""
+	key = frappe.db.get_value("Tiering Event", enrollment.event, "signal_key")
+	return bool(key and frappe.db.exists("Tiering Event", {"voids": key}))
 
 
 def first_order_since(enrollment: "frappe.Document", day: date) -> str | None:

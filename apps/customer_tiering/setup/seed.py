@@ -25,12 +25,11 @@ def seed() -> None:
 	for kind in RECORDS:
 		if kind not in seeded:
 			_insert_missing(_defaults(kind))
-	if "settings" not in seeded:
-		_seed_settings()
+	_seed_settings()
 	from customer_tiering.outreach.server_scripts import seed_server_scripts
 
 	seed_server_scripts(first_time="server_script" not in seeded)
-	_remember({*seeded, *RECORDS, "settings", "server_script"})
+	_remember({*seeded, *RECORDS, "server_script"})
 
 
 def forget() -> None:
@@ -65,11 +64,14 @@ def _insert_missing(records: list[dict]) -> None:
 
 
 def _seed_settings() -> None:
-	settings = frappe.get_single("Tiering Settings")
-	for field in settings.meta.fields:
-		if field.default and not settings.get(field.fieldname):
-			settings.set(field.fieldname, field.default)
-	settings.reporting_currency = settings.reporting_currency or _company_currency()
+	"""Give the fields that have never been saved, all of them or those of a newer version, their defaults."""
+	settings, saved = frappe.get_single("Tiering Settings"), frappe.db.get_singles_dict("Tiering Settings")
+	missing = {f.fieldname: f.default for f in settings.meta.fields if f.default and f.fieldname not in saved}
+	if not settings.reporting_currency and _company_currency():
+		missing["reporting_currency"] = _company_currency()
+	if not missing:
+		return
+	settings.update(missing)
 	settings.flags.ignore_mandatory = True
 	settings.save(ignore_permissions=True)
 

@@ -4,18 +4,43 @@ from datetime import date
 
 import frappe
 from frappe import _
+from frappe.utils import cint
+from frappe.utils.background_jobs import get_workers
 
-from customer_tiering.tiering.jobs import enqueue_recompute
+from customer_tiering.tiering.jobs import enqueue_preview, enqueue_recompute
+from customer_tiering.tiering.policy import read_rules
+from customer_tiering.tiering.scope import last_full_run
 
 MANAGERS = ("Tiering Manager", "System Manager")
 
 
 @frappe.whitelist(methods=["POST"])
-def recompute_now() -> dict:
-	"""Start a run in the background. Returns {"message"}; raises PermissionError for others than managers."""
+def recompute_now(confirmed: bool | int | str = False) -> dict:
+	"""Start a full run in the background; on a site that had none, unless `confirmed`, only show what it would write.
+
+	Returns {"message"}; raises PermissionError for others than managers, ValidationError where no worker runs.
+	"""
 	frappe.only_for(MANAGERS)
-	enqueue_recompute(show_progress=True)
-	return {"message": _("Recomputing in the background. You will be told when it is done.")}
+	_refuse_without_worker()
+	if last_full_run() or cint(confirmed):
+		enqueue_recompute()
+		return {"message": _("Recomputing in the background. You will be told when it is done.")}
+	enqueue_preview()
+	return {"message": _("This is the first run: looking what it would write.")}
+
+
+def _refuse_without_worker() -> None:
+	if not any("long" in queue for queue in get_queues()):
+		frappe.throw(
+			_(
+				"No background worker is running, so nothing would happen. Start the workers of your bench, or run {0} there."
+			).format("<code>bench tiering recompute</code>")
+		)
+
+
+def get_queues() -> list[str]:
+	"""The names of the queues that workers listen to."""
+	return [name for worker in get_workers() for name in worker.queue_names()]
 
 
 @frappe.whitelist()
@@ -23,6 +48,7 @@ def get_policy() -> dict:
 	"""The tiers, stages and segments in the order in which they are tried, for the settings form."""
 	frappe.only_for((*MANAGERS, "Sales Manager"))
 	return {
+		"pending": _pending(),
 		"tiers": frappe.get_all(
 			"Customer Tier", fields=["name", "entry_value", "is_top", "colour"], order_by="entry_value desc"
 		),
@@ -37,6 +63,18 @@ def get_policy() -> dict:
 			order_by="monetary asc, frequency asc, recency desc",
 		),
 	}
+
+
+def _pending() -> str | None:
+	"""What waits for a full run, in a sentence."""
+	last = last_full_run()
+	if not last:
+		return _("There was no run yet. Recompute now shows what the first one would write, and asks.")
+	if read_rules().rule_version != last.rule_version:
+		return _(
+			"The rules have changed since the last full run. They take effect tonight, or with Recompute now."
+		)
+	return None
 
 
 @frappe.whitelist()

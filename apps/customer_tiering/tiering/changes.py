@@ -9,28 +9,54 @@ import frappe
 import pandas as pd
 
 from customer_tiering.engine.policy import Policy
-from customer_tiering.engine.tiers import override_ended
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
-from customer_tiering.tiering.signals import FIRING_CAUSES, TIER_QUIET_DAYS, Signal, stage_signal, tier_signal
+from customer_tiering.tiering.signals import (
+	FIRING_CAUSES,
+	TIER_QUIET_DAYS,
+	Signal,
+	stage_signal,
+	tier_signal,
+)
 
 DECISION_FIELDS = {"Tier": "customer_tier", "Stage": "lifecycle_stage", "Segment": "rfm_segment"}
 MONEY_FIELDS = ("annual_value",)
-DATE_FIELDS = ("tier_since", "below_keep_since", "last_order_date")
+DATE_FIELDS = ("tier_since", "below_keep_since", "last_order_date", "tiering_review_on")
 # Smaller than any currency's smallest unit, larger than what adding up floats loses.
 MONEY_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class Context:
-	"""What all changes of a run have in common."""
+class OldRules:
+	"""What the rules of the last run say today: decisions by customer, and the conditions that hold."""
 
-	run: str
+	decisions: pd.DataFrame
+	conditions: pd.DataFrame
+
+	@cached_property
+	def keys(self) -> frozenset[tuple[str, str, str]]:
+		columns = (self.conditions[name] for name in ("customer", "signal", "period"))
+		return frozenset(zip(*columns, strict=True))
+
+
+@dataclass(frozen=True)
+class Context:
+	"""What all changes of a run have in common.
+
+	`ordered` are customers whose orders changed since the last run, `old` is None where the rules have not changed since,
+	`conditions` those that hold and are not in the ledger yet (columns customer, signal, period, detail), `voids` the
+	ledger's signals whose cause is gone (columns customer, signal, signal_key), `refitted_whales` orders that are whales
+	only because the median order is another one now.
+	"""
+
 	policy: Policy
 	as_of: date
 	baseline: bool
-	ordered_since: frozenset[str]
-	# Decisions under the rules of the last run; None where they have not changed since.
-	by_old_rules: pd.DataFrame | None
+	ordered: frozenset[str]
+	old: OldRules | None
+	conditions: pd.DataFrame
+	voids: pd.DataFrame
+	refitted_whales: frozenset[str]
+	run: str = ""
 
 	@cached_property
 	def entry_values(self) -> dict[str, float]:
@@ -49,9 +75,12 @@ def target_values(facts: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
 	return target.where(target.notna(), None)[list(COMPUTED_FIELDS)]
 
 
-def changed_rows(facts: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
-	"""The rows of `target` in which any field differs from what stands on the customer."""
-	differs = pd.Series(False, index=target.index)
+def changed_rows(facts: pd.DataFrame, target: pd.DataFrame, context: Context) -> pd.DataFrame:
+	"""The rows of `target` that differ from what stands on the customer, or that have something new for the ledger."""
+	differs = pd.Series(
+		target.index.isin(context.conditions["customer"]) | target.index.isin(context.voids["customer"]),
+		index=target.index,
+	)
 	for field in COMPUTED_FIELDS:
 		current, wanted = facts[f"current_{field}"], target[field]
 		if field in MONEY_FIELDS:
@@ -64,42 +93,80 @@ def changed_rows(facts: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
 	return target[differs]
 
 
-def count_events(facts: pd.DataFrame, target: pd.DataFrame, as_of: date) -> int:
+def count_events(facts: pd.DataFrame, decisions: pd.DataFrame, context: Context) -> int:
 	"""How many ledger rows a run writes for the differences."""
 	differs = {
-		decision: ~_same(facts[f"current_{field}"], target[field])
+		decision: ~_same(facts[f"current_{field}"], decisions[field])
 		for decision, field in DECISION_FIELDS.items()
 	}
-	differs["Tier"] |= override_ended(facts, pd.Timestamp(as_of))
-	return sum(int(rows.sum()) for rows in differs.values())
+	differs["Tier"] |= decisions["by_hand_ended"].astype(bool)
+	changed = sum(int(rows.sum()) for rows in differs.values())
+	return changed + len(context.conditions) + int(context.voids["customer"].isin(facts.index).sum())
 
 
-def ledger_rows(changes: pd.DataFrame, facts: pd.DataFrame, context: Context) -> list[dict]:
-	"""One Tiering Event for each changed tier, stage and segment, with the signal that it fires, if any."""
+def ledger_rows(
+	changes: pd.DataFrame, facts: pd.DataFrame, decisions: pd.DataFrame, context: Context
+) -> list[dict]:
+	"""Tiering Events: one for each changed tier, stage and segment, with the signal that it fires, if any; one for each
+	condition that is new; one for each signal that is void."""
 	before = [f"current_{field}" for field in DECISION_FIELDS.values()]
-	rows = changes.join(facts[[*before, "current_tier_by_hand", "tier_override", "tier_override_until"]])
+	rows = changes.join(facts[before]).join(decisions[["by_hand", "by_hand_ended"]])
+	records = dict(zip(rows.index, rows.to_dict("records"), strict=True))
 	candidates = []
-	for customer, row in zip(rows.index, rows.to_dict("records"), strict=True):
+	for customer, row in records.items():
 		for decision, field in DECISION_FIELDS.items():
 			changed = row[f"current_{field}"] != row[field]
-			if changed or (decision == "Tier" and _override_ended(row, context.as_of)):
-				event = _event(customer, decision, row, context)
-				candidates.append(
-					(event, _signal(event, context) if event["cause"] in FIRING_CAUSES else None)
-				)
-	return list(_keep_new_signals(candidates, context))
+			if changed or (decision == "Tier" and row["by_hand_ended"]):
+				event = _decision_event(customer, decision, row, context)
+				fires = event["cause"] in FIRING_CAUSES
+				candidates.append((event, _signal(event, context) if fires else None))
+	return [
+		*_keep_new_signals(candidates, context),
+		*_condition_events(records, context),
+		*_void_events(records, context),
+	]
+
+
+def _condition_events(records: dict[str, dict], context: Context) -> Iterator[dict]:
+	"""Whatever the cause, the key is used up: a condition that a changed rule brought fires in its next period at the earliest."""
+	new = context.conditions[context.conditions["customer"].isin(list(records))]
+	for customer, signal, period, detail in new[["customer", "signal", "period", "detail"]].itertuples(
+		index=False
+	):
+		event = _event(customer, "Signal", records[customer], context)
+		key = Signal(signal, period).key(customer)
+		cause = _condition_cause(customer, signal, period, context)
+		yield event | {"cause": cause, "signal": signal, "signal_key": key, "detail": detail[:140]}
+
+
+def _condition_cause(customer: str, signal: str, period: str, context: Context) -> str:
+	if context.baseline:
+		return "Baseline"
+	if context.old and (customer, signal, period) not in context.old.keys:
+		return "Policy"
+	if customer in context.ordered:
+		return "Order"
+	return "Policy" if period in context.refitted_whales else "Time"
+
+
+def _void_events(records: dict[str, dict], context: Context) -> Iterator[dict]:
+	voids = context.voids[context.voids["customer"].isin(list(records))]
+	for customer, signal, key in voids[["customer", "signal", "signal_key"]].itertuples(index=False):
+		event = _event(customer, "Void", records[customer], context)
+		yield event | {"cause": "Order", "signal": signal, "voids": key}
 
 
 def _event(customer: str, decision: str, row: dict, context: Context) -> dict:
-	field = DECISION_FIELDS[decision]
 	return {
 		"customer": customer,
 		"decision": decision,
-		"old_value": row[f"current_{field}"],
-		"new_value": row[field],
-		"cause": _cause(customer, decision, row, context),
+		"old_value": None,
+		"new_value": None,
+		"cause": None,
 		"signal": None,
 		"signal_key": None,
+		"detail": None,
+		"voids": None,
 		"as_of": context.as_of,
 		"run": context.run,
 		"rule_version": context.policy.rule_version,
@@ -109,29 +176,26 @@ def _event(customer: str, decision: str, row: dict, context: Context) -> dict:
 	}
 
 
+def _decision_event(customer: str, decision: str, row: dict, context: Context) -> dict:
+	field = DECISION_FIELDS[decision]
+	values = {"old_value": row[f"current_{field}"], "new_value": row[field]}
+	cause = _cause(customer, decision, row, context)
+	return _event(customer, decision, row, context) | values | {"cause": cause}
+
+
 def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
 	"""Policy only where the old rules would have left the value as it stands; a tier by hand begins as Override and ends as Override Ended."""
-	if decision == "Tier" and _overridden(row, context.as_of):
+	if decision == "Tier" and row["by_hand"]:
 		return "Override"
-	if decision == "Tier" and _override_ended(row, context.as_of):
+	if decision == "Tier" and row["by_hand_ended"]:
 		return "Override Ended"
 	if context.baseline:
 		return "Baseline"
-	if context.by_old_rules is not None:
+	if context.old is not None:
 		field = DECISION_FIELDS[decision]
-		if context.by_old_rules.at[customer, field] == row[f"current_{field}"]:
+		if context.old.decisions.at[customer, field] == row[f"current_{field}"]:
 			return "Policy"
-	return "Order" if customer in context.ordered_since else "Time"
-
-
-def _overridden(row: dict, as_of: date) -> bool:
-	until = row["tier_override_until"]
-	return bool(row["tier_override"]) and (pd.isna(until) or until.date() >= as_of)
-
-
-def _override_ended(row: dict, as_of: date) -> bool:
-	"""The end of an override is told even where the money says the same tier."""
-	return bool(row["current_tier_by_hand"]) and not _overridden(row, as_of)
+	return "Order" if customer in context.ordered else "Time"
 
 
 def _signal(event: dict, context: Context) -> Signal | None:

@@ -56,10 +56,11 @@ ENQUIRIES = """
 
 
 def read_contact_facts(as_of: date, scoped: bool) -> pd.DataFrame:
-	"""One row a customer with any of them. Columns: last_follow_up, last_enquiry (datetime64), open_follow_ups.
+	"""One row a customer with any of them. Columns: last_follow_up, last_enquiry, next_enquiry (datetime64), open_follow_ups.
 
 	* last_follow_up: the last one by a person until `as_of`, on the customer, its contacts or its open opportunities;
 	* last_enquiry: the day of the last opportunity, or quotation that wasn't cancelled, until `as_of`;
+	* next_enquiry: the first day after `as_of` of one that is dated later;
 	* open_follow_ups: how many ToDos on the customer are open now.
 	"""
 	conditions = {
@@ -71,6 +72,7 @@ def read_contact_facts(as_of: date, scoped: bool) -> pd.DataFrame:
 	found = [
 		_last("last_follow_up", follow_ups, as_of, f"WITH party AS ({PARTIES.format(**conditions)})"),
 		_last("last_enquiry", ENQUIRIES.format(**conditions), as_of),
+		_next_enquiry(ENQUIRIES.format(**conditions), as_of),
 		_open_follow_ups(scoped),
 	]
 	return pd.concat(found, axis=1).rename_axis("customer")
@@ -84,6 +86,15 @@ def _last(column: str, days: str, as_of: date, parties: str = "") -> pd.Series:
 	)
 	frame = pd.DataFrame.from_records(rows, columns=["customer", column], index="customer")
 	return pd.to_datetime(frame[column])
+
+
+def _next_enquiry(days: str, as_of: date) -> pd.Series:
+	rows = frappe.db.sql(
+		f"SELECT touch.customer, MIN(touch.day) FROM ({days}) touch WHERE touch.day > %(as_of)s GROUP BY touch.customer",
+		{"as_of": as_of},
+	)
+	frame = pd.DataFrame.from_records(rows, columns=["customer", "next_enquiry"], index="customer")
+	return pd.to_datetime(frame["next_enquiry"])
 
 
 def _open_follow_ups(scoped: bool) -> pd.Series:

@@ -5,6 +5,8 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import getdate, nowdate
 
+from customer_tiering.tiering import queue
+
 # Written by runs alone; the order is that of the form.
 COMPUTED_FIELDS = (
 	"customer_tier",
@@ -17,8 +19,11 @@ COMPUTED_FIELDS = (
 	"annual_orders",
 	"last_order_date",
 	"purchase_frequency",
+	"abc_class",
+	"churn_risk",
+	"tiering_review_on",
 )
-RESERVED_FIELDS = ("churn_risk", "predicted_clv", "tiering_review_on")
+RESERVED_FIELDS = ("predicted_clv",)
 OVERRIDE_FIELDS = ("tier_override", "tier_override_until", "tier_override_reason")
 SELF_REFERENCES = ("referred_by", "rolls_up_to")
 OVERRIDE_ROLES = ("Tiering Manager", "System Manager")
@@ -28,6 +33,7 @@ def validate(customer: Document, method: str | None = None) -> None:
 	keep_computed_fields(customer)
 	guard_override(customer)
 	refuse_self_reference(customer)
+	refuse_circle(customer)
 
 
 def keep_computed_fields(customer: Document) -> None:
@@ -70,16 +76,34 @@ def refuse_self_reference(customer: Document) -> None:
 			frappe.throw(_("{0} can't be the customer itself.").format(_(customer.meta.get_label(field))))
 
 
+def refuse_circle(customer: Document) -> None:
+	"""A group has one root: whoever is rolled up to must not roll up to this customer in turn."""
+	seen, above = {customer.name}, customer.rolls_up_to
+	while above:
+		if above in seen:
+			frappe.throw(
+				_("{0}: {1} rolls up to {2} in turn. One of them must be the root of the group.").format(
+					_(customer.meta.get_label("rolls_up_to")),
+					frappe.bold(customer.rolls_up_to),
+					customer.name,
+				)
+			)
+		seen.add(above)
+		above = frappe.db.get_value("Customer", above, "rolls_up_to")
+
+
 def after_rename(customer: Document, method: str, old: str, new: str, merge: bool = False) -> None:
 	"""Signal keys carry the customer's name, and after a merge a customer may point at itself."""
-	frappe.db.sql(
-		"""UPDATE IGNORE `tabTiering Event` SET signal_key = CONCAT(%(new)s, SUBSTRING(signal_key, CHAR_LENGTH(%(old)s) + 1))
-		WHERE customer = %(new)s AND LEFT(signal_key, CHAR_LENGTH(%(old)s) + 1) = CONCAT(%(old)s, '|')""",
-		{"old": old, "new": new},
-	)
+	for key in ("signal_key", "voids"):
+		frappe.db.sql(
+			f"""UPDATE IGNORE `tabTiering Event` SET {key} = CONCAT(%(new)s, SUBSTRING({key}, CHAR_LENGTH(%(old)s) + 1))
+			WHERE customer = %(new)s AND LEFT({key}, CHAR_LENGTH(%(old)s) + 1) = CONCAT(%(old)s, '|')""",
+			{"old": old, "new": new},
+		)
 	for field in SELF_REFERENCES:
 		if frappe.db.get_value("Customer", new, field) == new:
 			frappe.db.set_value("Customer", new, field, None)
+	queue.add([new, *frappe.get_all("Customer", {"rolls_up_to": new}, pluck="name")], queue.OTHER)
 
 
 def _text(value: object) -> str:

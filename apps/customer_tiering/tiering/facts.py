@@ -23,7 +23,7 @@ COUNTS = ("orders_ever", "annual_orders", "open_follow_ups")
 # Customers whose last tier event was the beginning of an override.
 TIERS_BY_HAND = """
 	SELECT event.customer FROM `tabTiering Event` event
-	WHERE event.cause = 'Override' AND NOT EXISTS (
+	WHERE event.cause = 'Override' AND {scope} AND NOT EXISTS (
 		SELECT 1 FROM `tabTiering Event` later
 		WHERE later.customer = event.customer AND later.decision = 'Tier' AND later.name > event.name
 	)
@@ -47,6 +47,7 @@ def read_facts(policy: Policy, as_of: date, customers: Collection[str] | None = 
 		open_scope({*customers, *friends.index})
 	figures = read_order_facts(policy, as_of, scoped)
 	facts = facts.join(figures)
+	facts["next_document"] = facts[["next_document", "next_enquiry"]].min(axis=1)
 	facts["referred_value"] = figures["annual_value"].groupby(friends.reindex(figures.index)).sum()
 	money = [
 		"annual_value",
@@ -70,7 +71,8 @@ def _customers(scoped: bool) -> pd.DataFrame:
 	frame = pd.DataFrame.from_records(rows, columns=columns, index="customer")
 	frame = frame.astype(object).where(frame.notna() & (frame != ""), None)
 	frame["current_tier"] = frame["current_customer_tier"]
-	frame["current_tier_by_hand"] = frame.index.isin([row[0] for row in frappe.db.sql(TIERS_BY_HAND)])
+	by_hand = frappe.db.sql(TIERS_BY_HAND.format(scope=in_scope("event.customer", scoped)))
+	frame["current_tier_by_hand"] = frame.index.isin([row[0] for row in by_hand])
 	frame["current_stage"] = frame["current_lifecycle_stage"]
 	found = roots()
 	frame["root"] = [found.get(name, name) for name in frame.index]

@@ -13,11 +13,22 @@ EVENT_FIELDS = (
 	"as_of",
 	"signal",
 	"signal_key",
+	"detail",
 	"old_value",
 	"new_value",
 	"last_order_date",
 )
 EVENT_FIGURES = ("annual_value", "annual_orders")
+
+# Signals that fired and that nothing has made void since.
+UNSEEN = f"""
+	SELECT {", ".join(f"event.{field}" for field in (*EVENT_FIELDS, *EVENT_FIGURES))}
+	FROM `tabTiering Event` event
+	WHERE event.name > %(after)s AND event.name <= %(upto)s AND event.signal = %(signal)s
+		AND event.signal_key IS NOT NULL AND event.cause IN %(causes)s
+		AND NOT EXISTS (SELECT 1 FROM `tabTiering Event` void WHERE void.voids = event.signal_key)
+	ORDER BY event.name LIMIT %(batch)s
+"""
 
 
 def latest_event() -> str:
@@ -73,17 +84,16 @@ def _handled(handle: Callable, reader: "frappe.Document", event: frappe._dict) -
 
 def _unseen(reader: "frappe.Document", signal_field: str) -> list[frappe._dict]:
 	upto = latest_event()
-	events = frappe.get_all(
-		"Tiering Event",
-		filters=[
-			["name", ">", reader.last_event or ""],
-			["name", "<=", upto],
-			["signal", "=", reader.get(signal_field)],
-			["cause", "in", FIRING_CAUSES],
-		],
-		fields=[*EVENT_FIELDS, *EVENT_FIGURES],
-		order_by="name asc",
-		limit=BATCH,
+	events = frappe.db.sql(
+		UNSEEN,
+		{
+			"after": reader.last_event or "",
+			"upto": upto,
+			"signal": reader.get(signal_field),
+			"causes": FIRING_CAUSES,
+			"batch": BATCH,
+		},
+		as_dict=True,
 	)
 	if len(events) < BATCH and upto:
 		reader.db_set("last_event", upto, update_modified=False)

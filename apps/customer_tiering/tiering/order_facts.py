@@ -24,7 +24,7 @@ LONGEST = 1_000_000
 def read_order_facts(policy: Policy, as_of: date, scoped: bool) -> pd.DataFrame:
 	"""One row a customer with any document that counts until `as_of` or after it.
 
-	Columns: orders_ever, annual_orders, first_order_date, last_order_date, annual_value, recent_value, spend_1 …,
+	Columns: orders_ever, annual_orders, first_order_date, last_order_date, annual_value, recent_value, spend_0 (this month so far), spend_1 …,
 	next_exit, next_recent_exit, next_document, rhythm_days, expected_on. Money is in the reporting currency.
 	"""
 	orders = orders_for(policy, as_of, since=money_since(policy, as_of))
@@ -63,7 +63,8 @@ def median_order(policy: Policy, as_of: date) -> float | None:
 def _moneys(orders: Orders, source: str, given: dict) -> pd.Series:
 	"""How many documents there are of each amount."""
 	rows = frappe.db.sql(
-		f"SELECT CAST({orders.money()} AS DOUBLE), COUNT(*) FROM {source} GROUP BY {orders.money()}", given
+		f"{orders.reads_all} SELECT CAST({orders.money()} AS DOUBLE), COUNT(*) FROM {source} GROUP BY {orders.money()}",
+		given,
 	)
 	frame = pd.DataFrame.from_records(rows, columns=["money", "documents"]).dropna()
 	return frame.astype({"money": "float64", "documents": "int64"}).set_index("money")["documents"]
@@ -113,12 +114,14 @@ def _totals(orders: Orders, policy: Policy, as_of: date, scoped: bool) -> pd.Dat
 	given |= {
 		"since": window_start(as_of, policy.window_months),
 		"recent_since": _recent_since(policy, as_of),
+		"month": as_of.replace(day=1),
 	}
 	given |= {f"from_{n}": first for n, (first, _last) in enumerate(months, start=1)}
 	given |= {f"to_{n}": last for n, (_first, last) in enumerate(months, start=1)}
 	sums = {"annual_value": f"{orders.day} >= %(since)s"}
 	if policy.upsell_value > 0:
 		sums["recent_value"] = f"{orders.day} >= %(recent_since)s"
+	sums["spend_0"] = f"{orders.day} >= %(month)s"
 	for n in range(1, len(months) + 1):
 		sums[f"spend_{n}"] = f"{orders.day} BETWEEN %(from_{n})s AND %(to_{n})s"
 	money = orders.money()
@@ -134,7 +137,7 @@ def _totals(orders: Orders, policy: Policy, as_of: date, scoped: bool) -> pd.Dat
 		*(f"CAST(SUM(CASE WHEN {when} THEN {money} END) AS DOUBLE)" for when in sums.values()),
 	]
 	rows = frappe.db.sql(
-		f"""SET STATEMENT group_concat_max_len = %(longest)s FOR
+		f"""{"" if scoped else orders.reads_all} SET STATEMENT group_concat_max_len = %(longest)s FOR
 		SELECT {", ".join(selected)}
 		FROM {_documents(orders, scoped)} {orders.money_joins()}
 		WHERE {orders.counts} AND {orders.day} <= %(as_of)s AND {orders.in_companies}

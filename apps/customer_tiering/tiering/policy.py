@@ -1,9 +1,33 @@
 """Reads the policy from what administrators edit."""
 
+import re
+
 import frappe
 from frappe import _
+from frappe.utils import cint, flt
 
 from customer_tiering.engine.policy import Policy, Segment, Stage, Tier
+
+WHOLE_NUMBERS = (
+	"window_months",
+	"high_frequency_orders",
+	"near_score",
+	"high_score",
+	"abc_a_percent",
+	"abc_b_percent",
+	"sleep_min_days",
+	"sleep_default_days",
+	"whale_factor",
+	"decline_percent",
+	"decline_months",
+	"upsell_months",
+	"silent_days",
+	"promoter_percent",
+	"pattern_years",
+	"pattern_lead_days",
+	"key_date_lead_days",
+)
+NUMBERS = ("churn_medium_factor", "churn_high_factor", "sleep_factor", "upsell_value")
 
 
 def read_policy() -> Policy:
@@ -11,24 +35,36 @@ def read_policy() -> Policy:
 
 	Raises ValidationError if it can't decide every customer: no tier, or no stage for those who ordered.
 	"""
-	settings = frappe.get_single("Tiering Settings")
-	policy = Policy(
-		tiers=_tiers(),
-		stages=_stages(),
-		segments=_segments(),
-		reporting_currency=settings.reporting_currency or "",
-		window_months=settings.window_months,
-		high_frequency_orders=settings.high_frequency_orders,
-		near_score=settings.near_score,
-		high_score=settings.high_score,
-	)
+	policy = read_rules()
 	_refuse_gaps(policy)
 	return policy
 
 
-def counted_companies(policy: Policy) -> list[str]:
-	"""The companies whose invoices count: those that keep their books in the reporting currency."""
-	return frappe.get_all("Company", filters={"default_currency": policy.reporting_currency}, pluck="name")
+def read_rules() -> Policy:
+	"""The policy as it is set now, whether it can decide everybody or not."""
+	settings = frappe.get_single("Tiering Settings")
+	return Policy(
+		tiers=_tiers(),
+		stages=_stages(),
+		segments=_segments(),
+		orders_from=settings.orders_from or "Sales Invoice",
+		measure=settings.measure or "Net Total",
+		companies=tuple(row.company for row in settings.companies),
+		reporting_currency=settings.reporting_currency or "",
+		scoring=settings.scoring or "Percentile",
+		recency_breakpoints=tuple(map(int, breakpoints(settings.recency_breakpoints))),
+		frequency_breakpoints=tuple(map(int, breakpoints(settings.frequency_breakpoints))),
+		monetary_breakpoints=breakpoints(settings.monetary_breakpoints),
+		**{field: cint(settings.get(field)) for field in WHOLE_NUMBERS},
+		**{field: flt(settings.get(field)) for field in NUMBERS},
+	)
+
+
+def breakpoints(text: str | None) -> tuple[float, ...]:
+	"""The numbers of a text like "30, 90, 180, 365"; none if any part of it is no number."""
+	parts = [part for part in re.split(r"[,;，；\s]+", text or "") if part]
+	numbers = all(re.fullmatch(r"\d+(\.\d+)?", part) for part in parts)
+	return tuple(map(float, parts)) if numbers else ()
 
 
 def _tiers() -> tuple[Tier, ...]:
@@ -48,7 +84,7 @@ def _tiers() -> tuple[Tier, ...]:
 
 def _stages() -> tuple[Stage, ...]:
 	numbers = ["position", "min_days_since_order", "quiet_days", "min_orders"]
-	flags = ["never_ordered", "top_tier_only"]
+	flags = ["never_ordered", "top_tier_only", "no_open_follow_up"]
 	rows = frappe.get_all("Lifecycle Stage", fields=["name", "meaning", *numbers, *flags])
 	return tuple(
 		Stage(
@@ -87,5 +123,11 @@ def _refuse_gaps(policy: Policy) -> None:
 
 
 def _takes_whoever_ordered(stage: Stage) -> bool:
-	conditions = (stage.min_days_since_order, stage.quiet_days, stage.min_orders > 1, stage.top_tier_only)
+	conditions = (
+		stage.min_days_since_order,
+		stage.quiet_days,
+		stage.no_open_follow_up,
+		stage.min_orders > 1,
+		stage.top_tier_only,
+	)
 	return not stage.never_ordered and not any(conditions)

@@ -1,6 +1,7 @@
 """A run: facts, decisions, differences, writing. The one entry for button, command and nightly job."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -10,12 +11,22 @@ from frappe import _
 from frappe.utils import getdate, now_datetime
 
 from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering import queue
+from customer_tiering.tiering.scope import Scope, full_scope, incremental_scope
 
 if TYPE_CHECKING:
 	import pandas as pd
 
+	from customer_tiering.engine.population import Population
+	from customer_tiering.tiering.changes import Context, OldRules
+
 LOCK = "customer_tiering.recompute"
+LARGEST_MONEY = 10**18
 Progress = Callable[[int, int, str], None]
+
+
+def no_progress(done: int, total: int, what: str) -> None:
+	pass
 
 
 class RunInProgressError(frappe.ValidationError):
@@ -24,9 +35,13 @@ class RunInProgressError(frappe.ValidationError):
 
 @dataclass(frozen=True)
 class Summary:
-	"""What a run found and wrote. `tiers` and `stages` count customers after it; `run` is None for a dry run."""
+	"""What a run found and wrote. `tiers` and `stages` count its customers after it; `run` is None for a dry run.
+
+	`scope` is "Full" or "Incremental"; `customers` counts those whom it decided about.
+	"""
 
 	run: str | None
+	scope: str
 	as_of: date
 	rule_version: str
 	baseline: bool
@@ -42,105 +57,165 @@ class Summary:
 
 
 def recompute(
-	as_of: date | None = None, dry_run: bool = False, progress: Progress = lambda done, total, what: None
+	as_of: date | None = None,
+	dry_run: bool = False,
+	progress: Progress = no_progress,
+	*,
+	full: bool = True,
+	customers: Collection[str] | None = None,
 ) -> Summary:
-	"""Decide every customer as of a day (default: today in the site's time zone) and write what changed.
+	"""Decide customers as of a day (default: today in the site's time zone) and write what changed.
+
+	A full run decides everybody and fits the population's figures; otherwise those in the work list and those whose review
+	is due are decided, or only the `customers` given, with who belongs to them, by the rules and figures of the last full run.
 
 	Raises ValidationError for a policy that can't decide everybody, for an `as_of` other than today on a site that
-	is not marked for demo or tests, and RunInProgressError while another run is writing. A run that was killed
-	leaves what it had committed; running again completes it.
+	is not marked for demo or tests, for anything but a full run on a site that had none, and RunInProgressError while another
+	run is writing. A run that was killed leaves what it had committed; running again completes it.
 	"""
 	today = getdate()
 	as_of = as_of or today
+	full = full and customers is None
 	if dry_run:
-		return _decide(as_of, progress)[0]
+		return _decide(_scope(as_of, full, customers), as_of, progress).summary
 	_refuse_other_days(as_of, today)
 	with _only_run():
 		_mark_dead_runs()
-		run = _start_run(as_of)
+		run = _start_run(as_of, full)
 		try:
-			summary = _decide_and_write(run, progress)
+			summary = _decide_and_write(run, full, customers, progress)
 		except Exception:
 			_fail(run)
 			raise
-	_announce()
+	_announce(summary)
 	return summary
 
 
-def _decide(as_of: date, progress: Progress) -> tuple:
+def _scope(as_of: date, full: bool, customers: Collection[str] | None) -> Scope:
+	return full_scope() if full else incremental_scope(as_of, customers)
+
+
+@dataclass(frozen=True)
+class Decided:
+	"""What a run found before it writes anything."""
+
+	summary: Summary
+	population: "Population"
+	facts: "pd.DataFrame"
+	decisions: "pd.DataFrame"
+	changes: "pd.DataFrame"
+	context: "Context"
+
+
+def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	from customer_tiering.engine.classify import classify
-	from customer_tiering.tiering.changes import changed_rows, count_events, target_values
+	from customer_tiering.engine.conditions import conditions
+	from customer_tiering.engine.population import fit
+	from customer_tiering.tiering.changes import Context, changed_rows, count_events, target_values
 	from customer_tiering.tiering.facts import read_facts
-	from customer_tiering.tiering.policy import read_policy
+	from customer_tiering.tiering.order_facts import median_order
+	from customer_tiering.tiering.signals import new_conditions
+	from customer_tiering.tiering.voids import find_voids
 
 	progress(0, 0, _("Reading orders"))
-	policy = read_policy()
-	facts = read_facts(policy, as_of)
+	policy = scope.policy
+	facts = read_facts(policy, as_of, scope.customers)
 	progress(0, 0, _("Deciding"))
-	target = target_values(facts, classify(facts, policy, as_of))
-	changes = changed_rows(facts, target)
+	population = scope.population or fit(facts, policy, as_of, median_order(policy, as_of))
+	decisions = classify(facts, policy, as_of, population)
+	last = _last_completed()
+	large = _whales(policy, as_of, population, facts)
+	context = Context(
+		policy=policy,
+		as_of=as_of,
+		baseline=last is None,
+		ordered=scope.ordered,
+		old=_old_rules(last, scope, facts, as_of),
+		conditions=new_conditions(conditions(facts, decisions, policy, as_of, population, large)),
+		voids=find_voids(scope.ordered, facts, policy, as_of),
+		refitted_whales=frozenset(large["order"][large["day"].dt.date <= last.as_of])
+		if last
+		else frozenset(),
+	)
+	target = target_values(facts, decisions)
+	changes = changed_rows(facts, target, context)
 	summary = Summary(
 		run=None,
+		scope="Full" if scope.is_full else "Incremental",
 		as_of=as_of,
 		rule_version=policy.rule_version,
-		baseline=_last_completed() is None,
+		baseline=context.baseline,
 		customers=len(facts),
 		changed=len(changes),
-		events=count_events(facts, target, as_of),
+		events=count_events(facts, decisions, context),
 		tiers=_counts(target["customer_tier"]),
 		stages=_counts(target["lifecycle_stage"]),
-		notes=_notes(policy),
+		notes=_notes(policy, as_of),
 	)
-	return summary, policy, facts, changes
+	return Decided(summary, population, facts, decisions, changes, context)
 
 
-def _decide_and_write(run: "frappe.Document", progress: Progress) -> Summary:
-	from customer_tiering.tiering.changes import Context
+def _whales(policy: Policy, as_of: date, population: "Population", facts: "pd.DataFrame") -> "pd.DataFrame":
+	"""Orders that are large against the population's median; none where there is no median or the signal is off."""
+	from customer_tiering.engine.conditions import whale_from
+	from customer_tiering.tiering.order_facts import whales
+
+	return whales(policy, as_of, whale_from(policy, population) or float(LARGEST_MONEY), facts.index)
+
+
+def _decide_and_write(
+	run: "frappe.Document", full: bool, customers: Collection[str] | None, progress: Progress
+) -> Summary:
 	from customer_tiering.tiering.store import write
 
-	summary, policy, facts, changes = _decide(run.as_of, progress)
-	last = _last_completed()
-	context = Context(
-		run=run.name,
-		policy=policy,
-		as_of=run.as_of,
-		baseline=summary.baseline,
-		ordered_since=_ordered_since(last.started_at) if last else frozenset(),
-		by_old_rules=_by_old_rules(last, policy, facts, run.as_of),
-	)
-	run.db_set(
-		{"policy": policy.as_json(), "rule_version": policy.rule_version, "baseline": summary.baseline}
-	)
+	queue.drain_begins()
+	scope = _scope(run.as_of, full, customers)
+	decided = _decide(scope, run.as_of, progress)
+	summary, context = decided.summary, replace(decided.context, run=run.name)
+	run.db_set({"rule_version": summary.rule_version, "baseline": summary.baseline})
 	frappe.db.commit()
 	events_written = 0
-	for customers_written, events_written in write(changes, facts, context):  # noqa: B007
-		progress(customers_written, len(changes), _("Writing"))
+	for customers_written, events_written in write(  # noqa: B007
+		decided.changes, decided.facts, decided.decisions, context
+	):
+		progress(customers_written, len(decided.changes), _("Writing"))
 	summary = replace(summary, run=run.name, events=events_written)
-	_complete(run, summary)
+	_complete(run, summary, scope, decided.population)
 	return summary
 
 
-def _by_old_rules(
-	last: "frappe._dict | None", policy: Policy, facts: "pd.DataFrame", as_of: date
-) -> "pd.DataFrame | None":
+def _old_rules(
+	last: "frappe._dict | None", scope: Scope, facts: "pd.DataFrame", as_of: date
+) -> "OldRules | None":
 	"""What the rules of the last run would decide today, if they were others."""
 	from customer_tiering.engine.classify import classify
+	from customer_tiering.engine.conditions import conditions
+	from customer_tiering.engine.population import Population, fit
+	from customer_tiering.tiering.changes import OldRules
 	from customer_tiering.tiering.facts import read_facts
+	from customer_tiering.tiering.order_facts import median_order
 
-	if not last or last.rule_version == policy.rule_version:
+	if not last or last.rule_version == scope.policy.rule_version:
 		return None
-	old = Policy.from_json(frappe.db.get_value("Tiering Run", last.name, "policy"))
-	same_facts = (old.window_months, old.reporting_currency) == (
-		policy.window_months,
-		policy.reporting_currency,
+	old, population = frappe.db.get_value("Tiering Run", last.name, ["policy", "population"])
+	policy = Policy.from_json(old)
+	if policy.facts_depend_on != scope.policy.facts_depend_on:
+		facts = read_facts(policy, as_of).reindex(facts.index)
+	population = (
+		Population.from_json(population)
+		if population
+		else fit(facts, policy, as_of, median_order(policy, as_of))
 	)
-	return classify(facts if same_facts else read_facts(old, as_of).reindex(facts.index), old, as_of)
+	decisions = classify(facts, policy, as_of, population)
+	large = _whales(policy, as_of, population, facts)
+	return OldRules(decisions, conditions(facts, decisions, policy, as_of, population, large))
 
 
-def _start_run(as_of: date) -> "frappe.Document":
+def _start_run(as_of: date, full: bool) -> "frappe.Document":
 	run = frappe.get_doc(
 		doctype="Tiering Run",
 		status="Running",
+		scope="Full" if full else "Incremental",
 		as_of=as_of,
 		started_at=now_datetime(),
 		triggered_by=frappe.session.user,
@@ -149,7 +224,10 @@ def _start_run(as_of: date) -> "frappe.Document":
 	return run
 
 
-def _complete(run: "frappe.Document", summary: Summary) -> None:
+def _complete(run: "frappe.Document", summary: Summary, scope: Scope, population: "Population") -> None:
+	"""The rows of the work list go together with the run's end; rules and population are kept with full runs."""
+	queue.remove(scope.queued)
+	kept = {"policy": scope.policy.as_json(), "population": population.as_json()} if scope.is_full else {}
 	run.db_set(
 		{
 			"status": "Completed",
@@ -158,15 +236,33 @@ def _complete(run: "frappe.Document", summary: Summary) -> None:
 			"changed": summary.changed,
 			"events": summary.events,
 			"notes": summary.notes,
+			**kept,
 		}
 	)
 	frappe.db.commit()
 
 
 def _fail(run: "frappe.Document") -> None:
-	frappe.db.rollback()
-	run.db_set({"status": "Failed", "finished_at": now_datetime(), "error": frappe.get_traceback()})
-	frappe.db.commit()
+	"""Without a database it stays Running, and the next run marks it as interrupted."""
+	error = frappe.get_traceback()
+	with _unless_disconnected():
+		frappe.db.rollback()
+		run.db_set({"status": "Failed", "finished_at": now_datetime(), "error": error})
+		frappe.db.commit()
+
+
+@contextmanager
+def _unless_disconnected() -> Iterator[None]:
+	try:
+		yield
+	except Exception as error:
+		if not connection_is_lost(error):
+			raise
+
+
+def connection_is_lost(error: Exception) -> bool:
+	"""Whether the database server went away."""
+	return isinstance(error, frappe.db.OperationalError) or frappe.db.is_interface_error(error)
 
 
 def _mark_dead_runs() -> None:
@@ -186,7 +282,8 @@ class _only_run:
 			)
 
 	def __exit__(self, *exc: object) -> None:
-		frappe.db.sql("SELECT RELEASE_LOCK(%s)", self.name)
+		with _unless_disconnected():  # with the connection the lock is gone, too
+			frappe.db.sql("SELECT RELEASE_LOCK(%s)", self.name)
 
 
 def _refuse_other_days(as_of: date, today: date) -> None:
@@ -199,45 +296,33 @@ def _refuse_other_days(as_of: date, today: date) -> None:
 
 
 def _last_completed() -> "frappe._dict | None":
-	"""The last run that knew customers; a site that had none yet has still to get its baseline."""
+	"""The last full run that knew customers, of whatever version; a site that had none yet has still to get its baseline."""
 	runs = frappe.get_all(
 		"Tiering Run",
-		filters={"status": "Completed", "customers": (">", 0)},
-		fields=["name", "started_at", "rule_version"],
+		filters={"status": "Completed", "scope": "Full", "customers": (">", 0)},
+		fields=["name", "as_of", "rule_version"],
 		order_by="name desc",
 		limit=1,
 	)
 	return runs[0] if runs else None
 
 
-def _ordered_since(moment: object) -> frozenset[str]:
-	"""Customers of whom an invoice was submitted, cancelled or otherwise changed since the last run."""
-	return frozenset(
-		frappe.get_all("Sales Invoice", filters={"modified": (">=", moment)}, pluck="customer", distinct=True)
-	)
+def _notes(policy: Policy, as_of: date) -> str:
+	from customer_tiering.tiering.notes import notes_on_orders
 
-
-def _notes(policy: Policy) -> str:
-	from customer_tiering.tiering.facts import companies_left_out
-
-	left_out = companies_left_out(policy)
-	if not left_out:
-		return ""
-	return _("Not counted, because their books are not in {0}: {1}").format(
-		policy.reporting_currency, ", ".join(left_out)
-	)
+	return "\n".join(notes_on_orders(policy, as_of))
 
 
 def _counts(column: object) -> dict[str, int]:
 	return {str(name): int(count) for name, count in column.value_counts().sort_index().items()}
 
 
-def _announce() -> None:
-	"""Hand the run's signals to whoever acts on them, each in a job of its own."""
+def _announce(summary: Summary) -> None:
+	"""Hand the run's signals to whoever acts on them, each in a job of its own; and answer what was queued meanwhile."""
 	try:
-		for method in frappe.get_hooks("tiering_run_finished"):
+		for method in frappe.get_hooks("tiering_run_finished") if summary.events else ():
 			frappe.enqueue(method, queue="long")
-	except (
-		Exception
-	):  # the queue is down: the run is written, and the hourly jobs find its signals in the ledger
+		if frappe.db.exists("Tiering Queue"):
+			queue.start_drain()
+	except Exception:  # Redis is down: the run is written, and the scheduler's jobs find what is left to do
 		frappe.logger("customer_tiering").exception("Signals of the run not handed on")

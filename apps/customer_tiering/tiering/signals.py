@@ -3,6 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
+
+import frappe
+
+if TYPE_CHECKING:
+	import pandas as pd
 
 FIRST_ORDER = "First Order"
 BECAME_DORMANT = "Became Dormant"
@@ -15,6 +21,8 @@ TIER_DOWN = "Tier Down"
 FIRING_CAUSES = ("Order", "Time")
 
 TIER_QUIET_DAYS = 90
+
+CHUNK = 2000
 
 
 @dataclass(frozen=True)
@@ -47,3 +55,14 @@ def tier_signal(old: str | None, new: str | None, entry: Mapping[str, float], as
 	if old not in entry or new not in entry:
 		return None
 	return Signal(TIER_UP if entry[new] > entry[old] else TIER_DOWN, f"{new}|{as_of}")
+
+
+def new_conditions(conditions: "pd.DataFrame") -> "pd.DataFrame":
+	"""Those that the ledger doesn't have yet. Columns customer, signal, period, detail."""
+	columns = (conditions[name] for name in ("customer", "signal", "period"))
+	keys = [Signal(signal, period).key(customer) for customer, signal, period in zip(*columns, strict=True)]
+	known = set()
+	for start in range(0, len(keys), CHUNK):
+		wanted = {"signal_key": ("in", keys[start : start + CHUNK])}
+		known.update(frappe.get_all("Tiering Event", filters=wanted, pluck="signal_key"))
+	return conditions.loc[[key not in known for key in keys]]

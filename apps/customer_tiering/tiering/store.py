@@ -23,6 +23,8 @@ EVENT_FIELDS = (
 	"cause",
 	"signal",
 	"signal_key",
+	"detail",
+	"voids",
 	"as_of",
 	"run",
 	"rule_version",
@@ -32,7 +34,9 @@ EVENT_FIELDS = (
 )
 
 
-def write(changes: pd.DataFrame, facts: pd.DataFrame, context: Context) -> Iterator[tuple[int, int]]:
+def write(
+	changes: pd.DataFrame, facts: pd.DataFrame, decisions: pd.DataFrame, context: Context
+) -> Iterator[tuple[int, int]]:
 	"""Write all changes; each chunk of customers commits together with its ledger rows.
 
 	`modified` stands still: a form that is open meanwhile can still be saved. Yields, after each commit, how many
@@ -42,7 +46,7 @@ def write(changes: pd.DataFrame, facts: pd.DataFrame, context: Context) -> Itera
 	events_written = 0
 	for start in range(0, len(changes), CHUNK):
 		chunk = changes.iloc[start : start + CHUNK]
-		events = ledger_rows(chunk, facts, context)
+		events = ledger_rows(chunk, facts, decisions, context)
 		_update_customers(chunk)
 		_insert_events(events, context, events_written)
 		frappe.db.commit()

@@ -13,6 +13,8 @@ class LifecycleStage(Document):
 		self.refuse_equal_position()
 		self.refuse_contradiction()
 		self.refuse_asleep_without_days()
+		self.refuse_lead_who_ordered()
+		self.warn_of_hidden_stages()
 
 	def refuse_negative_numbers(self) -> None:
 		for field in DAYS_AND_COUNTS:
@@ -65,3 +67,33 @@ class LifecycleStage(Document):
 					label, frappe.bold(_(other.name, context="Lifecycle Stage")), other.min_days_since_order
 				)
 			)
+
+	def refuse_lead_who_ordered(self) -> None:
+		if (self.meaning == "Lead") != bool(self.never_ordered):
+			frappe.throw(
+				_("{0}: a stage that means {1} is the one for customers who never ordered.").format(
+					_(self.meta.get_label("never_ordered")), _("Lead")
+				)
+			)
+
+	def warn_of_hidden_stages(self) -> None:
+		"""The first stage that fits wins: one that asks for no more than a later one leaves nobody to that."""
+		for other in frappe.get_all("Lifecycle Stage", filters={"name": ("!=", self.name)}, fields=["*"]):
+			first, second = sorted((self, other), key=lambda stage: stage.position)
+			if _asks_for_no_more(first, second):
+				frappe.msgprint(
+					_("Nobody can be in stage {0}: stage {1} comes before it and takes them all.").format(
+						frappe.bold(_(second.stage_name, context="Lifecycle Stage")),
+						frappe.bold(_(first.stage_name, context="Lifecycle Stage")),
+					),
+					indicator="orange",
+					title=_("Stages"),
+				)
+
+
+def _asks_for_no_more(first: Document, second: Document) -> bool:
+	if cint(first.never_ordered) != cint(second.never_ordered):
+		return False
+	numbers = ("min_days_since_order", "quiet_days", "no_open_follow_up", "top_tier_only")
+	orders = max(cint(first.min_orders), 1) <= max(cint(second.min_orders), 1)
+	return orders and all(cint(first.get(field)) <= cint(second.get(field)) for field in numbers)

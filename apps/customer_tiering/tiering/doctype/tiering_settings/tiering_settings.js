@@ -7,30 +7,60 @@ frappe.ui.form.on("Tiering Settings", {
 	},
 });
 
-function recompute_now(frm) {
+function recompute_now(frm, confirmed = 0) {
 	const start = () =>
 		frappe
-			.call("customer_tiering.tiering.api.recompute_now")
+			.call("customer_tiering.tiering.api.recompute_now", { confirmed })
 			.then(({ message }) => frappe.show_alert({ message: message.message, indicator: "blue" }));
 	frm.is_dirty() ? frm.save().then(start) : start();
 }
 
-frappe.realtime.off("tiering_recomputed");
+for (const event of ["tiering_recomputed", "tiering_previewed"]) frappe.realtime.off(event);
 frappe.realtime.on("tiering_recomputed", (summary) => {
 	frappe.hide_progress();
 	if (summary.error) {
 		frappe.msgprint({ title: __("Not recomputed"), message: summary.error, indicator: "red" });
 		return;
 	}
-	const link = `<a href="/app/tiering-run/${summary.run}">${summary.run}</a>`;
+	const link = `<a href="${frappe.utils.get_form_link("Tiering Run", summary.run)}">${summary.run}</a>`;
 	frappe.show_alert({
 		message: __("{0}: {1} customers, {2} changed", [link, summary.customers, summary.changed]),
 		indicator: "green",
 	});
+	if (cur_frm && cur_frm.doctype === "Tiering Settings") cur_frm.refresh();
+});
+frappe.realtime.on("tiering_previewed", (summary) => {
+	frappe.hide_progress();
+	const escape = frappe.utils.escape_html;
+	const table = (title, counts, context) => `<div class="col-sm-6"><h5>${title}</h5><table class="table table-sm">
+		${Object.entries(counts)
+			.map(([name, count]) => `<tr><td>${escape(__(name, null, context))}</td><td class="text-right">${count}</td></tr>`)
+			.join("")}</table></div>`;
+	const dialog = new frappe.ui.Dialog({
+		title: __("The First Run"),
+		fields: [{ fieldname: "result", fieldtype: "HTML" }],
+		primary_action_label: __("Write It"),
+		primary_action: () => {
+			dialog.hide();
+			recompute_now(cur_frm, 1);
+		},
+		secondary_action_label: __("Not Now"),
+		secondary_action: () => dialog.hide(),
+	});
+	dialog.get_field("result").$wrapper.html(
+		`<p>${__("{0} customers would get their tier, stage and segment. The first run starts no follow-up and no mail.", [
+			`<b>${summary.customers}</b>`,
+		])}</p><div class="row">${table(__("Tiers"), summary.tiers, "Customer Tier")}
+		${table(__("Stages"), summary.stages, "Lifecycle Stage")}</div>
+		<p class="text-muted">${escape(summary.notes)}</p>`
+	);
+	dialog.show();
 });
 
 async function show_policy(frm) {
 	const { message } = await frappe.call("customer_tiering.tiering.api.get_policy");
+	frm.set_intro("");
+	if (message.pending) frm.set_intro(message.pending, "orange");
 	const link = (doctype, name) =>
 		`<a href="${frappe.utils.get_form_link(doctype, name)}">${frappe.utils.escape_html(__(name, null, doctype))}</a>`;
 	const table = (head, rows) =>

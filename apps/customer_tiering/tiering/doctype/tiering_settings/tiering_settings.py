@@ -1,33 +1,86 @@
+from itertools import pairwise
+
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import cint
+from frappe.utils import flt
+
+from customer_tiering.tiering.policy import breakpoints
 
 SMALLEST, LARGEST_WINDOW, LARGEST_SCORE = 1, 120, 5
+LARGEST_DAYS, LARGEST_FACTOR, LARGEST_YEARS = 3650, 1000000, 100
+# Fields that hold a number: the smallest and the largest that makes sense.
+RANGES = {
+	"window_months": (SMALLEST, LARGEST_WINDOW),
+	"high_frequency_orders": (SMALLEST, LARGEST_FACTOR),
+	"near_score": (SMALLEST, LARGEST_SCORE),
+	"high_score": (SMALLEST, LARGEST_SCORE),
+	"abc_a_percent": (SMALLEST, 99),
+	"abc_b_percent": (SMALLEST, 100),
+	"churn_medium_factor": (0.1, LARGEST_FACTOR),
+	"churn_high_factor": (0.1, LARGEST_FACTOR),
+	"sleep_factor": (0, LARGEST_FACTOR),
+	"sleep_min_days": (0, LARGEST_DAYS),
+	"sleep_default_days": (SMALLEST, LARGEST_DAYS),
+	"silent_days": (0, LARGEST_DAYS),
+	"decline_percent": (0, 100),
+	"decline_months": (0, 24),
+	"whale_factor": (0, LARGEST_FACTOR),
+	"upsell_value": (0, None),
+	"upsell_months": (SMALLEST, LARGEST_WINDOW),
+	"promoter_percent": (0, LARGEST_FACTOR),
+	"pattern_years": (0, 10),
+	"pattern_lead_days": (0, 180),
+	"key_date_lead_days": (0, 180),
+	"ledger_retention_years": (0, LARGEST_YEARS),
+}
+# Pairs of which the first must be less than the second.
+RISING = (("abc_a_percent", "abc_b_percent"), ("churn_medium_factor", "churn_high_factor"))
+BREAKPOINTS = ("recency_breakpoints", "frequency_breakpoints", "monetary_breakpoints")
 
 
 class TieringSettings(Document):
 	def validate(self) -> None:
-		self.refuse_out_of_range("window_months", LARGEST_WINDOW)
-		self.refuse_out_of_range("high_frequency_orders", None)
-		self.refuse_out_of_range("near_score", LARGEST_SCORE)
-		self.refuse_out_of_range("high_score", LARGEST_SCORE)
+		for field, (smallest, largest) in RANGES.items():
+			self.refuse_out_of_range(field, smallest, largest)
+		for first, second in RISING:
+			self.refuse_falling(first, second)
+		for field in BREAKPOINTS:
+			self.refuse_wrong_breakpoints(field)
 		self.refuse_disabled_user()
 		self.refuse_unused_currency()
 
-	def refuse_out_of_range(self, field: str, largest: int | None) -> None:
-		value = cint(self.get(field))
+	def refuse_out_of_range(self, field: str, smallest: float, largest: float | None) -> None:
+		value = flt(self.get(field))
 		label = _(self.meta.get_label(field))
-		if value < SMALLEST:
-			frappe.throw(_("{0} must be {1} or more.").format(label, SMALLEST))
+		if value < smallest:
+			frappe.throw(_("{0} must be {1} or more.").format(label, smallest))
 		if largest and value > largest:
 			frappe.throw(_("{0} must be {1} or less.").format(label, largest))
 
+	def refuse_falling(self, first: str, second: str) -> None:
+		if flt(self.get(first)) >= flt(self.get(second)):
+			labels = (_(self.meta.get_label(field)) for field in (first, second))
+			frappe.throw(_("{0} must be less than {1}.").format(*labels))
+
+	def refuse_wrong_breakpoints(self, field: str) -> None:
+		numbers = breakpoints(self.get(field))
+		rising = all(low < high for low, high in pairwise(numbers))
+		if len(numbers) != LARGEST_SCORE - 1 or not rising or min(numbers) <= 0:
+			frappe.throw(
+				_("{0} must be four rising numbers above zero, like {1}.").format(
+					_(self.meta.get_label(field)), self.meta.get_field(field).default
+				)
+			)
+		if field != "monetary_breakpoints" and any(number % 1 for number in numbers):
+			frappe.throw(_("{0} must be whole numbers.").format(_(self.meta.get_label(field))))
+
 	def refuse_disabled_user(self) -> None:
 		user = self.default_follow_up_user
-		if user and not frappe.db.get_value("User", user, "enabled"):
+		works = {"enabled": 1, "user_type": "System User", "name": user}
+		if user and not frappe.db.exists("User", works):
 			frappe.throw(
-				_("{0}: the user {1} is disabled.").format(
+				_("{0}: the user {1} is disabled or may not use the Desk.").format(
 					_(self.meta.get_label("default_follow_up_user")), user
 				)
 			)

@@ -1,0 +1,152 @@
+"""The work list of incremental runs: what could change a decision adds a row here, in its own transaction.
+
+A submitted order costs one INSERT and, once it is committed, one call to Redis that starts the run. Nothing here may
+stand in the way of saving a document: what goes wrong is logged, and the weekly full run finds the customer anyway.
+"""
+
+from collections.abc import Collection, Iterable
+
+import frappe
+
+ORDER = "Order"
+OTHER = "Other"
+
+FLAG = "customer_tiering.drain"
+DRAIN_EXPIRES = 60  # seconds after which a run that never began is given up
+
+PARTIES = ("Customer", "Contact", "Opportunity", "Quotation")
+
+
+def on_order(document: "frappe.Document", method: str | None = None) -> None:
+	"""A Sales Invoice was submitted or cancelled, a return or a debit note too."""
+	add([document.customer], ORDER)
+
+
+def on_sales_order(document: "frappe.Document", method: str | None = None) -> None:
+	if frappe.db.get_single_value("Tiering Settings", "orders_from") == "Sales Order":
+		on_order(document)
+
+
+def on_follow_up(document: "frappe.Document", method: str | None = None) -> None:
+	"""A Communication, Event, Call Log or ToDo was added, changed or deleted."""
+	add(_customers_of(_references(document)), OTHER)
+
+
+def on_enquiry(document: "frappe.Document", method: str | None = None) -> None:
+	"""An Opportunity or Quotation was added, changed or deleted."""
+	add(_customers_of([(document.doctype, document.name)]) | _party(document), OTHER)
+
+
+def on_contact(contact: "frappe.Document", method: str | None = None) -> None:
+	before = contact.get_doc_before_save()
+	links = [*contact.links, *(before.links if before else ())]
+	add({link.link_name for link in links if link.link_doctype == "Customer"}, OTHER)
+
+
+def on_customer(customer: "frappe.Document", method: str | None = None) -> None:
+	"""The customer was edited or is about to go: also whom it rolls up to or was referred by, now and before."""
+	before = customer.get_doc_before_save()
+	related = [
+		doc.get(field) for doc in (customer, before) if doc for field in ("rolls_up_to", "referred_by")
+	]
+	add({customer.name, *filter(None, related)}, OTHER)
+
+
+def add(customers: Collection[str], cause: str) -> None:
+	"""Note that the decisions about these customers may change, and start a run once that is committed."""
+	customers = sorted(filter(None, customers))
+	if not customers or frappe.flags.in_install or frappe.flags.in_uninstall:
+		return
+	try:
+		_insert(customers, cause)
+	except (frappe.QueryDeadlockError, frappe.QueryTimeoutError):
+		raise  # the whole transaction is undone, and whoever opened it must know
+	except Exception:
+		frappe.logger("customer_tiering").exception(f"Not queued: {customers}")
+		return
+	if not frappe.flags.customer_tiering_drain:
+		frappe.flags.customer_tiering_drain = True
+		frappe.db.after_commit.add(_start_drain)
+		frappe.db.after_rollback.add(_forget_drain)
+
+
+def read() -> list[frappe._dict]:
+	"""All rows: name, customer, cause."""
+	return frappe.get_all("Tiering Queue", fields=["name", "customer", "cause"], order_by="name")
+
+
+def remove(rows: Iterable[frappe._dict]) -> None:
+	"""Delete exactly these rows: others may have come since they were read."""
+	names = [row.name for row in rows]
+	for start in range(0, len(names), 1000):
+		frappe.db.delete("Tiering Queue", {"name": ("in", names[start : start + 1000])})
+
+
+def start_drain() -> None:
+	"""Enqueue an incremental run, unless one is on its way that has not begun to read."""
+	if frappe.cache.set(_flag(), 1, nx=True, ex=DRAIN_EXPIRES):
+		frappe.enqueue("customer_tiering.tiering.jobs.drain", queue="long")
+
+
+def drain_begins() -> None:
+	"""What is committed from now on needs a run of its own."""
+	frappe.cache.delete(_flag())
+
+
+def _flag() -> bytes:
+	return frappe.cache.make_key(FLAG)
+
+
+def _insert(customers: list[str], cause: str) -> None:
+	now, user = frappe.utils.now(), frappe.session.user
+	rows = [(frappe.generate_hash(length=20), now, now, user, user, name, cause) for name in customers]
+	frappe.db.sql(
+		f"""INSERT INTO `tabTiering Queue` (name, creation, modified, owner, modified_by, customer, cause)
+		VALUES {", ".join(["%s"] * len(rows))}""",
+		rows,
+	)
+
+
+def _start_drain() -> None:
+	_forget_drain()
+	try:
+		start_drain()
+	except Exception:  # Redis is down: the scheduler's next run finds the rows
+		frappe.logger("customer_tiering").exception("Incremental run not started")
+
+
+def _forget_drain() -> None:
+	frappe.flags.customer_tiering_drain = False
+
+
+def _references(document: "frappe.Document") -> list[tuple[str, str]]:
+	"""The documents that a follow-up is about, now and before it was changed."""
+	found = []
+	for doc in filter(None, (document, document.get_doc_before_save())):
+		found += [
+			(doc.get("reference_doctype") or doc.get("reference_type"), doc.get("reference_name")),
+			*((row.link_doctype, row.link_name) for row in doc.get("timeline_links") or ()),
+			*((row.link_doctype, row.link_name) for row in doc.get("links") or ()),
+			*((row.reference_doctype, row.reference_docname) for row in doc.get("event_participants") or ()),
+		]
+	return [(doctype, name) for doctype, name in found if doctype in PARTIES and name]
+
+
+def _customers_of(references: Iterable[tuple[str, str]]) -> set[str]:
+	customers = set()
+	for doctype, name in set(references):
+		if doctype == "Customer":
+			customers.add(name)
+		elif doctype == "Contact":
+			links = {"parenttype": "Contact", "parent": name, "link_doctype": "Customer"}
+			customers.update(frappe.get_all("Dynamic Link", filters=links, pluck="link_name"))
+		else:
+			customers |= _party(frappe.db.get_value(doctype, name, "*", as_dict=True))
+	return customers
+
+
+def _party(document: "frappe.Document | None") -> set[str]:
+	"""The customer of an Opportunity or a Quotation, if it is one's."""
+	document = document or {}
+	kind = document.get("opportunity_from") or document.get("quotation_to")
+	return {document.get("party_name")} if kind == "Customer" and document.get("party_name") else set()

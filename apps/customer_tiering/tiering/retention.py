@@ -1,0 +1,38 @@
+"""What is taken out of the ledgers, by age: by default only records of incremental runs that found nothing."""
+
+import frappe
+from frappe.utils import add_days, add_years, cint, getdate
+
+EMPTY_RUNS_DAYS = 7
+CHUNK = 10000
+
+
+def tidy() -> None:
+	"""Delete old runs without a trace in the ledger and, if Tiering Settings say so, old Tiering Events."""
+	frappe.db.sql(
+		"""DELETE FROM `tabTiering Run`
+		WHERE scope = 'Incremental' AND events = 0 AND status != 'Running' AND creation < %s""",
+		add_days(getdate(), -EMPTY_RUNS_DAYS),
+	)
+	years = cint(frappe.db.get_single_value("Tiering Settings", "ledger_retention_years"))
+	if years:
+		_delete_events(add_years(getdate(), -years))
+	frappe.db.commit()
+
+
+def _delete_events(before: object) -> None:
+	"""The last event of each decision stays: it says where the customer stands and whether by hand."""
+	while True:
+		names = frappe.db.sql(
+			"""SELECT event.name FROM `tabTiering Event` event
+			WHERE event.as_of < %s AND EXISTS (
+				SELECT 1 FROM `tabTiering Event` later
+				WHERE later.customer = event.customer AND later.decision = event.decision AND later.name > event.name
+			) LIMIT %s""",
+			(before, CHUNK),
+			pluck=True,
+		)
+		if not names:
+			return
+		frappe.db.delete("Tiering Event", {"name": ("in", names)})
+		frappe.db.commit()

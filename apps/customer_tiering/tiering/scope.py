@@ -1,0 +1,115 @@
+"""Whom a run decides about, and by which rules."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import frappe
+from frappe import _
+
+from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering import queue
+from customer_tiering.tiering.policy import read_policy, read_rules
+
+if TYPE_CHECKING:
+	from customer_tiering.engine.population import Population
+
+FULL_RUN_EVERY = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Scope:
+	"""The customers of a run (None: all), the rows of the work list that it answers, its rules and its population.
+
+	An incremental run decides by the rules and the population of the last full run; a full run fits the population anew.
+	"""
+
+	customers: frozenset[str] | None
+	queued: tuple[frappe._dict, ...]
+	policy: Policy
+	population: "Population | None"
+
+	@property
+	def is_full(self) -> bool:
+		return self.customers is None
+
+	@property
+	def ordered(self) -> frozenset[str]:
+		"""Customers of whom an order was submitted, cancelled or changed."""
+		return frozenset(row.customer for row in self.queued if row.cause == queue.ORDER)
+
+
+def full_scope() -> Scope:
+	return Scope(None, tuple(queue.read()), read_policy(), None)
+
+
+def incremental_scope(as_of: date, customers: Collection[str] | None = None) -> Scope:
+	"""The customers in the work list and those whose review is due; or only the ones given.
+
+	Raises ValidationError before the first full run.
+	"""
+	from customer_tiering.engine.population import Population
+
+	last = last_full_run()
+	if not last:
+		frappe.throw(_("There has been no full run on this site yet. Start one: it takes all customers in."))
+	queued = [row for row in queue.read() if customers is None or row.customer in customers]
+	wanted = {row.customer for row in queued} | set(_due(as_of) if customers is None else customers)
+	rules = frappe.db.get_value("Tiering Run", last.name, ["policy", "population"], as_dict=True)
+	return Scope(
+		frozenset(with_related(wanted)),
+		tuple(queued),
+		Policy.from_json(rules.policy),
+		Population.from_json(rules.population),
+	)
+
+
+def last_full_run() -> frappe._dict | None:
+	"""The last full run that knew customers; a site that had none yet has still to get its baseline."""
+	runs = frappe.get_all(
+		"Tiering Run",
+		filters={"status": "Completed", "scope": "Full", "customers": (">", 0), "population": ("is", "set")},
+		fields=["name", "started_at", "as_of", "rule_version"],
+		order_by="name desc",
+		limit=1,
+	)
+	return runs[0] if runs else None
+
+
+def full_run_is_due(as_of: date) -> bool:
+	"""Once a week, and when rules or exchange rates have changed since the last one."""
+	last = last_full_run()
+	return (
+		not last
+		or as_of >= last.as_of + FULL_RUN_EVERY
+		or read_rules().rule_version != last.rule_version
+		or bool(frappe.db.exists("Currency Exchange", {"modified": (">", last.started_at)}))
+	)
+
+
+def with_related(customers: Iterable[str]) -> set[str]:
+	"""Also who referred them, and all members of the groups that any of these belong to."""
+	pairs = frappe.db.sql(
+		"""SELECT name, rolls_up_to, referred_by FROM `tabCustomer`
+		WHERE COALESCE(rolls_up_to, '') != '' OR COALESCE(referred_by, '') != ''"""
+	)
+	wanted = set(customers)
+	wanted |= {referrer for name, _root, referrer in pairs if referrer and name in wanted}
+	neighbours: dict[str, set[str]] = {}
+	for name, root, _referrer in pairs:
+		if root:
+			neighbours.setdefault(name, set()).add(root)
+			neighbours.setdefault(root, set()).add(name)
+	todo = [name for name in wanted if name in neighbours]
+	while todo:
+		new = neighbours[todo.pop()] - wanted
+		wanted |= new
+		todo += new
+	return wanted
+
+
+def _due(as_of: date) -> list[str]:
+	return frappe.db.sql(
+		"SELECT name FROM `tabCustomer` WHERE tiering_review_on <= %s AND disabled = 0", as_of, pluck=True
+	)

@@ -1,0 +1,190 @@
+"""What could change a decision stands in the work list, costs next to nothing, and is answered by the next run."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+import frappe
+import pytest
+from frappe.utils import getdate
+
+from customer_tiering.tiering import queue
+from tests.site import factories as make
+from tests.site.factories import computed, recompute
+
+
+@pytest.fixture(autouse=True)
+def new_site(site: str) -> Iterator[None]:
+	with make.uncommitted():
+		make.as_if_new()
+		yield
+
+
+@pytest.fixture
+def customer() -> str:
+	name = make.make_customer().name
+	frappe.db.delete("Tiering Queue")
+	return name
+
+
+def queued() -> set[tuple[str, str]]:
+	rows = {(row.customer, row.cause) for row in queue.read()}
+	frappe.db.delete("Tiering Queue")
+	return rows
+
+
+class TestWhatFeedsIt:
+	def test_an_order_its_return_and_its_cancellation(self, customer: str) -> None:
+		invoice = make.make_invoice(customer, 100)
+		assert queued() == {(customer, "Order")}
+		credit = make.make_return(invoice)
+		assert queued() == {(customer, "Order")}
+		credit.cancel()
+		assert queued() == {(customer, "Order")}
+		invoice.reload()
+		invoice.cancel()
+		assert queued() == {(customer, "Order")}
+
+	def test_a_draft_feeds_nothing(self, customer: str) -> None:
+		make.make_invoice(customer, 100, submit=False)
+		assert queued() == set()
+
+	@pytest.mark.parametrize(
+		"happen",
+		[
+			lambda name: make.make_communication("Customer", name, getdate()),
+			lambda name: make.make_event(name, getdate()),
+			lambda name: make.make_call(name, getdate()),
+			lambda name: make.make_todo(name),
+			lambda name: make.make_opportunity(name),
+			lambda name: make.make_contact(name),
+			lambda name: frappe.get_doc("Customer", name).save(),
+		],
+		ids=["mail", "event", "call", "todo", "opportunity", "contact", "edit"],
+	)
+	def test_a_follow_up_an_enquiry_an_edit(self, customer: str, happen: Callable) -> None:
+		happen(customer)
+		assert (customer, "Other") in queued()
+
+	def test_a_mail_to_a_contact_or_about_an_opportunity(self, customer: str) -> None:
+		contact, opportunity = make.make_contact(customer), make.make_opportunity(customer)
+		queued()
+		make.make_communication("Contact", contact.name, getdate())
+		assert queued() == {(customer, "Other")}
+		make.make_communication("Opportunity", opportunity.name, getdate())
+		assert queued() == {(customer, "Other")}
+
+	def test_both_roots_when_a_member_changes_its_group(self, customer: str) -> None:
+		old, new = make.make_customer().name, make.make_customer().name
+		doc = frappe.get_doc("Customer", customer)
+		doc.update({"rolls_up_to": old}).save()
+		queued()
+		doc.update({"rolls_up_to": new}).save()
+		assert queued() == {(name, "Other") for name in (customer, old, new)}
+
+	def test_a_merge(self, customer: str) -> None:
+		other = make.make_customer().name
+		queued()
+		frappe.rename_doc("Customer", customer, other, merge=True)
+		assert (other, "Other") in queued()
+
+	def test_a_sales_order_only_where_orders_are_sales_orders(self, customer: str) -> None:
+		order = frappe._dict(customer=customer)
+		queue.on_sales_order(order)
+		assert queued() == set()
+		frappe.db.set_single_value("Tiering Settings", "orders_from", "Sales Order")
+		queue.on_sales_order(order)
+		assert queued() == {(customer, "Order")}
+
+
+class TestWhatItCosts:
+	def test_one_statement_and_one_call_once_it_is_committed(
+		self, customer: str, monkeypatch: pytest.MonkeyPatch
+	) -> None:
+		statements, started = [], []
+		sql = frappe.db.sql
+		monkeypatch.setattr(frappe.db, "sql", lambda *a, **k: (statements.append(a[0]), sql(*a, **k))[1])
+		monkeypatch.setattr(queue, "start_drain", lambda: started.append(1))
+		queue.on_order(frappe._dict(customer=customer))
+		queue.on_order(frappe._dict(customer=customer))
+		assert len(statements) == 2
+		frappe.db.after_commit.run()
+		assert started == [1]
+
+	def test_a_full_table_or_a_dead_redis_stops_no_invoice(
+		self, customer: str, monkeypatch: pytest.MonkeyPatch
+	) -> None:
+		def broken(*_arguments: object) -> None:
+			raise RuntimeError("out of order")
+
+		monkeypatch.setattr(queue, "start_drain", broken)
+		make.make_invoice(customer, 100)
+		frappe.db.after_commit.run()
+		monkeypatch.setattr(queue, "_insert", broken)
+		assert make.make_invoice(customer, 100).docstatus == 1
+
+
+class TestWhatARunDoes:
+	def test_it_decides_about_the_queued_alone_and_empties_the_list(self, customer: str) -> None:
+		other = make.make_customer().name
+		recompute()
+		make.make_invoice(customer, 150_000)
+		frappe.db.sql("UPDATE tabCustomer SET annual_value = 7 WHERE name = %s", other)
+		summary = recompute(full=False)
+		assert (summary.scope, summary.customers) == ("Incremental", 1)
+		assert computed(customer).customer_tier == "B"
+		assert computed(other).annual_value == 7
+		assert queued() == set()
+
+	def test_rows_that_came_meanwhile_stay(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+		from customer_tiering.tiering import recompute as module
+
+		recompute()
+		make.make_invoice(customer, 100)
+		notes = module._notes
+
+		def another_order_meanwhile(*arguments: object) -> str:
+			queue.add([customer], "Order")
+			return notes(*arguments)
+
+		monkeypatch.setattr(module, "_notes", another_order_meanwhile)
+		recompute(full=False)
+		assert queued() == {(customer, "Order")}
+
+	def test_who_is_due_for_review_is_decided_too(self, customer: str) -> None:
+		make.make_invoice(customer, 40_000, getdate())
+		recompute(getdate())
+		review = frappe.db.get_value("Customer", customer, "tiering_review_on")
+		assert getdate() < review <= getdate() + timedelta(days=60)
+		assert recompute(review - timedelta(days=1), full=False).customers == 0
+		assert recompute(review, full=False).customers == 1
+
+	def test_nothing_but_a_full_run_comes_first(self, customer: str) -> None:
+		with pytest.raises(frappe.ValidationError, match="no full run"):
+			recompute(full=False)
+
+	def test_the_rules_of_the_last_full_run_hold(self, customer: str) -> None:
+		make.make_invoice(customer, 40_000, getdate())
+		recompute()
+		tier = frappe.get_doc("Customer Tier", "C")
+		tier.update({"entry_value": 50_000}).save()
+		make.make_invoice(customer, 1, getdate())
+		recompute(full=False)
+		assert computed(customer).customer_tier == "C"
+		recompute()
+		assert computed(customer).customer_tier == "D"
+
+
+def is_due(day: date) -> bool:
+	from customer_tiering.tiering.scope import full_run_is_due
+
+	return full_run_is_due(day)
+
+
+class TestWhenAFullRunIsDue:
+	def test_once_a_week_or_after_a_changed_rule(self, customer: str) -> None:
+		assert is_due(getdate())
+		recompute(getdate())
+		assert not is_due(getdate() + timedelta(days=6))
+		assert is_due(getdate() + timedelta(days=7))
+		frappe.get_doc("Customer Tier", "C").update({"entry_value": 50_000}).save()
+		assert is_due(getdate())
