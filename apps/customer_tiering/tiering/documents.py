@@ -72,7 +72,7 @@ def read_documents(customers: Collection[str], policy: Policy) -> list[Document]
 
 
 def _figures(orders: Orders) -> str:
-	cost = "COALESCE(document_cost.cost, 0)" if orders.margin else "NULL"
+	cost = orders.cost() if orders.margin else "NULL"
 	rate = "document_rate.rate / document_rate.per" if orders.abroad else "NULL"
 	return f"{cost} AS cost, {rate} AS rate, {orders.money()} AS money"
 

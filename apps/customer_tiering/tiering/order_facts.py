@@ -53,21 +53,19 @@ def money_since(policy: Policy, as_of: date) -> date:
 def median_order(policy: Policy, as_of: date) -> float | None:
 	"""The median money of the counted customers' orders in the window, returns left aside; None if there is no order."""
 	orders, given, in_window = _in_window(policy, as_of)
-	sales = _moneys(orders, f"{orders.source} WHERE {in_window}", given)
+	money = f"SELECT CAST({orders.money()} AS DOUBLE) FROM"
+	sales = _amounts(f"{money} {orders.source} WHERE {in_window}", given)
 	if orders.credits:
-		undone = _undone_orders(orders, False, orders.money_joins())
-		sales = sales.sub(_moneys(orders, f"{undone} AND {in_window}", given), fill_value=0).astype("int64")
+		undone = _amounts(
+			f"{money} {_undone_orders(orders, False, orders.money_joins())} AND {in_window}", given
+		)
+		sales = sales.sub(undone, fill_value=0).astype("int64")
 	return float(np.median(sales.index.repeat(sales))) if sales.sum() else None
 
 
-def _moneys(orders: Orders, source: str, given: dict) -> pd.Series:
-	"""How many documents there are of each amount."""
-	rows = frappe.db.sql(
-		f"{orders.reads_all} SELECT CAST({orders.money()} AS DOUBLE), COUNT(*) FROM {source} GROUP BY {orders.money()}",
-		given,
-	)
-	frame = pd.DataFrame.from_records(rows, columns=["money", "documents"]).dropna()
-	return frame.astype({"money": "float64", "documents": "int64"}).set_index("money")["documents"]
+def _amounts(query: str, given: dict) -> pd.Series:
+	"""How many documents there are of each amount; without those that have none."""
+	return pd.Series([row[0] for row in frappe.db.sql(query, given)], dtype="float64").value_counts()
 
 
 def whales(
@@ -137,7 +135,7 @@ def _totals(orders: Orders, policy: Policy, as_of: date, scoped: bool) -> pd.Dat
 		*(f"CAST(SUM(CASE WHEN {when} THEN {money} END) AS DOUBLE)" for when in sums.values()),
 	]
 	rows = frappe.db.sql(
-		f"""{"" if scoped else orders.reads_all} SET STATEMENT group_concat_max_len = %(longest)s FOR
+		f"""SET STATEMENT group_concat_max_len = %(longest)s FOR
 		SELECT {", ".join(selected)}
 		FROM {_documents(orders, scoped)} {orders.money_joins()}
 		WHERE {orders.counts} AND {orders.day} <= %(as_of)s AND {orders.in_companies}

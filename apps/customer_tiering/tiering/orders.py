@@ -44,15 +44,10 @@ class Orders:
 	abroad: tuple[str, ...] = ()
 	margin: bool = False
 	digits: int = 2
-	since: date | None = None
 	values: dict = field(init=False, compare=False)
 
 	def __post_init__(self) -> None:
-		values = {
-			"companies": (*self.home, *self.abroad) or ("",),
-			"home": self.home or ("",),
-			"money_since": self.since or date.min,
-		}
+		values = {"companies": (*self.home, *self.abroad) or ("",), "home": self.home or ("",)}
 		object.__setattr__(self, "values", values)
 
 	@property
@@ -136,40 +131,25 @@ class Orders:
 		"""A document's money in the reporting currency."""
 		own = f"{alias}.base_net_total"
 		if self.margin:
-			own = f"({own} - COALESCE({alias}_cost.cost, 0))"
+			own = f"({own} - {self.cost(alias)})"
 		rounded = f"ROUND({own}, {self.digits})" if self.margin else own
 		if not self.abroad:
 			return rounded
 		converted = f"ROUND({own} * {alias}_rate.rate / {alias}_rate.per, {self.digits})"
 		return f"(CASE WHEN {alias}.company IN %(home)s THEN {rounded} ELSE {converted} END)"
 
+	def cost(self, alias: str = "document") -> str:
+		"""What a document's items cost, in the company's currency; looked up only where it is asked for."""
+		return f"""COALESCE((
+			SELECT SUM({COSTS[self.doctype]}) FROM `tab{self.doctype} Item` item WHERE item.parent = {alias}.name
+		), 0)"""
+
 	def money_joins(self, alias: str = "document") -> str:
 		"""What the money of a document is read from besides the document."""
-		joins = ""
-		if self.abroad:
-			joins += f"""
-				LEFT JOIN `{RATES}` {alias}_rate
-					ON {alias}_rate.company = {alias}.company AND {alias}_rate.day = {alias}.{self.day_field}"""
-		if self.margin:
-			joins += f"""
-				LEFT JOIN ({self._costs()}) {alias}_cost ON {alias}_cost.name = {alias}.name"""
-		return joins
-
-	@property
-	def reads_all(self) -> str:
-		"""What to put in front of a SELECT that reads the money of most documents.
-
-		Costs are then added up once; MariaDB would look them up document by document, which only pays for a few.
-		"""
-		return "SET STATEMENT optimizer_switch = 'split_materialized=off' FOR" if self.margin else ""
-
-	def _costs(self) -> str:
-		return f"""
-			SELECT sold.name, SUM({COSTS[self.doctype]}) AS cost
-			FROM {self.table} sold STRAIGHT_JOIN `tab{self.doctype} Item` item ON item.parent = sold.name
-			WHERE {COUNTS[self.doctype].format("sold")} AND sold.{self.day_field} >= %(money_since)s
-				AND sold.company IN %(companies)s
-			GROUP BY sold.name"""
+		if not self.abroad:
+			return ""
+		return f"""LEFT JOIN `{RATES}` {alias}_rate
+			ON {alias}_rate.company = {alias}.company AND {alias}_rate.day = {alias}.{self.day_field}"""
 
 
 # Each return may be a cent off: of a discount that was spread over the items, or of an exchange rate.
@@ -183,8 +163,8 @@ def orders_for(
 ) -> Orders:
 	"""How orders and their money are read under a policy.
 
-	Money is there for documents dated from `since` (None: from ever) to `until`, both included; of `companies` (by default all
-	that the policy counts, with their currencies). Opens, for this connection, the table of exchange rates where one is needed.
+	Of `companies` (by default all that the policy counts, with their currencies). Opens, for this connection, the table of
+	exchange rates where one is needed, for documents dated from `since` (None: from ever) to `until`, both included.
 	"""
 	companies = counted_companies(policy) if companies is None else companies
 	doctype, currency = policy.orders_from, policy.reporting_currency
@@ -198,7 +178,6 @@ def orders_for(
 		abroad=tuple(abroad),
 		margin=policy.measure == "Gross Margin",
 		digits=smallest_unit(currency),
-		since=since,
 	)
 
 
