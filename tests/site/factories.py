@@ -184,6 +184,72 @@ def amend(invoice: Document, amount: float) -> Document:
 	return amended.insert().submit()
 
 
+def ensure_pos_profile(company: str = "") -> str:
+	"""A till of the company with cash alone."""
+	name, company = "Tiering Test Till", company or ensure_company()
+	if not frappe.db.exists("POS Profile", name):
+		account = {"company": company, "is_group": 0}
+		cash = frappe.db.get_value("Account", {**account, "account_type": "Cash"})
+		payment = frappe.get_doc("Mode of Payment", "Cash")
+		if company not in [row.company for row in payment.accounts]:
+			payment.append("accounts", {"company": company, "default_account": cash})
+			payment.save()
+		income = frappe.db.get_value("Account", {**account, "root_type": "Income"})
+		expense = frappe.db.get_value("Account", {**account, "root_type": "Expense"})
+		cost_center = frappe.db.get_value("Cost Center", account)
+		frappe.get_doc(
+			doctype="POS Profile",
+			name=name,
+			company=company,
+			currency=frappe.db.get_value("Company", company, "default_currency"),
+			warehouse=frappe.db.get_value("Warehouse", account),
+			selling_price_list=frappe.db.get_value("Price List", {"selling": 1}),
+			income_account=income,
+			expense_account=expense,
+			cost_center=cost_center,
+			write_off_account=expense,
+			write_off_cost_center=cost_center,
+			payments=[{"mode_of_payment": "Cash", "default": 1}],
+		).insert()
+	return name
+
+
+def open_till(day: date | str) -> Document:
+	profile = frappe.get_doc("POS Profile", ensure_pos_profile())
+	return (
+		frappe.get_doc(
+			doctype="POS Opening Entry",
+			pos_profile=profile.name,
+			company=profile.company,
+			user=frappe.session.user,
+			period_start_date=f"{day} 08:00:00",
+			posting_date=day,
+			balance_details=[{"mode_of_payment": "Cash", "opening_amount": 0}],
+		)
+		.insert()
+		.submit()
+	)
+
+
+def make_pos_invoice(customer: str, amount: float, day: date | str) -> Document:
+	"""Paid in cash at the till that is open."""
+	invoice = frappe.get_doc(
+		doctype="POS Invoice",
+		customer=customer,
+		company=ensure_company(),
+		pos_profile=ensure_pos_profile(),
+		is_pos=1,
+		set_posting_time=1,
+		posting_date=day,
+		items=[{"item_code": ensure_item(), "qty": 1, "rate": amount}],
+		disable_rounded_total=1,
+		payments=[{"mode_of_payment": "Cash", "amount": amount}],
+	)
+	invoice.set_missing_values()
+	invoice.payments[0].amount = amount
+	return invoice.insert().submit()
+
+
 def make_sales_order(customer: str, amount: float, day: date | str, **values: object) -> Document:
 	"""A submitted Sales Order of one line; its item's cost is `valuation_rate` in `item`, set afterwards."""
 	item = values.pop("item", {})

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import frappe
 import pytest
+from frappe.utils import getdate
 
 from customer_tiering.tiering.explain import Explanation, explain
+from customer_tiering.tiering.policy import read_policy
 from tests.site import factories as make
 from tests.site.factories import computed, recompute
 
@@ -20,6 +23,17 @@ def new_site(site: str) -> Iterator[None]:
 	with make.uncommitted():
 		make.as_if_new()
 		yield
+
+
+@pytest.fixture
+def as_set(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+	"""as_set(measure="Gross Margin"): explain under other rules than those that are set."""
+
+	def use(**values: object) -> None:
+		policy = replace(read_policy(), **values)
+		monkeypatch.setattr("customer_tiering.tiering.explain.read_policy", lambda: policy)
+
+	return use
 
 
 def ago(days: int) -> date:
@@ -104,6 +118,102 @@ class TestExplanation:
 		assert (explanation.tier, explanation.overridden) == ("A", "A")
 		assert explanation.changes[0].day == AS_OF + timedelta(days=1)
 		assert explain(customer, AS_OF + timedelta(days=1)).tier == "D"
+
+	def test_a_company_that_is_left_out(self, as_set: Callable) -> None:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 10, ago(1))
+		other = make.ensure_company("Tiering Other")
+		left_out = make.make_invoice(customer, 20, ago(1), company=other)
+		as_set(companies=(make.ensure_company(),))
+		explanation = explain(customer, AS_OF)
+		assert explanation.money == 10
+		assert reasons(explanation)[left_out.name] == (False, False, "Orders of Tiering Other don't count")
+
+	def test_another_currency_with_its_own_amount_and_rate(self) -> None:
+		customer = make.make_customer().name
+		far = make.ensure_company("Tiering Far", "EUR")
+		values = {"company": far, "currency": "EUR", "conversion_rate": 1, "plc_conversion_rate": 1}
+		invoice = make.make_invoice(customer, 100, ago(10), **values)
+		make.make_return(invoice, ago(4), rate=40)
+		make.make_rate("EUR", "USD", ago(20), 1.25)
+		make.make_rate("EUR", "USD", ago(5), 1.5)
+		explanation = explain(customer, AS_OF)
+		credit, order = explanation.lines
+		assert (order.own, order.own_currency, order.rate, order.money) == (100, "EUR", Decimal("1.25"), 125)
+		assert (credit.own, credit.rate, credit.money) == (-40, Decimal("1.5"), -60)
+		assert "100.00 EUR at 1.25" in order.reason
+		assert explanation.money == 65
+		recompute(AS_OF)
+		assert computed(customer).annual_value == 65
+
+	def test_sales_orders(self, as_set: Callable) -> None:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 10, ago(1))
+		kept, closed, cancelled = (make.make_sales_order(customer, amount, ago(2)) for amount in (70, 5, 6))
+		closed.update_status("Closed")
+		cancelled.cancel()
+		as_set(orders_from="Sales Order")
+		explanation = explain(customer, AS_OF)
+		said = reasons(explanation)
+		assert (explanation.doctype, explanation.money) == ("Sales Order", 70)
+		assert said[kept.name][:2] == (True, True)
+		assert said[closed.name] == (False, False, "Closed before anything was billed")
+		assert said[cancelled.name] == (False, False, "Cancelled")
+
+	def test_gross_margin(self, as_set: Callable) -> None:
+		customer = make.make_customer().name
+		invoice = make.make_invoice(customer, 100, ago(10))
+		frappe.db.set_value("Sales Invoice Item", invoice.items[0].name, "incoming_rate", 60.125)
+		make.make_invoice(customer, 7, ago(9))
+		as_set(measure="Gross Margin")
+		explanation = explain(customer, AS_OF)
+		free, paid = explanation.lines
+		assert (paid.own, paid.cost, paid.money) == (100, Decimal("60.125"), Decimal("39.88"))
+		assert (free.cost, free.money) == (0, 7)
+		assert explanation.money == Decimal("46.88")
+
+	def test_a_group_adds_up_over_its_members(self) -> None:
+		head, member, gone = (make.make_customer().name for _ in range(3))
+		for name in (member, gone):
+			frappe.db.set_value("Customer", name, "rolls_up_to", head)
+		for name, amount in ((head, 10_000), (member, 25_000), (gone, 99)):
+			make.make_invoice(name, amount, ago(10))
+		frappe.db.set_value("Customer", gone, "disabled", 1)
+		for name in (head, member):
+			explanation = explain(name, AS_OF)
+			assert explanation.members == (head, member)
+			assert (explanation.tier, explanation.money) == ("C", 35_000)
+			assert {(line.customer, line.money) for line in explanation.lines} == {
+				(head, 10_000),
+				(member, 25_000),
+			}
+			assert all(line.customer in line.reason for line in explanation.lines)
+			assert head in explanation.as_text()
+
+	def test_a_group_follows_the_override_of_its_head(self) -> None:
+		head, member = (make.make_customer().name for _ in range(2))
+		frappe.db.set_value("Customer", member, "rolls_up_to", head)
+		frappe.db.set_value("Customer", head, {"tier_override": "A", "tier_override_until": AS_OF})
+		make.make_invoice(member, 10, getdate())
+		today = getdate()
+		frappe.db.set_value("Customer", head, "tier_override_until", today)
+		explanation = explain(member, today)
+		assert (explanation.tier, explanation.overridden, explanation.overridden_at) == ("A", "A", head)
+		frappe.db.set_value("Customer", member, {"tier_override": "B", "tier_override_until": today})
+		assert explain(member, today).overridden_at == member
+
+	@pytest.mark.parametrize(
+		("field", "why"), [("disabled", "Disabled"), ("is_internal_customer", "Internal")]
+	)
+	def test_who_is_left_out_of_account_has_no_tier_and_hears_why(self, field: str, why: str) -> None:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 40_000, ago(10))
+		frappe.db.set_value("Customer", customer, field, 1)
+		explanation = explain(customer, AS_OF)
+		assert explanation.tier is None and explanation.next_up is None and not explanation.changes
+		assert explanation.not_tiered.startswith(why)
+		assert explanation.money == 40_000
+		assert explanation.not_tiered in explanation.as_text()
 
 	def test_only_who_may_read_the_customer_may_ask(self) -> None:
 		from customer_tiering.tiering.api import explain_tier

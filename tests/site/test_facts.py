@@ -251,6 +251,27 @@ def test_what_else_happened(company: str) -> None:
 	assert found.equals(read_facts(read_policy(), day).loc[customer])
 
 
+def test_a_sale_at_the_till_counts_once_it_is_consolidated(company: str) -> None:
+	if not frappe.db.exists("DocType", "POS Invoice"):
+		pytest.skip("real bench only: the stand-in has no point of sale")
+	from erpnext.accounts.doctype.pos_invoice_merge_log.pos_invoice_merge_log import consolidate_pos_invoices
+
+	day, customer = make.days_ago(0), make.make_customer().name
+	make.open_till(day)
+	sales = [make.make_pos_invoice(customer, amount, day) for amount in (30, 12.5)]
+	found = read_facts(read_policy(), day, [customer]).loc[customer]
+	assert (found["orders_ever"], found["annual_value"]) == (0, 0)
+	rows = [
+		frappe._dict(pos_invoice=sale.name, customer=customer, posting_date=day, grand_total=sale.grand_total)
+		for sale in sales
+	]
+	consolidate_pos_invoices(pos_invoices=rows)
+	found = read_facts(read_policy(), day, [customer]).loc[customer]
+	assert (found["orders_ever"], found["annual_value"]) == (1, 42.5)
+	explanation = explain(customer, day)
+	assert [(line.money, line.is_order) for line in explanation.lines] == [(Decimal("42.5"), True)]
+
+
 def test_a_return_that_is_an_opening_entry_undoes_nothing(companies: dict[str, str]) -> None:
 	day, company = date(2024, 5, 1), next(iter(companies))
 	order = Paper("Facts 1", "Facts X", company, day, Decimal("100.00"))
