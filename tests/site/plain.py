@@ -182,6 +182,7 @@ def own_facts(papers: list[Paper], world: World, policy: Policy, as_of: date) ->
 		"expected_on": expected_on(days, policy, as_of),
 	}
 	month = as_of.replace(day=1)
+	found["spend_0"] = sum_of(p for p in known if month <= p.day)
 	for number in range(1, policy.decline_months + 2):
 		last = month - timedelta(days=1)
 		month = last.replace(day=1)
