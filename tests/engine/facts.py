@@ -48,11 +48,12 @@ def facts_of(
 	for document in documents:
 		if document.docstatus == 1 and document.is_opening == "No":
 			of_customer[document.customer].append(document)
-	rows = [_row(person, of_customer[person.name], rules, as_of) for person in people]
+	start = window_start(as_of, rules.window_months)
+	rows = [_row(person, of_customer[person.name], start, rules, as_of) for person in people]
 	names = pd.Index([person.name for person in people], dtype=object)
-	facts = pd.DataFrame(rows or [_row(Person(""), [], rules, as_of)], dtype=object)[: len(rows)].set_axis(
-		names
-	)
+	facts = pd.DataFrame(rows or [_row(Person(""), [], start, rules, as_of)], dtype=object)[
+		: len(rows)
+	].set_axis(names)
 	for column in facts:
 		if column in DATES:
 			facts[column] = pd.to_datetime(facts[column])
@@ -89,9 +90,9 @@ def _order_days(documents: list[Document]) -> list[date]:
 	]
 
 
-def _row(person: Person, documents: list[Document], rules: Policy, as_of: date) -> dict:
+def _row(person: Person, documents: list[Document], start: date, rules: Policy, as_of: date) -> dict:
 	known = _known(documents, as_of)
-	start, orders = window_start(as_of, rules.window_months), _order_days(known)
+	orders = _order_days(known)
 	ahead = [d.posting_date for d in documents] + list(person.enquiries)
 	return {
 		"orders_ever": len(orders),
