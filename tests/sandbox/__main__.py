@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.sandbox.common import CACHE, CHECKOUT, Trouble, lock, say
-from tests.sandbox.environment import environment, find_bench
+from tests.sandbox.environment import environment, find_bench, real_bench
 from tests.sandbox.services import install_missing
 from tests.sandbox.sites import ADMIN_PASSWORD, THROWAWAY, Sandbox, all_sandboxes, delete_leftovers, site_name
 
@@ -20,9 +20,9 @@ DEFAULT_SITE = "tiering.localhost"
 
 def test(arguments: list[str]) -> int:
 	"""run the tests; arguments go to pytest, SITE=<name> keeps the site and reuses it"""
+	if engine_only(arguments):
+		return pytest(environment(real_bench()), arguments, dict(os.environ))
 	bench = find_bench()
-	if bench is None or engine_only(arguments):
-		return pytest(environment(bench), arguments, {**os.environ, "TIERING_NO_SITE": reason(bench)})
 	install_missing({"chromium": "chromium"}, CACHE / "logs/apt.log")
 	with site_for_tests(bench) as sandbox:
 		variables = {**sandbox.variables(), "TIERING_SITE": sandbox.site}
@@ -48,26 +48,15 @@ def engine_only(arguments: list[str]) -> bool:
 	return bool(paths) and all(path.absolute().is_relative_to(CHECKOUT / "tests/engine") for path in paths)
 
 
-def reason(bench: Path | None) -> str:
-	return "engine tests were asked for" if bench else "no bench was found: name one with BENCH=<folder>"
-
-
 def pytest(env: Path, arguments: list[str], variables: dict[str, str]) -> int:
 	return subprocess.run(
 		[env / "bin/python", "-m", "pytest", *arguments], cwd=CHECKOUT, env=variables
 	).returncode
 
 
-def needed_bench() -> Path:
-	bench = find_bench()
-	if bench is None:
-		raise Trouble("There is no bench in ~/frappe-bench: name one with BENCH=<folder>.")
-	return bench
-
-
 def named_sandbox(arguments: list[str]) -> Sandbox:
 	"""Of the site that is the first argument, else SITE, else the usual one."""
-	return Sandbox(needed_bench(), site_name((arguments or [os.environ.get("SITE") or DEFAULT_SITE])[0]))
+	return Sandbox(find_bench(), site_name((arguments or [os.environ.get("SITE") or DEFAULT_SITE])[0]))
 
 
 def where(arguments: list[str]) -> int:

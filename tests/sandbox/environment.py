@@ -7,12 +7,18 @@ import sys
 from pathlib import Path
 
 from tests.sandbox.common import CACHE, CHECKOUT, Trouble, digest, lock, run, say
+from tests.sandbox.framework import build_bench, build_standin
 
 REQUIREMENTS = CHECKOUT / "tests" / "requirements.txt"
 NEEDED = ("apps/frappe/frappe/__init__.py", "apps/erpnext/erpnext/__init__.py", "env/bin/python")
 
 
-def find_bench() -> Path | None:
+def find_bench() -> Path:
+	"""A real bench, else one built from package registries."""
+	return real_bench() or build_bench()
+
+
+def real_bench() -> Path | None:
 	"""The bench in BENCH, else ~/frappe-bench, else none (BENCH= asks for none)."""
 	named = os.environ.get("BENCH")
 	bench = Path(named or Path.home() / "frappe-bench").expanduser().absolute()
@@ -20,6 +26,11 @@ def find_bench() -> Path | None:
 	if named and missing:
 		raise Trouble(f"BENCH={named} has no {missing[0]}: name the folder of a bench that has ERPNext.")
 	return None if named == "" or missing else bench
+
+
+def app(bench: Path, name: str) -> Path:
+	"""Where an app's code lies. The stand-in is apart, as checkouts with different ones share a bench."""
+	return build_standin() if name == "erpnext" and bench.parent == CACHE else bench / "apps" / name
 
 
 def environment(bench: Path | None) -> Path:

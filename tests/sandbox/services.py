@@ -108,10 +108,11 @@ class Services:
 			program("mariadb-install-db"),
 			"--no-defaults",
 			*as_root,
-			f"--datadir={half}",
+			f"--datadir=./{half.name}",  # as it stands in the folder: it can't take a path with a space
 			"--skip-test-db",
+			"--auth-root-authentication-method=normal",
 		]
-		run([*command, "--auth-root-authentication-method=normal"], self.folder / "logs/mariadb.log")
+		run(command, self.folder / "logs/mariadb.log", cwd=self.folder)
 		half.rename(data)
 
 	def start_redis(self) -> None:
