@@ -48,13 +48,20 @@ NAMES = (
 FILES = {"frappe/utils/brik_helper.py": "frappe/utils/bench_helper.py"}
 # What stops it in a folder with a space in its name, where MariaDB's client isn't called `mysql` any more, and in
 # lists when there is no socket.io server. And as in Frappe 15, `sendmail` gives the queue's row back, logs like Email
-# Queue have names that are text, `has_permission` takes a document's name and
-# raises PermissionError, and a web page keeps its status code.
+# Queue have names that are text, `has_permission` takes a document's name and raises PermissionError, a web page keeps
+# its status code, and installing an app enters it in Installed Applications.
 REPAIRS = {
 	"frappe/__init__.py": (
 		("\tbuilder.process(send_now=now)", "\treturn builder.process(send_now=now)"),
 		('f"{_(doc.doctype)} {doc.name}" if doc', """f"{_(doctype)} {getattr(doc, 'name', doc)}" if doc"""),
 		("\t\t\traise_exception=ValidationError,\n", "\t\t\traise_exception=PermissionError,\n"),
+	),
+	"frappe/installer.py": (
+		(
+			"\tfrappe.flags.in_install = False\n\n\ndef add_to_installed_apps",
+			'\tfrappe.get_single("Installed Applications").update_versions()\n'
+			"\tfrappe.flags.in_install = False\n\n\ndef add_to_installed_apps",
+		),
 	),
 	"frappe/website/serve.py": (
 		(

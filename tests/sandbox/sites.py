@@ -18,8 +18,10 @@ from tests.sandbox.environment import app, environment
 from tests.sandbox.services import ADMIN, Services
 
 ADMIN_PASSWORD = "admin"
+SITES = CACHE / "sites"
 COMPANY = Path(__file__).with_name("company.py")
 THROWAWAY = "test-run-"
+OWN = f"{CHECKOUT.name}-{digest(CHECKOUT)}"
 
 
 class Sandbox:
@@ -28,7 +30,7 @@ class Sandbox:
 	def __init__(self, bench: Path, site: str, folder: Path | None = None) -> None:
 		self.bench = bench
 		self.site = site
-		self.folder = folder or home(bench) / site
+		self.folder = folder or SITES / f"{OWN}-{digest(bench)}" / site
 		self.sites = self.folder / "sites"
 		self.log = self.folder / "logs/setup.log"
 		self.ready = self.folder / "ready"  # holds the fingerprint of the app that was installed
@@ -157,9 +159,16 @@ class Sandbox:
 	def command(self, *arguments: str) -> list[str]:
 		return [str(self.folder / "env/bin/python"), "-m", "frappe.utils.bench_helper", "frappe", *arguments]
 
+	def python(self, script: Path, *arguments: str | Path) -> list[str | Path]:
+		return [self.folder / "env/bin/python", script, *arguments]
+
+	def inside(self) -> dict:
+		"""How a process that imports Frappe is started: options of subprocess."""
+		return {"cwd": self.sites, "env": self.variables()}
+
 	def bench_run(self, *arguments: str) -> None:
 		"""A bench command with its output in a log."""
-		run(self.command(*arguments), self.log, cwd=self.sites, env=self.variables())
+		run(self.command(*arguments), self.log, **self.inside())
 
 	def build_base(self) -> None:
 		say("building the base site (Frappe, ERPNext, a company), 2 to 4 minutes, once")
@@ -171,8 +180,7 @@ class Sandbox:
 			root = ["--db-root-username", ADMIN, "--db-root-password", self.services.state["password"]]
 			self.bench_run("new-site", self.site, *root, "--admin-password", ADMIN_PASSWORD)
 			self.bench_run("--site", self.site, "install-app", "erpnext")
-			python = self.folder / "env/bin/python"
-			run([python, COMPANY, self.site], self.log, cwd=self.sites, env=self.variables())
+			run(self.python(COMPANY, self.site), self.log, **self.inside())
 		finally:
 			self.services.stop()
 
@@ -195,18 +203,15 @@ def revision(folder: Path, name: str) -> str:
 	return (folder / name / "__init__.py").read_text() + commit
 
 
-def home(bench: Path) -> Path:
-	"""Where this checkout's sites on this bench lie, each in a folder of its own."""
-	return CACHE / "sites" / f"{CHECKOUT.name}-{digest(CHECKOUT, bench)}"
+def all_sandboxes(pattern: str = "*") -> list[Sandbox]:
+	"""The sites that there are, to be stopped or deleted: of all checkouts, or of those whose folders match."""
+	folders = [folder for folder in sorted(SITES.glob(f"{pattern}/*")) if folder.is_dir()]
+	return [Sandbox(folder / "apps", folder.name, folder) for folder in folders]
 
 
-def all_sandboxes(bench: Path) -> list[Sandbox]:
-	return [Sandbox(bench, folder.name) for folder in sorted(home(bench).glob("*")) if folder.is_dir()]
-
-
-def delete_leftovers(bench: Path) -> None:
-	"""Sites of runs that were killed."""
-	for sandbox in all_sandboxes(bench):
+def delete_leftovers() -> None:
+	"""Sites of this checkout's runs that were killed."""
+	for sandbox in all_sandboxes(f"{OWN}-*"):
 		if sandbox.site.startswith(THROWAWAY) and not lives(int(sandbox.site.removeprefix(THROWAWAY))):
 			sandbox.stop(delete=True)
 
