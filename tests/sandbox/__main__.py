@@ -113,10 +113,12 @@ def clean(arguments: list[str]) -> int:
 	busy = [f"{each.site} ({each.folder})" for each in all_sandboxes() if not each.stop(delete=True)]
 	if busy:
 		raise Trouble(f"Still in use, so not deleted: {', '.join(busy)}. Clean again when that has ended.")
-	with lock(CACHE / "base.lock"), lock(CACHE / "framework.lock"), lock(CACHE / "environment.lock"):
+	with contextlib.ExitStack() as builds:
+		for each in CACHE.glob("*.lock"):
+			builds.enter_context(lock(each))
 		for half in CACHE.glob("base-*"):
 			Services(half).stop()
-		shutil.rmtree(CACHE)
+		shutil.rmtree(CACHE, ignore_errors=True)
 	for leftover in ("tests/.screenshots", ".pytest_cache", ".hypothesis", ".ruff_cache"):
 		shutil.rmtree(CHECKOUT / leftover, ignore_errors=True)
 	for folder in CHECKOUT.rglob("__pycache__"):

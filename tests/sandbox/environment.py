@@ -38,7 +38,7 @@ def environment(bench: Path | None) -> Path:
 	python = bench / "env/bin/python" if bench else any_python()
 	version = python_version(python)
 	folder = CACHE / f"env-{digest(bench, python.resolve(), version, REQUIREMENTS.read_text())}"
-	with lock(CACHE / "environment.lock"):
+	with lock(folder.with_suffix(".lock")):
 		if not (folder / "done").exists():
 			build(folder, python, bench)
 	return folder

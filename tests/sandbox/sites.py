@@ -190,7 +190,7 @@ def base_site(bench: Path) -> Path:
 	revisions = [revision(app(bench, name), name) for name in ("frappe", "erpnext")]
 	folder = CACHE / f"base-{digest(bench, *revisions, COMPANY.read_text())}"
 	half = folder.with_suffix(".half")
-	with lock(CACHE / "base.lock"):
+	with lock(folder.with_suffix(".lock")):
 		if not folder.exists():
 			Sandbox(bench, "base", half).build_base()
 			half.rename(folder)
