@@ -2,8 +2,6 @@
 
 import ast
 import contextlib
-import email
-import email.policy
 import json
 import os
 import subprocess
@@ -11,14 +9,19 @@ import sys
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis.configuration
 import pytest
 
+if TYPE_CHECKING:
+	from tests.sandbox.mail import SmtpSink
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 SITE = os.environ.get("TIERING_SITE")
 BENCH = Path(os.environ.get("FRAPPE_BENCH_ROOT", "."))
-WHY_NOT = os.environ.get("TIERING_NO_SITE", "no site was set up: run `make test` instead of pytest")
+NO_SITE = "no site was set up: `make test` makes one"
+REAL_BENCH_ONLY = "real bench only:"  # how the reason begins for which a test is skipped in the sandbox
 
 sys.path.insert(0, str(CHECKOUT / "apps"))
 hypothesis.configuration.set_hypothesis_home_dir(CHECKOUT / ".hypothesis")
@@ -41,7 +44,7 @@ class NotRun(pytest.File):
 
 class NotRunTest(pytest.Item):
 	def runtest(self) -> None:
-		pytest.skip(WHY_NOT)
+		pytest.skip(NO_SITE)
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> NotRun | None:
@@ -52,10 +55,10 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-	skipped = terminalreporter.stats.get("skipped", [])
-	not_run = sum(WHY_NOT in str(report.longrepr) for report in skipped)
+	reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+	not_run = sum(REAL_BENCH_ONLY in reason for reason in reasons)
 	if not_run:
-		terminalreporter.write_line(f"real bench: {not_run} tests not run ({WHY_NOT})")
+		terminalreporter.write_line(f"real bench: {not_run} tests not run (the sandbox has no real ERPNext)")
 
 
 @pytest.fixture(scope="session")
@@ -140,55 +143,29 @@ def server_scripts(site: str) -> Iterator[Callable[[bool], None]]:
 	switch(bool(json.loads(before)["server_script_enabled"]))
 
 
-class SmtpSink:
-	"""A mail server that keeps what it gets."""
+@pytest.fixture
+def smtp_sink(site: str, rollback: None) -> Iterator["SmtpSink"]:
+	"""The default outgoing account delivers here during the test; `flush` sends what is queued."""
+	import frappe
+	from frappe.email.queue import flush
 
-	def __init__(self) -> None:
-		self.messages: list[EmailMessage] = []
+	from tests.sandbox.mail import SmtpSink, make_account
 
-	async def handle_DATA(self, server, session, envelope) -> str:  # the name that aiosmtpd calls
-		message = email.message_from_bytes(envelope.content, policy=email.policy.default)
-		self.messages.append(message)
-		return "250 OK"
-
-	def flush(self) -> list[EmailMessage]:
-		"""Send what is in the Email Queue; all messages so far. It commits first."""
-		from frappe.email.queue import flush
-
+	def send() -> list[EmailMessage]:
 		with committed():
 			flush()
-		return self.messages
-
-
-@pytest.fixture
-def smtp_sink(site: str, rollback: None) -> Iterator[SmtpSink]:
-	"""The default outgoing account delivers here during the test."""
-	import frappe
-	from aiosmtpd.controller import Controller
-
-	from tests.sandbox.services import free_port
+		return sink.messages
 
 	sink = SmtpSink()
-	server = Controller(sink, hostname="127.0.0.1", port=free_port())
-	server.start()
+	sink.flush = send
+	sink.server.start()
 	frappe.db.delete("Email Queue")
 	frappe.db.delete("Email Queue Recipient")
-	account = frappe.get_doc(
-		{
-			"doctype": "Email Account",
-			"email_account_name": "Test Sink",
-			"email_id": "sender@example.com",
-			"enable_outgoing": 1,
-			"default_outgoing": 1,
-			"smtp_server": "127.0.0.1",
-			"smtp_port": server.port,
-			"no_smtp_authentication": 1,
-		}
-	).insert()
+	account = make_account(sink.port)
 	frappe.db.commit()
 	frappe.local.outgoing_email_account = {}
 	yield sink
-	server.stop()
+	sink.server.stop()
 	frappe.db.rollback()
 	account.delete(force=True)
 	frappe.db.commit()

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.conftest import BENCH, CHECKOUT
+from tests.sandbox.common import end_with_parent
 from tests.sandbox.services import free_port, program
 from tests.sandbox.sites import ADMIN_PASSWORD
 
@@ -26,7 +27,8 @@ def base_url(site: str) -> Iterator[str]:
 	port = free_port()
 	log = (BENCH / "logs/web.log").open("ab")
 	command = [sys.executable, CHECKOUT / "tests/sandbox/web.py", site, str(port)]
-	server = subprocess.Popen(command, cwd=BENCH / "sites", stdout=log, stderr=log)
+	options = {"cwd": BENCH / "sites", "stdout": log, "stderr": log, "preexec_fn": end_with_parent}
+	server = subprocess.Popen(command, **options)
 	url = f"http://127.0.0.1:{port}"
 	wait_for(f"{url}/api/method/ping")
 	yield url

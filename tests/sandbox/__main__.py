@@ -1,4 +1,4 @@
-"""python3 -m tests.sandbox test|where|site|bench|serve|stop|clean: see COMMANDS or -h."""
+"""python3 -m tests.sandbox demo|test|where|site|bench|serve|stop|clean: see COMMANDS or -h."""
 
 import argparse
 import contextlib
@@ -10,19 +10,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.sandbox import demo, desk
 from tests.sandbox.common import CACHE, CHECKOUT, Trouble, lock, say
-from tests.sandbox.environment import environment, find_bench
-from tests.sandbox.services import install_missing
-from tests.sandbox.sites import ADMIN_PASSWORD, THROWAWAY, Sandbox, all_sandboxes, delete_leftovers, site_name
+from tests.sandbox.environment import environment, find_bench, real_bench
+from tests.sandbox.services import Services, install_missing
+from tests.sandbox.sites import OWN, THROWAWAY, Sandbox, all_sandboxes, delete_leftovers, site_name
 
 DEFAULT_SITE = "tiering.localhost"
 
 
 def test(arguments: list[str]) -> int:
 	"""run the tests; arguments go to pytest, SITE=<name> keeps the site and reuses it"""
+	if engine_only(arguments):
+		return pytest(environment(real_bench()), arguments, dict(os.environ))
 	bench = find_bench()
-	if bench is None or engine_only(arguments):
-		return pytest(environment(bench), arguments, {**os.environ, "TIERING_NO_SITE": reason(bench)})
 	install_missing({"chromium": "chromium"}, CACHE / "logs/apt.log")
 	with site_for_tests(bench) as sandbox:
 		variables = {**sandbox.variables(), "TIERING_SITE": sandbox.site}
@@ -32,7 +33,7 @@ def test(arguments: list[str]) -> int:
 @contextlib.contextmanager
 def site_for_tests(bench: Path) -> Iterator[Sandbox]:
 	"""The site named by SITE, which stays; else one for this run only."""
-	delete_leftovers(bench)
+	delete_leftovers()
 	named = os.environ.get("SITE")
 	sandbox = Sandbox(bench, site_name(named or f"{THROWAWAY}{os.getpid()}"))
 	try:
@@ -48,31 +49,22 @@ def engine_only(arguments: list[str]) -> bool:
 	return bool(paths) and all(path.absolute().is_relative_to(CHECKOUT / "tests/engine") for path in paths)
 
 
-def reason(bench: Path | None) -> str:
-	return "engine tests were asked for" if bench else "no bench was found: name one with BENCH=<folder>"
-
-
 def pytest(env: Path, arguments: list[str], variables: dict[str, str]) -> int:
 	return subprocess.run(
 		[env / "bin/python", "-m", "pytest", *arguments], cwd=CHECKOUT, env=variables
 	).returncode
 
 
-def needed_bench() -> Path:
-	bench = find_bench()
-	if bench is None:
-		raise Trouble("There is no bench in ~/frappe-bench: name one with BENCH=<folder>.")
-	return bench
-
-
 def named_sandbox(arguments: list[str]) -> Sandbox:
 	"""Of the site that is the first argument, else SITE, else the usual one."""
-	return Sandbox(needed_bench(), site_name((arguments or [os.environ.get("SITE") or DEFAULT_SITE])[0]))
+	return Sandbox(find_bench(), site_name((arguments or [os.environ.get("SITE") or DEFAULT_SITE])[0]))
 
 
 def where(arguments: list[str]) -> int:
-	"""[NAME]: print a site's folder, laid out like a bench, and the site's name"""
+	"""[NAME]: print a site's folder, laid out like a bench, and its name; made and started first if need be"""
 	sandbox = named_sandbox(arguments)
+	with sandbox.running():
+		sandbox.kept.touch()
 	print(sandbox.folder, sandbox.site)
 	return 0
 
@@ -92,22 +84,24 @@ def bench(arguments: list[str]) -> int:
 	sandbox = named_sandbox(arguments)
 	command = sandbox.command("--site", sandbox.site, *arguments[1:])
 	with sandbox.running():
-		return subprocess.run(command, cwd=sandbox.sites, env=sandbox.variables()).returncode
+		return subprocess.run(command, **sandbox.inside()).returncode
+
+
+def show(arguments: list[str]) -> int:
+	"""[NAME]: a site with a demo company, made first if it is new, and its Desk; HEADLESS=1 ends after the summary"""
+	return demo.show(named_sandbox(arguments), headless=bool(os.environ.get("HEADLESS")))
 
 
 def serve(arguments: list[str]) -> int:
 	"""[NAME [PORT]]: serve a site on loopback until Ctrl-C; made first if it is new"""
 	sandbox = named_sandbox(arguments)
-	port = (arguments[1:] or ["8080"])[0]
 	with sandbox.running():
-		say(f"http://127.0.0.1:{port}/app  (user Administrator, password {ADMIN_PASSWORD}); Ctrl-C ends it")
-		web = [sandbox.folder / "env/bin/python", Path(__file__).with_name("web.py"), sandbox.site, port]
-		return subprocess.run(web, cwd=sandbox.sites, env=sandbox.variables()).returncode
+		return desk.serve(sandbox, *map(int, arguments[1:]))
 
 
 def stop(arguments: list[str]) -> int:
 	"""[NAME]: stop the site that `site` left running, or all of them"""
-	sandboxes = [named_sandbox(arguments)] if arguments else all_sandboxes(needed_bench())
+	sandboxes = [named_sandbox(arguments)] if arguments else all_sandboxes(f"{OWN}-*")
 	for sandbox in sandboxes:
 		if sandbox.folder.exists() and not sandbox.stop():
 			say(f"{sandbox.site} is still in use and stops when that ends")
@@ -115,18 +109,24 @@ def stop(arguments: list[str]) -> int:
 
 
 def clean(arguments: list[str]) -> int:
-	"""stop and delete all sites of this checkout, with their logs, and the tests' pictures"""
-	bench = find_bench()
-	busy = [each.site for each in (all_sandboxes(bench) if bench else []) if not each.stop(delete=True)]
+	"""stop and delete everything that was made: all sites, the sandbox's bench, downloads, logs and pictures"""
+	busy = [f"{each.site} ({each.folder})" for each in all_sandboxes() if not each.stop(delete=True)]
 	if busy:
 		raise Trouble(f"Still in use, so not deleted: {', '.join(busy)}. Clean again when that has ended.")
-	for leftover in ("tests/.screenshots", ".pytest_cache", ".hypothesis"):
+	with contextlib.ExitStack() as builds:
+		for each in CACHE.glob("*.lock"):
+			builds.enter_context(lock(each))
+		for half in CACHE.glob("base-*"):
+			Services(half).stop()
+		shutil.rmtree(CACHE, ignore_errors=True)
+	for leftover in ("tests/.screenshots", ".pytest_cache", ".hypothesis", ".ruff_cache"):
 		shutil.rmtree(CHECKOUT / leftover, ignore_errors=True)
-	say(f"what all checkouts share is still in {CACHE}")
+	for folder in CHECKOUT.rglob("__pycache__"):
+		shutil.rmtree(folder, ignore_errors=True)
 	return 0
 
 
-COMMANDS = {command.__name__: command for command in (test, where, site, bench, serve, stop, clean)}
+COMMANDS = {"demo": show} | {each.__name__: each for each in (test, where, site, bench, serve, stop, clean)}
 
 
 def main() -> int:

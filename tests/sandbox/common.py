@@ -1,9 +1,11 @@
 """Places, messages, locks and child processes, shared by the other modules."""
 
 import contextlib
+import ctypes
 import fcntl
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -36,6 +38,13 @@ def lock(path: Path) -> Iterator[None]:
 			say(f"waiting for another run ({path.stem})")
 			fcntl.flock(file, fcntl.LOCK_EX)
 		yield
+
+
+def end_with_parent() -> None:
+	"""For a new child process: the kernel ends it when its starter ends, however that ends."""
+	libc = ctypes.CDLL(None)
+	if hasattr(libc, "prctl"):  # Linux
+		libc.prctl(1, signal.SIGTERM)
 
 
 def run(command: Sequence[str | Path], log: Path, **options) -> None:

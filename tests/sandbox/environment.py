@@ -7,12 +7,18 @@ import sys
 from pathlib import Path
 
 from tests.sandbox.common import CACHE, CHECKOUT, Trouble, digest, lock, run, say
+from tests.sandbox.framework import build_bench, build_standin
 
 REQUIREMENTS = CHECKOUT / "tests" / "requirements.txt"
 NEEDED = ("apps/frappe/frappe/__init__.py", "apps/erpnext/erpnext/__init__.py", "env/bin/python")
 
 
-def find_bench() -> Path | None:
+def find_bench() -> Path:
+	"""A real bench, else one built from package registries."""
+	return real_bench() or build_bench()
+
+
+def real_bench() -> Path | None:
 	"""The bench in BENCH, else ~/frappe-bench, else none (BENCH= asks for none)."""
 	named = os.environ.get("BENCH")
 	bench = Path(named or Path.home() / "frappe-bench").expanduser().absolute()
@@ -22,12 +28,17 @@ def find_bench() -> Path | None:
 	return None if named == "" or missing else bench
 
 
+def app(bench: Path, name: str) -> Path:
+	"""Where an app's code lies. The stand-in is apart, as checkouts with different ones share a bench."""
+	return build_standin() if name == "erpnext" and bench.parent == CACHE else bench / "apps" / name
+
+
 def environment(bench: Path | None) -> Path:
 	"""Make, if it isn't there yet, the virtual environment for this bench; give its folder."""
 	python = bench / "env/bin/python" if bench else any_python()
 	version = python_version(python)
 	folder = CACHE / f"env-{digest(bench, python.resolve(), version, REQUIREMENTS.read_text())}"
-	with lock(CACHE / "environment.lock"):
+	with lock(folder.with_suffix(".lock")):
 		if not (folder / "done").exists():
 			build(folder, python, bench)
 	return folder

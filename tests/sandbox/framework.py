@@ -1,11 +1,9 @@
 """A folder that works like a bench, made from package registries (PyPI and npm) alone.
 
-    python3 -m tests.sandbox.framework
-
-builds it in the cache folder, or finds it already built, and prints its path: `apps/frappe`, `apps/erpnext` (the
-stand-in), `env`, `sites` with the Desk's assets, `config` and `logs`. About three minutes the first time, then
-nothing. It is built beside its place and renamed at the end, so a build that was killed leaves nothing that counts,
-and a file lock lets only one build run.
+`build_bench` makes it in the cache folder, or finds it already built: `apps/frappe`, `env`, `sites` with the Desk's
+assets, `config` and `logs`. A minute or two the first time, then nothing. `build_standin` writes the stand-in for
+ERPNext beside it. Both are made beside their place and renamed at the end, so a build that was killed leaves nothing
+that counts, and a file lock lets only one build run.
 
 **For tests and evaluation only.** The framework is the Frappe Framework, copyright Frappe Technologies Pvt. Ltd. and
 contributors, under the MIT licence. Frappe doesn't publish it on PyPI; somebody else did, as `criscostack` 1.0.0: the
@@ -19,7 +17,6 @@ knows no `skip_locked`; there is no socket.io server (`disable_async` is set); s
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -51,13 +48,20 @@ NAMES = (
 FILES = {"frappe/utils/brik_helper.py": "frappe/utils/bench_helper.py"}
 # What stops it in a folder with a space in its name, where MariaDB's client isn't called `mysql` any more, and in
 # lists when there is no socket.io server. And as in Frappe 15, `sendmail` gives the queue's row back, logs like Email
-# Queue have names that are text, `has_permission` takes a document's name and
-# raises PermissionError, and a web page keeps its status code.
+# Queue have names that are text, `has_permission` takes a document's name and raises PermissionError, a web page keeps
+# its status code, and installing an app enters it in Installed Applications.
 REPAIRS = {
 	"frappe/__init__.py": (
 		("\tbuilder.process(send_now=now)", "\treturn builder.process(send_now=now)"),
 		('f"{_(doc.doctype)} {doc.name}" if doc', """f"{_(doctype)} {getattr(doc, 'name', doc)}" if doc"""),
 		("\t\t\traise_exception=ValidationError,\n", "\t\t\traise_exception=PermissionError,\n"),
+	),
+	"frappe/installer.py": (
+		(
+			"\tfrappe.flags.in_install = False\n\n\ndef add_to_installed_apps",
+			'\tfrappe.get_single("Installed Applications").update_versions()\n'
+			"\tfrappe.flags.in_install = False\n\n\ndef add_to_installed_apps",
+		),
 	),
 	"frappe/website/serve.py": (
 		(
@@ -147,17 +151,28 @@ def build_bench(cache: Path = CACHE) -> Path:
 	"""Build the bench below `cache`, unless it stands there already, and give its folder."""
 	with lock(cache / "framework.lock"):
 		python = find_python()
-		bench = cache / f"bench-{digest(inputs(), python)}"
+		bench = cache / f"bench-{digest(inputs(), python.resolve())}"
 		if not (bench / "env/bin/python").exists() or not (bench / "sites/apps.txt").exists():
 			sweep(cache)
 			shutil.rmtree(bench, ignore_errors=True)
 			Build(cache, bench, python).build()
-		place_standin(bench)
 	return bench
 
 
+def build_standin(cache: Path = CACHE) -> Path:
+	"""Write the stand-in app of this checkout below `cache`, unless it is there, and give its folder."""
+	app = cache / f"standin-{table.fingerprint()}"
+	with lock(cache / "framework.lock"):
+		if not app.exists():
+			half = app.with_suffix(".half")
+			shutil.rmtree(half, ignore_errors=True)
+			table.write_app(half)
+			half.rename(app)
+	return app
+
+
 def inputs() -> str:
-	"""A hash of what the bench is made from, the stand-in apart, which is replaced alone."""
+	"""A hash of what the bench is made from."""
 	files = [Path(__file__), REQUIREMENTS, *sorted(path for path in DESK.iterdir() if path.is_file())]
 	return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
@@ -166,22 +181,6 @@ def sweep(cache: Path) -> None:
 	"""Remove what builds left that were killed."""
 	for half in cache.glob("bench-*.half"):
 		shutil.rmtree(half, ignore_errors=True)
-
-
-def place_standin(bench: Path) -> None:
-	"""Write the stand-in app, or replace it if its sources are others now."""
-	app = bench / "apps/erpnext"
-	stamp = bench / "config/standin"
-	wanted = table.fingerprint()
-	if app.exists() and stamp.exists() and stamp.read_text() == wanted:
-		return
-	half = bench / "apps/erpnext.half"
-	shutil.rmtree(half, ignore_errors=True)
-	table.write_app(half)
-	stamp.unlink(missing_ok=True)
-	shutil.rmtree(app, ignore_errors=True)
-	half.rename(app)
-	stamp.write_text(wanted)
 
 
 class Build:
@@ -196,7 +195,7 @@ class Build:
 		self.npm_log = cache / "logs/desk.log"
 
 	def build(self) -> None:
-		say("building the sandbox's framework from PyPI and npm, about 3 minutes, once")
+		say("building the sandbox's framework from PyPI and npm, 1 to 3 minutes, once")
 		self.lay_out()
 		self.make_environment()
 		self.restore(self.wheel())
@@ -229,10 +228,10 @@ class Build:
 		}
 
 	def make_environment(self) -> None:
-		"""The virtual environment. Its link to the apps is relative, so it can be moved."""
+		"""The virtual environment. Its link to the framework is relative, so it can be moved."""
 		run([self.python, "-m", "venv", self.half / "env"], self.log)
 		packages = next(self.half.glob("env/lib/python3*/site-packages"))
-		(packages / "bench.pth").write_text("../../../../apps/frappe\n../../../../apps/erpnext\n")
+		(packages / "bench.pth").write_text("../../../../apps/frappe\n")
 
 	def pip(self, *arguments: str | Path) -> None:
 		python = self.half / "env/bin/python"
@@ -400,20 +399,3 @@ def works(python: Path) -> bool:
 	except (OSError, subprocess.TimeoutExpired):
 		return False
 	return done.returncode == 0 and done.stdout.strip() in PYTHONS
-
-
-def main() -> int:
-	parser = argparse.ArgumentParser(
-		prog="python3 -m tests.sandbox.framework", description=__doc__.split("\n")[0]
-	)
-	parser.parse_args()
-	try:
-		print(build_bench())
-	except Trouble as trouble:
-		print(f"tiering: {trouble}", file=sys.stderr)
-		return 1
-	return 0
-
-
-if __name__ == "__main__":
-	sys.exit(main())

@@ -3,26 +3,25 @@
 Sites are copies of a base site (Frappe, ERPNext, a company) that is built once; then the checkout's app is installed.
 """
 
-import base64
 import contextlib
 import fcntl
 import json
 import os
 import re
-import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.sandbox.common import CACHE, CHECKOUT, Trouble, digest, lock, run, say
-from tests.sandbox.environment import environment
+from tests.sandbox.environment import app, environment
 from tests.sandbox.services import ADMIN, Services
 
 ADMIN_PASSWORD = "admin"
-ENCRYPTION_KEY = base64.urlsafe_b64encode(b"the key of throw-away test sites").decode()
+SITES = CACHE / "sites"
 COMPANY = Path(__file__).with_name("company.py")
 THROWAWAY = "test-run-"
+OWN = f"{CHECKOUT.name}-{digest(CHECKOUT)}"
 
 
 class Sandbox:
@@ -31,7 +30,7 @@ class Sandbox:
 	def __init__(self, bench: Path, site: str, folder: Path | None = None) -> None:
 		self.bench = bench
 		self.site = site
-		self.folder = folder or home(bench) / site
+		self.folder = folder or SITES / f"{OWN}-{digest(bench)}" / site
 		self.sites = self.folder / "sites"
 		self.log = self.folder / "logs/setup.log"
 		self.ready = self.folder / "ready"  # holds the fingerprint of the app that was installed
@@ -44,7 +43,7 @@ class Sandbox:
 		self.folder.mkdir(parents=True, exist_ok=True)
 		with (self.folder / "users.lock").open("w") as users:
 			with lock(self.folder / "start.lock"):
-				if fresh:
+				if fresh or not self.ready.exists():
 					self.wipe(users)
 				fcntl.flock(users, fcntl.LOCK_SH)
 				self.start()
@@ -108,8 +107,8 @@ class Sandbox:
 		for name in ("apps", "sites", "logs", "config"):
 			(self.folder / name).mkdir(exist_ok=True)
 		link(self.folder / "env", environment(self.bench))
-		link(self.folder / "apps/frappe", self.bench / "apps/frappe")
-		link(self.folder / "apps/erpnext", self.bench / "apps/erpnext")
+		for name in ("frappe", "erpnext"):
+			link(self.folder / "apps" / name, app(self.bench, name))
 		link(self.folder / "apps/customer_tiering", CHECKOUT)
 		apps = ["frappe", "erpnext", *(["customer_tiering"] if app_exists() else [])]
 		(self.sites / "apps.txt").write_text("\n".join(apps) + "\n")
@@ -149,7 +148,7 @@ class Sandbox:
 		"""Environment for anything that imports Frappe: the checkout's app first, and nothing written elsewhere."""
 		return {
 			**os.environ,
-			"PYTHONPATH": str(CHECKOUT / "apps"),
+			"PYTHONPATH": os.pathsep.join(map(str, (CHECKOUT / "apps", app(self.bench, "erpnext")))),
 			"PYTHONPYCACHEPREFIX": str(CACHE / "pycache"),
 			"PYTHONDONTWRITEBYTECODE": "",
 			"FRAPPE_BENCH_ROOT": str(self.folder),
@@ -160,27 +159,16 @@ class Sandbox:
 	def command(self, *arguments: str) -> list[str]:
 		return [str(self.folder / "env/bin/python"), "-m", "frappe.utils.bench_helper", "frappe", *arguments]
 
+	def python(self, script: Path, *arguments: str | Path) -> list[str | Path]:
+		return [self.folder / "env/bin/python", script, *arguments]
+
+	def inside(self) -> dict:
+		"""How a process that imports Frappe is started: options of subprocess."""
+		return {"cwd": self.sites, "env": self.variables()}
+
 	def bench_run(self, *arguments: str) -> None:
 		"""A bench command with its output in a log."""
-		run(self.command(*arguments), self.log, cwd=self.sites, env=self.variables())
-
-	def empty_site(self) -> list[str]:
-		"""The folder of the base site and its empty database; how new-site is told of them."""
-		name = f"site_{secrets.token_hex(6)}"
-		for part in ("private/files", "private/backups", "public/files", "locks", "logs"):
-			(self.sites / self.site / part).mkdir(parents=True)
-		config = {
-			"db_name": name,
-			"db_password": name,
-			"db_type": "mariadb",
-			"encryption_key": ENCRYPTION_KEY,
-		}
-		write_json(self.sites / self.site / "site_config.json", config)
-		self.services.sql(
-			f"create database {name}; create user {name}@'%' identified by '{name}';"
-			f"grant all on {name}.* to {name}@'%'"
-		)
-		return ["--db-name", name, "--db-password", name, "--no-setup-db", "--admin-password", ADMIN_PASSWORD]
+		run(self.command(*arguments), self.log, **self.inside())
 
 	def build_base(self) -> None:
 		say("building the base site (Frappe, ERPNext, a company), 2 to 4 minutes, once")
@@ -189,44 +177,41 @@ class Sandbox:
 		self.folder.mkdir(parents=True)
 		try:
 			self.serve_data()
-			self.bench_run("new-site", self.site, "--force", *self.empty_site())
+			root = ["--db-root-username", ADMIN, "--db-root-password", self.services.state["password"]]
+			self.bench_run("new-site", self.site, *root, "--admin-password", ADMIN_PASSWORD)
 			self.bench_run("--site", self.site, "install-app", "erpnext")
-			python = self.folder / "env/bin/python"
-			run([python, COMPANY, self.site], self.log, cwd=self.sites, env=self.variables())
+			run(self.python(COMPANY, self.site), self.log, **self.inside())
 		finally:
 			self.services.stop()
 
 
 def base_site(bench: Path) -> Path:
 	"""The folder that sites are copied from, built when the code of Frappe or ERPNext is a new one."""
-	revisions = [revision(bench / "apps" / app) for app in ("frappe", "erpnext")]
+	revisions = [revision(app(bench, name), name) for name in ("frappe", "erpnext")]
 	folder = CACHE / f"base-{digest(bench, *revisions, COMPANY.read_text())}"
 	half = folder.with_suffix(".half")
-	with lock(CACHE / "base.lock"):
+	with lock(folder.with_suffix(".lock")):
 		if not folder.exists():
 			Sandbox(bench, "base", half).build_base()
 			half.rename(folder)
 	return folder
 
 
-def revision(app: Path) -> str:
+def revision(folder: Path, name: str) -> str:
 	"""Version and commit of an app's code."""
-	commit = subprocess.run(["git", "-C", app, "rev-parse", "HEAD"], capture_output=True, text=True).stdout
-	return (app / app.name / "__init__.py").read_text() + commit
+	commit = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True).stdout
+	return (folder / name / "__init__.py").read_text() + commit
 
 
-def home(bench: Path) -> Path:
-	"""Where this checkout's sites on this bench lie, each in a folder of its own."""
-	return CACHE / "sites" / f"{CHECKOUT.name}-{digest(CHECKOUT, bench)}"
+def all_sandboxes(pattern: str = "*") -> list[Sandbox]:
+	"""The sites that there are, to be stopped or deleted: of all checkouts, or of those whose folders match."""
+	folders = [folder for folder in sorted(SITES.glob(f"{pattern}/*")) if folder.is_dir()]
+	return [Sandbox(folder / "apps", folder.name, folder) for folder in folders]
 
 
-def all_sandboxes(bench: Path) -> list[Sandbox]:
-	return [Sandbox(bench, folder.name) for folder in sorted(home(bench).glob("*")) if folder.is_dir()]
-
-
-def delete_leftovers(bench: Path) -> None:
-	"""Sites of runs that were killed."""
-	for sandbox in all_sandboxes(bench):
+def delete_leftovers() -> None:
+	"""Sites of this checkout's runs that were killed."""
+	for sandbox in all_sandboxes(f"{OWN}-*"):
 		if sandbox.site.startswith(THROWAWAY) and not lives(int(sandbox.site.removeprefix(THROWAWAY))):
 			sandbox.stop(delete=True)
 

@@ -9,6 +9,7 @@ import frappe
 import pytest
 from frappe.model.document import Document
 
+from tests.conftest import REAL_BENCH_ONLY
 from tests.sandbox.standin.table import RIGHTS, Field, Table, read
 
 TABLES = read()
@@ -16,7 +17,7 @@ SAME = ("autoname", "title_field", "nsm_parent_field", "is_submittable", "is_tre
 
 pytestmark = pytest.mark.skipif(
 	hasattr(erpnext, "FINGERPRINT"),
-	reason="real bench only: here erpnext is the stand-in that this holds to account",
+	reason=f"{REAL_BENCH_ONLY} here erpnext is the stand-in that this holds to account",
 )
 
 

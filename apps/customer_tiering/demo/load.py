@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 	from numpy.random import Generator
 
 SEED = 20261121
-DAYS_PLAYED = 45
+DAYS_PLAYED = 30
 REPS = (
 	("mei.lin@example.com", "Mei", "Lin"),
 	("jonas.weber@example.com", "Jonas", "Weber"),
