@@ -12,7 +12,7 @@ from frappe.utils import getdate, now_datetime
 
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import queue
-from customer_tiering.tiering.scope import Scope, full_scope, incremental_scope
+from customer_tiering.tiering.scope import Scope, full_scope, incremental_scope, last_full_run
 
 if TYPE_CHECKING:
 	import pandas as pd
@@ -123,7 +123,7 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	progress(0, 0, _("Deciding"))
 	population = scope.population or fit(facts, policy, as_of, median_order(policy, as_of))
 	decisions = classify(facts, policy, as_of, population)
-	last = _last_completed()
+	last = last_full_run()
 	large = _whales(policy, as_of, population, facts)
 	context = Context(
 		policy=policy,
@@ -190,10 +190,9 @@ def _old_rules(
 	"""What the rules of the last run would decide today, if they were others."""
 	from customer_tiering.engine.classify import classify
 	from customer_tiering.engine.conditions import conditions
-	from customer_tiering.engine.population import Population, fit
+	from customer_tiering.engine.population import Population
 	from customer_tiering.tiering.changes import OldRules
 	from customer_tiering.tiering.facts import read_facts
-	from customer_tiering.tiering.order_facts import median_order
 
 	if not last or last.rule_version == scope.policy.rule_version:
 		return None
@@ -201,11 +200,7 @@ def _old_rules(
 	policy = Policy.from_json(old)
 	if policy.facts_depend_on != scope.policy.facts_depend_on:
 		facts = read_facts(policy, as_of).reindex(facts.index)
-	population = (
-		Population.from_json(population)
-		if population
-		else fit(facts, policy, as_of, median_order(policy, as_of))
-	)
+	population = Population.from_json(population)
 	decisions = classify(facts, policy, as_of, population)
 	large = _whales(policy, as_of, population, facts)
 	return OldRules(decisions, conditions(facts, decisions, policy, as_of, population, large))
@@ -293,18 +288,6 @@ def _refuse_other_days(as_of: date, today: date) -> None:
 				"Tiers can be written only as of today. For another day use a dry run (--dry-run), which writes nothing."
 			)
 		)
-
-
-def _last_completed() -> "frappe._dict | None":
-	"""The last full run that knew customers, of whatever version; a site that had none yet has still to get its baseline."""
-	runs = frappe.get_all(
-		"Tiering Run",
-		filters={"status": "Completed", "scope": "Full", "customers": (">", 0)},
-		fields=["name", "as_of", "rule_version"],
-		order_by="name desc",
-		limit=1,
-	)
-	return runs[0] if runs else None
 
 
 def _notes(policy: Policy, as_of: date) -> str:
