@@ -37,7 +37,7 @@ def refund(of: Document, day: date, amount: str, **changes: object) -> Document:
 	return order(of.customer, day, amount, is_return=True, return_against=of.name, **changes)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(populations())
 def test_the_engine_equals_the_oracle(given_: Customers) -> None:
 	rules = policy()
@@ -46,7 +46,7 @@ def test_the_engine_equals_the_oracle(given_: Customers) -> None:
 	)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(populations(max_size=6), policies())
 def test_the_engine_equals_the_oracle_under_any_policy(given_: Customers, rules: Policy) -> None:
 	assert engine_answers(given_.people, given_.documents, rules, given_.as_of) == oracle_answers(

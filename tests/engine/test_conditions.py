@@ -48,7 +48,7 @@ def of_one(
 	return {row["signal"]: (row["period"], row["detail"]) for row in found(given_, rules)}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(populations(max_size=5), policies())
 def test_the_engine_finds_what_the_oracle_finds(given_: Customers, rules: Policy) -> None:
 	assert keys_of(given_, rules) == oracle.signals(given_.people, given_.documents, rules, given_.as_of)

@@ -59,10 +59,11 @@ def test_the_risk_grows_with_the_silence(silent: int, risk: str) -> None:
 	assert decide_one(orders, TODAY)["churn_risk"] == risk
 
 
-@pytest.mark.parametrize(("silent", "risk"), [(32, "Low"), (33, "Medium"), (65, "Medium"), (66, "High")])
+@pytest.mark.parametrize(("silent", "risk"), [(54, "Low"), (55, "Medium"), (109, "Medium"), (110, "High")])
 def test_a_factor_is_exact(silent: int, risk: str) -> None:
+	"""In floats 1.1 × 50 is more than 55."""
 	rules = policy(churn_medium_factor=1.1, churn_high_factor=2.2)
-	orders = [order("X", ago(silent + 30 * n)) for n in range(3)]
+	orders = [order("X", ago(silent + 50 * n)) for n in range(3)]
 	assert decide_one(orders, TODAY, rules)["churn_risk"] == risk
 
 

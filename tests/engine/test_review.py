@@ -152,18 +152,79 @@ def test_on_the_day_of_the_review_something_changes(given_: Customers) -> None:
 		({}, [order("X", ago(180))], ago(-185)),
 		({}, [order("X", ago(365))], ago(-1)),
 		({}, [order("X", ago(400))], None),
+		# Lost comes first: that nobody follows up any more makes nobody dormant.
+		({"follow_ups": (ago(0),)}, [order("X", ago(400))], None),
+		# A rhythm of 40 days: at risk, and warned of, after 60, at high risk after 120.
+		({}, [order("X", ago(n)) for n in (10, 50, 90)], ago(-50)),
+		({}, [order("X", ago(n)) for n in (60, 100, 140)], ago(-60)),
 		({}, [order("X", ago(10)), order("X", ago(-5))], ago(-5)),
 		({"tier_override": "A", "tier_override_until": TODAY}, [], ago(-1)),
 		({"tier_override": "A", "tier_override_until": ago(1)}, [], None),
 		({"key_date_birthday": date(1980, 7, 10)}, [], date(2024, 7, 3)),
 		({"key_date_birthday": date(1980, 7, 7)}, [], date(2024, 7, 8)),
 		({"key_date_birthday": date(1980, 2, 29)}, [], date(2025, 2, 21)),
-		({"enquiries": (ago(100),)}, [order("X", ago(178))], ago(-2)),
 		({"enquiries": (ago(170),)}, [order("X", ago(200))], date(2024, 7, 1)),
 	],
 )
 def test_the_day(about: dict, documents: list[Document], review: date | None) -> None:
 	assert review_of(documents, **about) == review
+
+
+@pytest.mark.parametrize(
+	("asked", "as_of", "review"),
+	[
+		(date(2024, 3, 20), date(2024, 5, 2), date(2024, 6, 9)),
+		(date(2024, 2, 29), date(2024, 5, 2), None),
+		(date(2024, 3, 20), date(2024, 6, 9), date(2024, 6, 28)),
+		(date(2024, 4, 20), date(2024, 6, 9), date(2024, 7, 1)),
+		(date(2024, 3, 20), date(2024, 6, 28), None),
+	],
+)
+def test_potential_is_silent_between_two_days(asked: date, as_of: date, review: date | None) -> None:
+	"""A hundred days after the order, and no more a hundred days after the enquiry."""
+	rules = policy(silent_days=100, sleep_factor=0, stages=STAGES[-1:], window_months=36)
+	documents = [order("X", date(2024, 3, 1))]
+	assert review_of(documents, rules, as_of, enquiries=(asked,)) == (review or date(2027, 3, 1))
+
+
+@pytest.mark.parametrize(
+	("as_of", "review"),
+	[
+		(date(2024, 2, 16), date(2024, 2, 17)),
+		(date(2024, 2, 17), date(2024, 3, 3)),
+		(date(2024, 3, 2), date(2024, 3, 3)),
+		(date(2024, 3, 3), date(2025, 3, 1)),
+	],
+)
+def test_a_season_comes_near_and_passes(as_of: date, review: date) -> None:
+	rules = policy(sleep_factor=0, stages=STAGES[-1:], window_months=36)
+	documents = [order("X", date(2022, 3, 1)), order("X", date(2023, 3, 2))]
+	assert review_of(documents, rules, as_of) == review
+
+
+def test_a_return_that_leaves_the_months_of_the_upsell_adds_to_them() -> None:
+	rules = policy(upsell_value=500.0, sleep_factor=0)
+	back = order("X", date(2024, 4, 5), "-100.00", is_return=True, return_against="elsewhere")
+	documents = [back, order("X", date(2024, 5, 1), "550.00")]
+	assert review_of(documents, rules) == date(2024, 7, 5)
+
+
+def test_the_end_of_an_override_is_looked_at_by_all_that_carry_it() -> None:
+	over = {"tier_override": "A", "tier_override_until": ago(-20)}
+	root, member = Person("Root"), Person("Member", rolls_up_to="Root")
+	of_root = Customers((replace(root, **over), member), (), TODAY)
+	assert reviews(of_root, policy()) == {"Root": ago(-21), "Member": ago(-21)}
+	of_member = Customers((root, replace(member, **over)), (), TODAY)
+	assert reviews(of_member, policy()) == {"Root": None, "Member": ago(-21)}
+
+
+def test_the_dwell_of_a_group_is_its_root_s() -> None:
+	rules = policy(tiers=(Tier("A", 500, True, minimum_dwell_days=9), Tier("B", 0)))
+	about = {"current_tier": "A", "current_below_keep_since": ago(1)}
+	root = Person("Root", current_tier_since=ago(5), **about)
+	member = Person("Member", rolls_up_to="Root", current_tier_since=ago(2), **about)
+	found = reviews(Customers((root, member), (order("Root", ago(1)),), TODAY), rules)
+	assert found == {"Root": ago(-4), "Member": ago(-4)}
 
 
 def test_grace_and_dwell_are_waited_for_together() -> None:

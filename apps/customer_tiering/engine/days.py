@@ -20,7 +20,7 @@ def add_years(day: np.ndarray, years: int | np.ndarray) -> np.ndarray:
 def days_times(rhythm: pd.Series, factor: float) -> pd.Series:
 	"""A rhythm in days taken `factor` times, in whole days, a begun one being whole; NaN stays NaN.
 
-	Rounded first: 1.1 × 30 days are 33, although floats make it a little more.
+	Rounded first: 1.1 × 50 days are 55, although floats make it a little more.
 	"""
 	return np.ceil((rhythm * factor).round(6))
 
