@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from unittest.mock import patch
 
 import frappe
 import pytest
@@ -134,6 +135,40 @@ class TestWhatARunDoes:
 		assert computed(customer).customer_tier == "B"
 		assert computed(other).annual_value == 7
 		assert queued() == set()
+
+	def test_the_job_decides_what_is_queued_and_is_started_again_for_what_came_meanwhile(
+		self, customer: str, monkeypatch: pytest.MonkeyPatch
+	) -> None:
+		from customer_tiering.tiering import jobs
+
+		started = []
+		monkeypatch.setattr(queue, "start_drain", lambda: started.append(1))
+		jobs.drain()  # nothing is decided before the first run
+		assert computed(customer).lifecycle_stage is None
+		recompute()
+		make.make_invoice(customer, 150_000)
+		jobs.drain()
+		assert computed(customer).customer_tier == "B"
+		assert not queue.has_rows()
+		runs = frappe.db.count("Tiering Run")
+		jobs.drain()
+		assert frappe.db.count("Tiering Run") == runs
+		started.clear()
+		jobs.drain_queue_regularly()
+		assert not started
+		queue.add([customer], queue.OTHER)
+		jobs.drain_queue_regularly()
+		assert started == [1]
+
+	def test_while_another_run_writes_the_job_leaves_it_to_that(self, customer: str) -> None:
+		from customer_tiering.tiering import jobs
+		from customer_tiering.tiering.recompute import RunInProgressError
+
+		recompute()
+		queue.add([customer], queue.OTHER)
+		with patch.object(jobs, "recompute", side_effect=RunInProgressError):
+			jobs.drain()
+		assert queue.has_rows()
 
 	def test_rows_that_came_meanwhile_stay(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
 		from customer_tiering.tiering import recompute as module

@@ -1,5 +1,7 @@
 """What the scheduler and the button start."""
 
+from contextlib import suppress
+
 import frappe
 from frappe import _
 from frappe.utils import getdate
@@ -23,19 +25,17 @@ def recompute_tiers_nightly() -> None:
 
 def drain_queue_regularly() -> None:
 	"""Catches up with what was queued while Redis or the workers were down."""
-	if last_full_run() and frappe.db.exists("Tiering Queue"):
+	if last_full_run() and queue.has_rows():
 		queue.start_drain()
 
 
 def drain() -> None:
 	"""Decide anew about whom the work list names; while another run writes, that one's end starts this again."""
 	queue.drain_begins()
-	if not last_full_run() or not frappe.db.exists("Tiering Queue"):
+	if not last_full_run() or not queue.has_rows():
 		return
-	try:
+	with suppress(RunInProgressError):
 		recompute(full=False)
-	except RunInProgressError:
-		frappe.db.rollback()
 
 
 def enqueue_recompute() -> None:

@@ -70,6 +70,10 @@ def add(customers: Collection[str], cause: str) -> None:
 		frappe.db.after_rollback.add(_forget_drain)
 
 
+def has_rows() -> bool:
+	return bool(frappe.db.sql("SELECT name FROM `tabTiering Queue` LIMIT 1"))
+
+
 def read() -> list[frappe._dict]:
 	"""All rows: name, customer, cause."""
 	return frappe.get_all("Tiering Queue", fields=["name", "customer", "cause"], order_by="name")

@@ -305,7 +305,7 @@ def _announce(summary: Summary) -> None:
 	try:
 		for method in frappe.get_hooks("tiering_run_finished") if summary.events else ():
 			frappe.enqueue(method, queue="long")
-		if frappe.db.exists("Tiering Queue"):
+		if queue.has_rows():
 			queue.start_drain()
 	except Exception:  # Redis is down: the run is written, and the scheduler's jobs find what is left to do
 		frappe.logger("customer_tiering").exception("Signals of the run not handed on")
