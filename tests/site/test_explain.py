@@ -228,6 +228,21 @@ class TestExplanation:
 			frappe.set_user("Administrator")
 		assert explain_tier(customer, str(AS_OF))["tier"] == "D"
 
+	def test_members_that_may_not_be_seen_are_one_line_without_a_name(self) -> None:
+		from customer_tiering.tiering.api import explain_tier
+
+		head, secret = make.make_customer().name, make.make_customer().name
+		frappe.db.set_value("Customer", secret, "rolls_up_to", head)
+		make.make_invoice(head, 30_000, ago(1))
+		make.make_invoice(secret, 80_000, ago(2))
+		user = make.ensure_user("half@example.com", "Sales User")
+		frappe.get_doc(doctype="User Permission", user=user, allow="Customer", for_value=head).insert()
+		frappe.set_user(user)
+		found = explain_tier(head, str(AS_OF))
+		assert (found["tier"], found["members"], float(found["money"])) == ("B", [head], 110_000)
+		assert sum(float(line["money"]) for line in found["lines"] if line["counts"]) == 110_000
+		assert secret not in json.dumps(found)
+
 
 def test_the_command_prints_it(site: str, bench_command: Callable) -> None:
 	customer = make.make_customer().name

@@ -83,7 +83,9 @@ def explain_tier(customer: str, as_of: str | None = None) -> dict:
 	frappe.has_permission("Customer", "read", doc=customer, throw=True)
 	from customer_tiering.tiering.explain import explain
 
-	return explain(customer, _day(as_of) if as_of else None).as_dict()
+	explanation = explain(customer, _day(as_of) if as_of else None)
+	hidden = {name for name in explanation.members if not frappe.has_permission("Customer", "read", doc=name)}
+	return explanation.without(hidden).as_dict()
 
 
 def _day(text: str) -> date:

@@ -1,8 +1,8 @@
 """Why a customer is in its tier: every document that counts or doesn't, the sum, the bands, and what time will change."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -83,6 +83,32 @@ class Explanation:
 	room_down: Decimal | None
 	next_down: str | None
 	changes: tuple[Change, ...]
+
+	def without(self, hidden: Collection[str]) -> "Explanation":
+		"""The same for somebody who may not see some of the members: their documents are one line, and nothing names them."""
+		if not hidden:
+			return self
+		shown = [line for line in self.lines if line.customer not in hidden]
+		money = sum(
+			(line.money for line in self.lines if line.counts and line.customer in hidden), Decimal(0)
+		)
+		others = Line(
+			name="",
+			customer="",
+			day=self.as_of,
+			kind=_("Others in the group"),
+			own=money,
+			own_currency=self.currency,
+			cost=None,
+			rate=None,
+			money=money,
+			counts=True,
+			is_order=False,
+			reason=_("Customers that you may not see"),
+		)
+		members = tuple(name for name in self.members if name not in hidden)
+		at = None if self.overridden_at in hidden else self.overridden_at
+		return replace(self, members=members, overridden_at=at, lines=(*shown, others))
 
 	def as_dict(self) -> dict:
 		"""For JSON: days as text, money as text with its cents."""

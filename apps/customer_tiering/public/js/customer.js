@@ -83,6 +83,7 @@ customer_tiering.explanation_html = function (explanation) {
 	const day = (text) => frappe.datetime.str_to_user(text);
 	const bold = (text) => `<b>${escape(text)}</b>`;
 
+	if (explanation.not_tiered) return `<p>${escape(explanation.not_tiered)}</p>`;
 	const sentences = [];
 	const tier = explanation.tier ? __("Tier {0}", [__(explanation.tier)]) : __("No tier");
 	sentences.push(
@@ -117,15 +118,21 @@ customer_tiering.explanation_html = function (explanation) {
 		.join(" · ");
 	const rows = explanation.lines
 		.map((line) => {
-			const link = !frappe.model.can_read("Sales Invoice")
-				? escape(line.name)
-				: `<a href="${frappe.utils.get_form_link("Sales Invoice", line.name)}">${escape(line.name)}</a>`;
+			const link =
+				line.name && frappe.model.can_read(explanation.doctype)
+					? `<a href="${frappe.utils.get_form_link(explanation.doctype, line.name)}">${escape(line.name)}</a>`
+					: escape(line.name);
 			const style = line.counts ? "" : 'class="text-muted"';
 			return `<tr ${style}><td class="text-nowrap">${day(line.day)}</td>
 				<td>${link}<div class="small text-muted">${escape(line.kind)} · ${escape(line.reason)}</div></td>
 				<td class="text-right text-nowrap">${line.counts ? money(line.money) : `<s>${money(line.money)}</s>`}</td></tr>`;
 		})
 		.join("");
+
+	if (explanation.members.length > 1)
+		sentences.push(__("Tiered together: {0}", [escape(explanation.members.join(", "))]) + ".");
+	if (explanation.overridden_at && explanation.overridden_at !== explanation.customer)
+		sentences.push(__("The tier was set on {0}.", [bold(explanation.overridden_at)]));
 
 	return `<p>${sentences.join(" ")}</p>
 		${changes ? `<p>${__("If nothing more is ordered:")}</p><ul>${changes}</ul>` : ""}
