@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from customer_tiering.engine.policy import Policy
+from customer_tiering.setup import indexes
 from customer_tiering.tiering.explain import explain
 from customer_tiering.tiering.facts import median_order, read_facts, whales
 from customer_tiering.tiering.groups import with_their_groups
@@ -232,6 +233,19 @@ class TestScope:
 		for name in "ABC":
 			assert with_their_groups([f"Facts {name}"]) == {"Facts A", "Facts B", "Facts C"}
 		assert with_their_groups(["Facts D"]) == {"Facts D"}
+
+
+def test_orders_have_an_index_where_they_are_what_counts(site: str) -> None:
+	assert frappe.db.has_index("tabSales Invoice", indexes.FACTS)
+	for doctype, names in indexes.PARTIES_COLUMNS.items():
+		assert all(frappe.db.has_index(f"tab{doctype}", name) for name in names)
+	assert not frappe.db.has_index("tabSales Order", indexes.FACTS)
+	try:
+		with make.rules(orders_from="Sales Order"):
+			indexes.add_indexes()
+		assert frappe.db.has_index("tabSales Order", indexes.FACTS)
+	finally:
+		frappe.db.sql_ddl(f"ALTER TABLE `tabSales Order` DROP INDEX IF EXISTS `{indexes.FACTS}`")
 
 
 def test_what_else_happened(company: str) -> None:

@@ -272,7 +272,7 @@ def _worth(document: "Document", policy: Policy) -> Iterator[str]:
 			own, policy.reporting_currency
 		)
 	elif document.rate is not None and document.own_currency != policy.reporting_currency:
-		yield _("{0} at {1}").format(own, f"{document.rate.normalize():f}")
+		yield _("{0} at {1}").format(own, f"{round(document.rate, 9).normalize():f}")
 	elif document.cost is not None:
 		yield own
 

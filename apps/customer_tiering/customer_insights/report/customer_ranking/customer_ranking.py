@@ -21,6 +21,7 @@ from customer_tiering.customer_insights.scope import (
 	column,
 	explain,
 	how_orders_count,
+	number,
 	percent,
 	period_text,
 	ratio,
@@ -39,7 +40,7 @@ def execute(filters: dict | None = None) -> tuple:
 	filters = frappe._dict(filters or {})
 	scope = read_scope(filters)
 	ranked = rank(read(BY_CUSTOMER, scope), scope.currency)
-	shown = ranked[: max(cint(filters.best), 0) or None]
+	shown = ranked[: number(filters, "best", _("Best"), 0) or None]
 	return columns(), shown, message(scope), chart(shown, scope), summary(ranked, shown, scope)
 
 
