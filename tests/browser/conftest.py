@@ -1,5 +1,6 @@
 """A logged-in page of the site in headless Chromium."""
 
+import os
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ SCREENSHOTS = CHECKOUT / "tests/.screenshots"
 QUIET = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 BROWSER = pytest.StashKey[Browser]()
 FAILED = pytest.StashKey[bool]()
+FOLDERS = {f"XDG_{name}_HOME": str(BENCH / "browser") for name in ("CACHE", "CONFIG", "DATA")}
 OPTIONS = [*QUIET.split(), "--disable-component-update", "--disable-sync"]
 
 
@@ -53,7 +55,9 @@ def chromium(request: pytest.FixtureRequest) -> Browser:
 	if BROWSER not in stash:
 		playwright = sync_playwright().start()
 		request.config.add_cleanup(playwright.stop)
-		stash[BROWSER] = playwright.chromium.launch(executable_path=program("chromium"), args=OPTIONS)
+		stash[BROWSER] = playwright.chromium.launch(
+			executable_path=program("chromium"), args=OPTIONS, env={**os.environ, **FOLDERS}
+		)
 	return stash[BROWSER]
 
 

@@ -116,7 +116,7 @@ def clean(arguments: list[str]) -> int:
 	with contextlib.ExitStack() as builds:
 		for each in CACHE.glob("*.lock"):
 			builds.enter_context(lock(each))
-		for half in CACHE.glob("base-*"):
+		for half in CACHE.glob("base-*.half"):
 			Services(half).stop()
 		shutil.rmtree(CACHE, ignore_errors=True)
 	for leftover in ("tests/.screenshots", ".pytest_cache", ".hypothesis", ".ruff_cache"):
