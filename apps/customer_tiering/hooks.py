@@ -25,6 +25,7 @@ doc_events = {
 		"validate": "customer_tiering.tiering.customer.validate",
 		"on_update": "customer_tiering.tiering.queue.on_customer",
 		"on_trash": "customer_tiering.tiering.queue.on_customer",
+		"before_rename": "customer_tiering.tiering.customer.before_rename",
 		"after_rename": [
 			"customer_tiering.tiering.customer.after_rename",
 			"customer_tiering.follow_up.withdraw.after_rename",
@@ -33,18 +34,20 @@ doc_events = {
 	"Customer Tier": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
 	"Lifecycle Stage": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
 	"RFM Segment": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
+	"Follow Up Rule": {"after_rename": "customer_tiering.follow_up.withdraw.after_rule_renamed"},
 	"Sales Invoice": {
 		"on_submit": [
 			"customer_tiering.tiering.queue.on_order",
-			"customer_tiering.outreach.exits.on_invoice_submitted",
+			"customer_tiering.outreach.exits.on_order_submitted",
 		],
 		"on_cancel": "customer_tiering.tiering.queue.on_order",
 		"on_update_after_submit": "customer_tiering.tiering.queue.on_order",
 	},
 	"Sales Order": {
-		event: "customer_tiering.tiering.queue.on_sales_order"
-		for event in ("on_submit", "on_cancel", "on_update_after_submit")
+		"on_change": "customer_tiering.tiering.queue.on_sales_order",
+		"on_submit": "customer_tiering.outreach.exits.on_order_submitted",
 	},
+	"Currency Exchange": {"on_trash": "customer_tiering.tiering.scope.on_rate_deleted"},
 	"Contact": {event: "customer_tiering.tiering.queue.on_contact" for event in ("on_update", "on_trash")},
 	**{
 		doctype: {"on_update": FOLLOW_UP, "on_trash": FOLLOW_UP}

@@ -250,8 +250,11 @@ def make_pos_invoice(customer: str, amount: float, day: date | str) -> Document:
 	return invoice.insert().submit()
 
 
-def make_sales_order(customer: str, amount: float, day: date | str, **values: object) -> Document:
+def make_sales_order(
+	customer: str, amount: float, day: date | str | None = None, **values: object
+) -> Document:
 	"""A submitted Sales Order of one line; its item's cost is `valuation_rate` in `item`, set afterwards."""
+	day = day or getdate()
 	item = values.pop("item", {})
 	valuation_rate = item.pop("valuation_rate", 0)
 	order = frappe.get_doc(

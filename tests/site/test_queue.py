@@ -89,11 +89,14 @@ class TestWhatFeedsIt:
 		assert (other, "Other") in queued()
 
 	def test_a_sales_order_only_where_orders_are_sales_orders(self, customer: str) -> None:
-		order = frappe._dict(customer=customer)
-		queue.on_sales_order(order)
+		make.make_sales_order(customer, 100)
 		assert queued() == set()
 		frappe.db.set_single_value("Tiering Settings", "orders_from", "Sales Order")
-		queue.on_sales_order(order)
+		order = make.make_sales_order(customer, 100)
+		assert queued() == {(customer, "Order")}
+		order.update_status("Closed")
+		assert queued() == {(customer, "Order")}
+		order.update_status("Draft")  # what ERPNext calls reopening
 		assert queued() == {(customer, "Order")}
 
 
@@ -105,8 +108,9 @@ class TestWhatItCosts:
 		sql = frappe.db.sql
 		monkeypatch.setattr(frappe.db, "sql", lambda *a, **k: (statements.append(a[0]), sql(*a, **k))[1])
 		monkeypatch.setattr(queue, "start_drain", lambda: started.append(1))
-		queue.on_order(frappe._dict(customer=customer))
-		queue.on_order(frappe._dict(customer=customer))
+		invoice = frappe._dict(customer=customer, doctype="Sales Invoice", name="INV")
+		queue.on_order(invoice)
+		queue.on_order(invoice)
 		assert len(statements) == 2
 		frappe.db.after_commit.run()
 		assert started == [1]
@@ -216,6 +220,22 @@ def is_due(day: date) -> bool:
 
 
 class TestWhenAFullRunIsDue:
+	def test_after_an_exchange_rate_was_changed_or_deleted(self, customer: str) -> None:
+		recompute()
+		rate = frappe.get_doc(
+			doctype="Currency Exchange",
+			date=getdate(),
+			from_currency="EUR",
+			to_currency="USD",
+			exchange_rate=1.1,
+			for_selling=1,
+		).insert()
+		assert is_due(getdate())
+		recompute()
+		assert not is_due(getdate())
+		rate.delete()
+		assert is_due(getdate())
+
 	def test_once_a_week_or_after_a_changed_rule(self, customer: str) -> None:
 		assert is_due(getdate())
 		recompute(getdate())

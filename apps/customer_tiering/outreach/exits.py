@@ -9,10 +9,10 @@ from customer_tiering.outreach.recipients import is_suppressed, recipient_of
 from customer_tiering.tiering.orders import INVOICE, orders_from_settings
 
 
-def on_invoice_submitted(invoice: "frappe.Document", method: str | None = None) -> None:
+def on_order_submitted(order: "frappe.Document", method: str | None = None) -> None:
 	"""For a Sales Invoice or a Sales Order. Only enqueues, once that is committed: nothing here may stand in its way."""
-	customer = invoice.customer
-	if not invoice.get("is_return") and frappe.db.exists(
+	customer = order.customer
+	if not order.get("is_return") and frappe.db.exists(
 		"Outreach Enrollment", {"customer": customer, "status": "Active"}
 	):
 		frappe.db.after_commit.add(lambda: _enqueue_exit(customer))

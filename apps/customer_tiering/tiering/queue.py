@@ -4,7 +4,8 @@ A submitted order costs one INSERT and, once it is committed, one call to Redis 
 stand in the way of saving a document: what goes wrong is logged, and the weekly full run finds the customer anyway.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import wraps
 
 import frappe
 
@@ -14,35 +15,59 @@ OTHER = "Other"
 FLAG = "customer_tiering.drain"
 DRAIN_EXPIRES = 60  # seconds after which a run that never began is given up
 
+PATIENCE = 2  # seconds that whoever saves a document may have to wait for the work list
+
 PARTIES = ("Customer", "Contact", "Opportunity", "Quotation")
 
 
+def never_in_the_way(hook: Callable) -> Callable:
+	"""What goes wrong in the hook is logged and stops nobody; but a deadlock has undone the whole transaction."""
+
+	@wraps(hook)
+	def guarded(document: "frappe.Document", method: str | None = None) -> None:
+		try:
+			hook(document, method)
+		except frappe.QueryDeadlockError:
+			raise
+		except Exception:
+			frappe.logger("customer_tiering").exception(f"Not queued: {document.doctype} {document.name}")
+
+	return guarded
+
+
+@never_in_the_way
 def on_order(document: "frappe.Document", method: str | None = None) -> None:
 	"""A Sales Invoice was submitted or cancelled, a return or a debit note too."""
 	add([document.customer], ORDER)
 
 
+@never_in_the_way
 def on_sales_order(document: "frappe.Document", method: str | None = None) -> None:
-	if frappe.db.get_single_value("Tiering Settings", "orders_from") == "Sales Order":
+	"""A Sales Order was submitted, cancelled, closed or reopened; closing it is no more than a changed status."""
+	if document.docstatus and frappe.db.get_single_value("Tiering Settings", "orders_from") == "Sales Order":
 		on_order(document)
 
 
+@never_in_the_way
 def on_follow_up(document: "frappe.Document", method: str | None = None) -> None:
 	"""A Communication, Event, Call Log or ToDo was added, changed or deleted."""
 	add(_customers_of(_references(document)), OTHER)
 
 
+@never_in_the_way
 def on_enquiry(document: "frappe.Document", method: str | None = None) -> None:
 	"""An Opportunity or Quotation was added, changed or deleted."""
 	add(_customers_of([(document.doctype, document.name)]) | _party(document), OTHER)
 
 
+@never_in_the_way
 def on_contact(contact: "frappe.Document", method: str | None = None) -> None:
 	before = contact.get_doc_before_save()
 	links = [*contact.links, *(before.links if before else ())]
 	add({link.link_name for link in links if link.link_doctype == "Customer"}, OTHER)
 
 
+@never_in_the_way
 def on_customer(customer: "frappe.Document", method: str | None = None) -> None:
 	"""The customer was edited or is about to go: also whom it rolls up to or was referred by, now and before."""
 	before = customer.get_doc_before_save()
@@ -57,13 +82,7 @@ def add(customers: Collection[str], cause: str) -> None:
 	customers = sorted(filter(None, customers))
 	if not customers or frappe.flags.in_install or frappe.flags.in_uninstall:
 		return
-	try:
-		_insert(customers, cause)
-	except (frappe.QueryDeadlockError, frappe.QueryTimeoutError):
-		raise  # the whole transaction is undone, and whoever opened it must know
-	except Exception:
-		frappe.logger("customer_tiering").exception(f"Not queued: {customers}")
-		return
+	_insert(customers, cause)
 	if not frappe.flags.customer_tiering_drain:
 		frappe.flags.customer_tiering_drain = True
 		frappe.db.after_commit.add(_start_drain)
@@ -80,10 +99,12 @@ def read() -> list[frappe._dict]:
 
 
 def remove(rows: Iterable[frappe._dict]) -> None:
-	"""Delete exactly these rows: others may have come since they were read."""
-	names = [row.name for row in rows]
-	for start in range(0, len(names), 1000):
-		frappe.db.delete("Tiering Queue", {"name": ("in", names[start : start + 1000])})
+	"""Delete exactly these rows: others may have come since they were read.
+
+	One by one, by key: a list of names would make the database look at, and wait for, rows that others are adding.
+	"""
+	for row in rows:
+		frappe.db.sql("DELETE FROM `tabTiering Queue` WHERE name = %s", row.name)
 
 
 def start_drain() -> None:
@@ -105,7 +126,8 @@ def _insert(customers: list[str], cause: str) -> None:
 	now, user = frappe.utils.now(), frappe.session.user
 	rows = [(frappe.generate_hash(length=20), now, now, user, user, name, cause) for name in customers]
 	frappe.db.sql(
-		f"""INSERT INTO `tabTiering Queue` (name, creation, modified, owner, modified_by, customer, cause)
+		f"""SET STATEMENT lock_wait_timeout = {PATIENCE}, innodb_lock_wait_timeout = {PATIENCE} FOR
+		INSERT INTO `tabTiering Queue` (name, creation, modified, owner, modified_by, customer, cause)
 		VALUES {", ".join(["%s"] * len(rows))}""",
 		rows,
 	)
