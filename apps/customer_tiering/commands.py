@@ -47,6 +47,8 @@ def recompute(
 	day = _day(as_of)
 	with _site(context), _progress(hidden=as_json) as progress:
 		_refuse_unknown(customers)
+		if full and customers:
+			raise click.UsageError("--full decides everybody: leave --customer out, or --full.")
 		everybody = not customers and (full or full_run_is_due(day or getdate()))
 		given = {"as_of": day, "progress": progress, "full": everybody, "customers": customers or None}
 		if not (dry_run or yes or last_full_run()):
@@ -94,12 +96,15 @@ def explain(context: frappe._dict, customer: str, as_of: str | None, as_json: bo
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @pass_context
 def follow_ups(context: frappe._dict, as_json: bool) -> None:
-	"""Create the ToDos of the signals that have not been acted on."""
+	"""Create the ToDos of the signals that have not been acted on, and take back those of void ones."""
 	from customer_tiering.follow_up.create import create_follow_ups
+	from customer_tiering.follow_up.withdraw import withdraw_follow_ups
 
 	with _site(context):
-		created = create_follow_ups()
-	click.echo(json.dumps({"created": created}) if as_json else f"{created} follow-ups created")
+		result = {"created": create_follow_ups(), "withdrawn": withdraw_follow_ups()}
+	click.echo(
+		json.dumps(result) if as_json else ", ".join(f"{count} {what}" for what, count in result.items())
+	)
 
 
 @tiering.command("outreach")
@@ -175,7 +180,10 @@ def _day(text: str | None) -> date | None:
 	if not text:
 		return None
 	try:
-		return date.fromisoformat(text)
+		day = date.fromisoformat(text)
+		if not 1900 <= day.year <= 2200:
+			raise ValueError
+		return day
 	except ValueError as error:
 		raise click.BadParameter(f"{text} is not a day like 2026-01-31", param_hint="--as-of") from error
 
@@ -185,6 +193,11 @@ def _print_summary(summary: dict) -> None:
 	click.echo(
 		f"{what} ({summary['scope'].lower()}): as of {summary['as_of']}, rules {summary['rule_version']}"
 	)
+	if not summary["customers"] and summary["scope"] == "Incremental":
+		click.echo(
+			"Nothing to decide: nothing happened to any customer, and no review is due. All keep what they have."
+		)
+		return
 	click.echo(f"{summary['customers']} customers, {summary['changed']} changed, {summary['events']} events")
 	for title in ("tiers", "stages"):
 		counts = ", ".join(f"{name} {count}" for name, count in summary[title].items())

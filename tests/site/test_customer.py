@@ -303,3 +303,28 @@ def test_rest_reads_the_fields(customer: str) -> None:
 
 	(row,) = get_list("Customer", fields=["customer_tier", "annual_value"], filters={"name": customer})
 	assert (row.customer_tier, row.annual_value) == ("C", 40000)
+
+
+class TestGroups:
+	def test_a_circle_is_refused_and_one_that_is_there_stops_no_other_edit(self, new_site: None) -> None:
+		one, other, third = (make.make_customer() for _ in range(3))
+		other.update({"rolls_up_to": one.name}).save()
+		with pytest.raises(frappe.ValidationError, match="in turn"):
+			one.update({"rolls_up_to": other.name}).save()
+		frappe.db.set_value("Customer", one.name, "rolls_up_to", other.name)
+		frappe.get_doc("Customer", one.name).update({"website": "example.com"}).save()
+		third.update({"rolls_up_to": one.name}).save()
+
+	def test_a_merge_that_closes_a_circle_opens_it_again(self, new_site: None) -> None:
+		low, middle, top = (make.make_customer() for _ in range(3))
+		middle.update({"rolls_up_to": top.name}).save()
+		low.update({"rolls_up_to": middle.name}).save()
+		frappe.rename_doc("Customer", top.name, low.name, merge=True)
+		frappe.get_doc("Customer", low.name).save()
+		assert not frappe.db.get_value("Customer", low.name, "rolls_up_to")
+
+	def test_a_customer_whose_todo_is_done_can_be_merged(self, new_site: None) -> None:
+		one, other = make.make_customer().name, make.make_customer().name
+		frappe.db.set_value("Customer", one, "_assign", "")
+		frappe.rename_doc("Customer", one, other, merge=True)
+		assert not frappe.db.exists("Customer", one)

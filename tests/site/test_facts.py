@@ -13,10 +13,11 @@ import pytest
 from customer_tiering.engine.policy import Policy
 from customer_tiering.setup import indexes
 from customer_tiering.tiering.explain import explain
-from customer_tiering.tiering.facts import median_order, read_facts, whales
-from customer_tiering.tiering.groups import with_their_groups
+from customer_tiering.tiering.facts import read_facts
 from customer_tiering.tiering.notes import missing_rates, notes_on_orders
+from customer_tiering.tiering.order_facts import median_order, whales
 from customer_tiering.tiering.policy import read_policy
+from customer_tiering.tiering.scope import with_related
 from tests.engine.populations import DAYS
 from tests.site import factories as make
 from tests.site import plain
@@ -231,8 +232,8 @@ class TestScope:
 		]
 		write(World(companies, members, [], []))
 		for name in "ABC":
-			assert with_their_groups([f"Facts {name}"]) == {"Facts A", "Facts B", "Facts C"}
-		assert with_their_groups(["Facts D"]) == {"Facts D"}
+			assert with_related([f"Facts {name}"]) == {"Facts A", "Facts B", "Facts C"}
+		assert with_related(["Facts D"]) == {"Facts D"}
 
 
 def test_orders_have_an_index_where_they_are_what_counts(site: str) -> None:

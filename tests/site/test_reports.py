@@ -752,7 +752,7 @@ class TestWorkspace:
 	def test_everything_belongs_to_our_modules_so_that_uninstall_removes_it(
 		self, workspace: "frappe.Document"
 	) -> None:
-		ours = {"Report": 3, "Dashboard Chart": 1, "Number Card": 4}
+		ours = {"Report": 4, "Dashboard Chart": 1, "Number Card": 4}
 		assert {doctype: frappe.db.count(doctype, {"module": MODULE}) for doctype in ours} == ours
 		assert frappe.db.get_value("Module Def", workspace.module, "app_name") == "customer_tiering"
 
@@ -816,3 +816,23 @@ class TestWorkspace:
 			order_by=saved["order_by"],
 		)
 		assert [row.annual_value for row in rows] == [30, 20, 10]
+
+
+class TestCustomerRanking:
+	def test_ranks_shares_and_who_is_shown(self) -> None:
+		amounts = {"Big": 700, "Twin A": 100, "Twin B": 100, "Small": 60, "Tiny": 40, "Back": -50}
+		names = {label: make.make_customer(f"Ranked {label}").name for label in amounts}
+		for label, amount in amounts.items():
+			if amount > 0:
+				make.make_invoice(names[label], amount)
+			else:
+				make.make_credit_note(names[label], -amount, frappe.utils.nowdate())
+		everybody = report("Customer Ranking", best=0)["result"]
+		rows = {row["customer"]: row for row in everybody if row["customer"] in names.values()}
+		assert [rows[names[label]]["rank"] for label in amounts] == [1, 2, 2, 4, 5, 6]
+		assert [rows[names[label]]["share"] for label in ("Big", "Back")] == [70, 0]
+		assert rows[names["Small"]]["cumulative_share"] == 96
+		shown = report("Customer Ranking", best=2)
+		assert [row["rank"] for row in shown["result"]] == [1, 2]
+		summary = {each["label"]: each["value"] for each in shown["report_summary"]}
+		assert (summary["Share of Those Shown"], summary["Share of the Best 20%"]) == (80, 70)

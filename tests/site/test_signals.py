@@ -123,6 +123,53 @@ class TestVoids:
 		recompute(full=False)
 		assert fired(customer, "Tier Up").count(("Void", "Order")) == 1
 
+	def test_an_order_that_is_amended_brings_its_follow_up_again(self, rule: str) -> None:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 50_000)
+		recompute()
+		invoice = make.make_invoice(customer, 500_000)
+		recompute(full=False)
+		create_follow_ups()
+		amended = make.amend(invoice, 600_000)
+		recompute(full=False)
+		assert fired(customer, "Tier Up") == [
+			("Tier", "Order")
+		]  # cancelled and amended at once changes nothing
+		amended.cancel()
+		recompute(full=False)
+		withdraw_follow_ups()
+		assert "Tier Down" not in make.signals(customer)
+		make.make_invoice(customer, 700_000)
+		recompute(full=False)
+		create_follow_ups()
+		todos = frappe.get_all("ToDo", {"follow_up_rule": rule, "reference_name": customer}, pluck="status")
+		assert sorted(todos) == ["Cancelled", "Open"]
+
+	def test_a_changed_rule_takes_nothing_back(self) -> None:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 50_000)
+		recompute()
+		make.make_invoice(customer, 470_000)
+		recompute(full=False)
+		frappe.get_doc("Customer Tier", "A").update({"entry_value": 600_000}).save()
+		recompute()
+		make.make_invoice(customer, 1)
+		recompute(full=False)
+		assert ("Void", "Order") not in fired(customer, "Tier Up")
+
+	def test_a_group_goes_up_and_is_taken_back_together(self) -> None:
+		head, member = make.make_customer().name, make.make_customer().name
+		for name in (head, member):
+			make.make_invoice(name, 100)
+		frappe.get_doc("Customer", member).update({"rolls_up_to": head}).save()
+		recompute()
+		invoice = make.make_invoice(member, 500_000)
+		recompute(full=False)
+		assert [fired(name, "Tier Up") for name in (head, member)] == [[("Tier", "Order")]] * 2
+		invoice.cancel()
+		recompute(full=False)
+		assert [fired(name, "Tier Up")[-1] for name in (head, member)] == [("Void", "Order")] * 2
+
 	def test_what_is_void_before_anybody_acted_starts_nothing(self, rule: str) -> None:
 		customer = make.make_customer().name
 		make.make_invoice(customer, 50_000)

@@ -80,7 +80,11 @@ def visible_companies(policy: Policy, company: str | None = None) -> dict[str, s
 def how_orders_count(policy: Policy) -> list[str]:
 	"""Sentences for the message above a report: what an order is, what its money is, and what is left out."""
 	if policy.orders_from == ORDER:
-		said = [_("Order: a submitted Sales Order, unless it was closed before anything was billed.")]
+		said = [
+			_(
+				"Order: a submitted Sales Order, unless it was closed before anything was billed. Returns don't count against it."
+			)
+		]
 	else:
 		said = [
 			_(

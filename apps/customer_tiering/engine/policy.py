@@ -134,8 +134,8 @@ class Policy:
 		"""The policy that `as_json` wrote, by this version of the app or by another one; what it doesn't know is left out."""
 		values = json.loads(text)
 		parts = {"tiers": Tier, "stages": Stage, "segments": Segment}
-		rows = {key: tuple(_known(part, row) for row in values[key]) for key, part in parts.items()}
-		return _known(cls, {**values, **rows})
+		rows = {key: tuple(known(part, row) for row in values[key]) for key, part in parts.items()}
+		return known(cls, {**values, **rows})
 
 	def as_json(self) -> str:
 		"""The canonical text that the rule version is the hash of."""
@@ -144,7 +144,8 @@ class Policy:
 		return json.dumps(values, ensure_ascii=False, sort_keys=True, indent=1)
 
 
-def _known(kind: type, values: dict) -> object:
+def known(kind: type, values: dict) -> object:
+	"""A dataclass from those of the values that it has fields for."""
 	return kind(
 		**{each.name: values[each.name] for each in fields(kind) if each.init and each.name in values}
 	)

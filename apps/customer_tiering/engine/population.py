@@ -10,7 +10,7 @@ import pandas as pd
 from customer_tiering.engine.days import days
 from customer_tiering.engine.money import rounded
 from customer_tiering.engine.pareto import least_money_within
-from customer_tiering.engine.policy import Policy
+from customer_tiering.engine.policy import Policy, known
 
 
 @dataclass(frozen=True)
@@ -26,22 +26,22 @@ class Population:
 	"""
 
 	fitted_on: date
-	recency: tuple[date, ...]
-	frequency: tuple[int, ...]
-	monetary: tuple[float, ...]
-	abc_a_from: float | None
-	abc_b_from: float | None
-	median_order: float | None
-	median_rhythm: float | None
+	recency: tuple[date, ...] = ()
+	frequency: tuple[int, ...] = ()
+	monetary: tuple[float, ...] = ()
+	abc_a_from: float | None = None
+	abc_b_from: float | None = None
+	median_order: float | None = None
+	median_rhythm: float | None = None
 
 	@classmethod
 	def from_json(cls, text: str) -> "Population":
-		"""The population that `as_json` wrote."""
+		"""The population that `as_json` wrote, in this version of the app or in another one; what it doesn't know is left out."""
 		values = json.loads(text)
 		values["fitted_on"] = date.fromisoformat(values["fitted_on"])
 		values["recency"] = map(date.fromisoformat, values["recency"])
 		breakpoints = {name: tuple(values[name]) for name in ("recency", "frequency", "monetary")}
-		return cls(**{**values, **breakpoints})
+		return known(cls, {**values, **breakpoints})
 
 	def as_json(self) -> str:
 		return json.dumps(asdict(self), default=str, sort_keys=True, indent=1)

@@ -13,15 +13,32 @@ VOIDED = """
 
 def withdraw_follow_ups() -> int:
 	"""Cancel the open ToDos of void signals, each with a comment that says why; returns how many."""
-	names = frappe.db.sql(VOIDED, pluck=True)
-	for name in names:
-		todo = frappe.get_doc("ToDo", name, for_update=True)
-		if todo.status == "Open":
-			todo.status = "Cancelled"
-			todo.save(ignore_permissions=True)
-			todo.add_comment("Info", _("What this follow-up was about has been cancelled."))
+	return sum(_withdrawn(name) for name in frappe.db.sql(VOIDED, pluck=True))
+
+
+def _withdrawn(name: str) -> bool:
+	"""One that can't be saved is logged, so that the others don't wait for it for ever."""
+	try:
+		_withdraw(name)
 		frappe.db.commit()
-	return len(names)
+	except Exception:
+		frappe.db.rollback()
+		frappe.log_error(title="Follow-up not withdrawn", reference_doctype="ToDo", reference_name=name)
+		return False
+	return True
+
+
+def _withdraw(name: str) -> None:
+	todo = frappe.get_doc("ToDo", name, for_update=True)
+	if todo.status == "Open":
+		todo.status = "Cancelled"
+		todo.save(ignore_permissions=True)
+		todo.add_comment(
+			"Info",
+			_(
+				"What this follow-up was about is not so any more: an order was cancelled, returned or dated back."
+			),
+		)
 
 
 def after_rename(customer: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
@@ -32,5 +49,14 @@ def after_rename(customer: "frappe.Document", method: str, old: str, new: str, m
 			follow_up_key, CHAR_LENGTH(CONCAT(follow_up_rule, '|', %(old)s)) + 1))
 		WHERE reference_type = 'Customer' AND reference_name = %(new)s
 			AND LEFT(follow_up_key, CHAR_LENGTH(CONCAT(follow_up_rule, '|', %(old)s, '|'))) = CONCAT(follow_up_rule, '|', %(old)s, '|')""",
+		{"old": old, "new": new},
+	)
+
+
+def after_rule_renamed(rule: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
+	"""The keys of ToDos carry the rule's name, too."""
+	frappe.db.sql(
+		"""UPDATE IGNORE `tabToDo` SET follow_up_key = CONCAT(%(new)s, SUBSTRING(follow_up_key, CHAR_LENGTH(%(old)s) + 1))
+		WHERE follow_up_rule = %(new)s AND LEFT(follow_up_key, CHAR_LENGTH(%(old)s) + 1) = CONCAT(%(old)s, '|')""",
 		{"old": old, "new": new},
 	)

@@ -33,7 +33,7 @@ def seed() -> None:
 
 
 def forget() -> None:
-	frappe.db.delete("DefaultValue", {"defkey": REMEMBERED_AS})
+	frappe.db.delete("DefaultValue", {"defkey": ("like", "customer_tiering%")})
 	frappe.clear_cache()
 
 

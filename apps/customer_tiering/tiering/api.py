@@ -7,8 +7,8 @@ from frappe import _
 from frappe.utils import cint
 from frappe.utils.background_jobs import get_workers
 
-from customer_tiering.tiering.jobs import enqueue_preview, enqueue_recompute
-from customer_tiering.tiering.policy import read_rules
+from customer_tiering.tiering.jobs import enqueue_preview, enqueue_recompute, take_result
+from customer_tiering.tiering.policy import read_rules, refuse_gaps
 from customer_tiering.tiering.scope import last_full_run
 
 MANAGERS = ("Tiering Manager", "System Manager")
@@ -34,13 +34,23 @@ def _refuse_without_worker() -> None:
 		frappe.throw(
 			_(
 				"No background worker is running, so nothing would happen. Start the workers of your bench, or run {0} there."
-			).format("<code>bench tiering recompute</code>")
+			).format(f"<code>bench --site {frappe.local.site} tiering recompute</code>")
 		)
 
 
 def get_queues() -> list[str]:
 	"""The names of the queues that workers listen to."""
 	return [name for worker in get_workers() for name in worker.queue_names()]
+
+
+@frappe.whitelist(methods=["POST"])
+def recompute_result() -> dict | None:
+	"""What the job that the session's user started has to say, once: {"event", "summary"}; None while it is at work.
+
+	For benches whose realtime server can't be reached. Raises PermissionError for others than managers.
+	"""
+	frappe.only_for(MANAGERS)
+	return take_result(frappe.session.user)
 
 
 @frappe.whitelist()
@@ -67,10 +77,15 @@ def get_policy() -> dict:
 
 def _pending() -> str | None:
 	"""What waits for a full run, in a sentence."""
-	last = last_full_run()
+	rules, last = read_rules(), last_full_run()
+	try:
+		refuse_gaps(rules)
+	except frappe.ValidationError as gap:
+		frappe.clear_last_message()
+		return _("No run can decide everybody: {0}").format(str(gap))
 	if not last:
 		return _("There was no run yet. Recompute now shows what the first one would write, and asks.")
-	if read_rules().rule_version != last.rule_version:
+	if rules.rule_version != last.rule_version:
 		return _(
 			"The rules have changed since the last full run. They take effect tonight, or with Recompute now."
 		)

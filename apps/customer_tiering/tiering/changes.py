@@ -12,8 +12,11 @@ from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
 from customer_tiering.tiering.signals import (
 	FIRING_CAUSES,
+	TIER_DOWN,
 	TIER_QUIET_DAYS,
+	TIER_UP,
 	Signal,
+	free_keys,
 	stage_signal,
 	tier_signal,
 )
@@ -23,6 +26,8 @@ MONEY_FIELDS = ("annual_value",)
 DATE_FIELDS = ("tier_since", "below_keep_since", "last_order_date", "tiering_review_on")
 # Smaller than any currency's smallest unit, larger than what adding up floats loses.
 MONEY_TOLERANCE = 1e-6
+CONDITION = ["customer", "signal", "period", "detail", "signal_key"]
+TIER_SIGNALS = (TIER_UP, TIER_DOWN)
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,8 @@ class OldRules:
 class Context:
 	"""What all changes of a run have in common.
 
-	`ordered` are customers whose orders changed since the last run, `old` is None where the rules have not changed since,
-	`conditions` those that hold and are not in the ledger yet (columns customer, signal, period, detail), `voids` the
+	`ordered` are customers whose orders changed since the last run, `ordered_in_group` also those tiered with them, `old` is None where the rules have not changed since,
+	`conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
 	ledger's signals whose cause is gone (columns customer, signal, signal_key), `refitted_whales` orders that are whales
 	only because the median order is another one now.
 	"""
@@ -52,6 +57,7 @@ class Context:
 	as_of: date
 	baseline: bool
 	ordered: frozenset[str]
+	ordered_in_group: frozenset[str]
 	old: OldRules | None
 	conditions: pd.DataFrame
 	voids: pd.DataFrame
@@ -113,12 +119,15 @@ def ledger_rows(
 	rows = changes.join(facts[before]).join(decisions[["by_hand", "by_hand_ended"]])
 	records = dict(zip(rows.index, rows.to_dict("records"), strict=True))
 	candidates = []
+	taken_back = set(context.voids["customer"][context.voids["signal"].isin(TIER_SIGNALS)])
 	for customer, row in records.items():
 		for decision, field in DECISION_FIELDS.items():
 			changed = row[f"current_{field}"] != row[field]
 			if changed or (decision == "Tier" and row["by_hand_ended"]):
 				event = _decision_event(customer, decision, row, context)
-				fires = event["cause"] in FIRING_CAUSES
+				fires = event["cause"] in FIRING_CAUSES and not (
+					decision == "Tier" and customer in taken_back
+				)
 				candidates.append((event, _signal(event, context) if fires else None))
 	return [
 		*_keep_new_signals(candidates, context),
@@ -130,11 +139,8 @@ def ledger_rows(
 def _condition_events(records: dict[str, dict], context: Context) -> Iterator[dict]:
 	"""Whatever the cause, the key is used up: a condition that a changed rule brought fires in its next period at the earliest."""
 	new = context.conditions[context.conditions["customer"].isin(list(records))]
-	for customer, signal, period, detail in new[["customer", "signal", "period", "detail"]].itertuples(
-		index=False
-	):
+	for customer, signal, period, detail, key in new[CONDITION].itertuples(index=False):
 		event = _event(customer, "Signal", records[customer], context)
-		key = Signal(signal, period).key(customer)
 		cause = _condition_cause(customer, signal, period, context)
 		yield event | {"cause": cause, "signal": signal, "signal_key": key, "detail": detail[:140]}
 
@@ -144,9 +150,9 @@ def _condition_cause(customer: str, signal: str, period: str, context: Context) 
 		return "Baseline"
 	if context.old and (customer, signal, period) not in context.old.keys:
 		return "Policy"
-	if customer in context.ordered:
-		return "Order"
-	return "Policy" if period in context.refitted_whales else "Time"
+	if period in context.refitted_whales:
+		return "Policy"
+	return "Order" if customer in context.ordered else "Time"
 
 
 def _void_events(records: dict[str, dict], context: Context) -> Iterator[dict]:
@@ -195,7 +201,8 @@ def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
 		field = DECISION_FIELDS[decision]
 		if context.old.decisions.at[customer, field] == row[f"current_{field}"]:
 			return "Policy"
-	return "Order" if customer in context.ordered else "Time"
+	ordered = context.ordered_in_group if decision == "Tier" else context.ordered
+	return "Order" if customer in ordered else "Time"
 
 
 def _signal(event: dict, context: Context) -> Signal | None:
@@ -213,30 +220,28 @@ def _keep_new_signals(candidates: list[tuple[dict, Signal | None]], context: Con
 	if not keys:
 		yield from (event for event, _ in candidates)
 		return
-	had = set(frappe.get_all("Tiering Event", filters={"signal_key": ("in", keys)}, pluck="signal_key"))
+	free = free_keys(keys)
 	recent = _recent_tier_signals(
 		[event["customer"] for event, signal in candidates if signal], context.as_of
 	)
 	for event, signal in candidates:
 		if signal:
-			key = signal.key(event["customer"])
-			if key not in had and (event["customer"], signal.name, event["new_value"]) not in recent:
+			key = free.get(signal.key(event["customer"]))
+			if key and (event["customer"], signal.name, event["new_value"]) not in recent:
 				event |= {"signal": signal.name, "signal_key": key}
 		yield event
 
 
 def _recent_tier_signals(customers: list[str], as_of: date) -> set[tuple[str, str, str]]:
-	rows = frappe.get_all(
-		"Tiering Event",
-		filters={
-			"customer": ("in", customers),
-			"decision": "Tier",
-			"signal": ("is", "set"),
-			"as_of": (">", as_of - timedelta(days=TIER_QUIET_DAYS)),
-		},
-		fields=["customer", "signal", "new_value"],
+	"""Signals that were taken back since don't count."""
+	rows = frappe.db.sql(
+		"""SELECT event.customer, event.signal, event.new_value FROM `tabTiering Event` event
+		WHERE event.customer IN %(customers)s AND event.decision = 'Tier' AND event.signal_key IS NOT NULL
+			AND event.as_of > %(after)s
+			AND NOT EXISTS (SELECT 1 FROM `tabTiering Event` void WHERE void.voids = event.signal_key)""",
+		{"customers": customers, "after": as_of - timedelta(days=TIER_QUIET_DAYS)},
 	)
-	return {(row.customer, row.signal, row.new_value) for row in rows}
+	return set(rows)
 
 
 def _same(left: pd.Series, right: pd.Series) -> pd.Series:

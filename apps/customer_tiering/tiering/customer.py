@@ -78,18 +78,30 @@ def refuse_self_reference(customer: Document) -> None:
 
 def refuse_circle(customer: Document) -> None:
 	"""A group has one root: whoever is rolled up to must not roll up to this customer in turn."""
-	seen, above = {customer.name}, customer.rolls_up_to
-	while above:
-		if above in seen:
-			frappe.throw(
-				_("{0}: {1} rolls up to {2} in turn. One of them must be the root of the group.").format(
-					_(customer.meta.get_label("rolls_up_to")),
-					frappe.bold(customer.rolls_up_to),
-					customer.name,
-				)
+	before = customer.get_doc_before_save()
+	changed = _text(customer.rolls_up_to) != _text(before and before.rolls_up_to)
+	if changed and customer.name in _way_up(customer.rolls_up_to):
+		frappe.throw(
+			_("{0}: {1} rolls up to {2} in turn. One of them must be the root of the group.").format(
+				_(customer.meta.get_label("rolls_up_to")), frappe.bold(customer.rolls_up_to), customer.name
 			)
-		seen.add(above)
-		above = frappe.db.get_value("Customer", above, "rolls_up_to")
+		)
+
+
+def _way_up(customer: str | None) -> list[str]:
+	"""This customer and all that it rolls up to, one after the other, up to the root or to where a circle closes."""
+	way = []
+	while customer and customer not in way:
+		way.append(customer)
+		customer = frappe.db.get_value("Customer", customer, "rolls_up_to")
+	return way
+
+
+def before_rename(customer: Document, method: str, old: str, new: str, merge: bool = False) -> None:
+	"""The framework can't merge customers of whom one had ToDos and has none open now: it leaves them an empty text."""
+	frappe.db.sql(
+		"UPDATE `tabCustomer` SET _assign = NULL WHERE name IN (%s, %s) AND _assign = ''", (old, new)
+	)
 
 
 def after_rename(customer: Document, method: str, old: str, new: str, merge: bool = False) -> None:
@@ -97,12 +109,15 @@ def after_rename(customer: Document, method: str, old: str, new: str, merge: boo
 	for key in ("signal_key", "voids"):
 		frappe.db.sql(
 			f"""UPDATE IGNORE `tabTiering Event` SET {key} = CONCAT(%(new)s, SUBSTRING({key}, CHAR_LENGTH(%(old)s) + 1))
-			WHERE customer = %(new)s AND LEFT({key}, CHAR_LENGTH(%(old)s) + 1) = CONCAT(%(old)s, '|')""",
+			WHERE customer = %(new)s
+				AND LEFT({key}, CHAR_LENGTH(CONCAT(%(old)s, '|', `signal`, '|'))) = CONCAT(%(old)s, '|', `signal`, '|')""",
 			{"old": old, "new": new},
 		)
 	for field in SELF_REFERENCES:
 		if frappe.db.get_value("Customer", new, field) == new:
 			frappe.db.set_value("Customer", new, field, None)
+	if new in _way_up(frappe.db.get_value("Customer", new, "rolls_up_to")):  # a merge can close a circle
+		frappe.db.set_value("Customer", new, "rolls_up_to", None)
 	queue.add([new, *frappe.get_all("Customer", {"rolls_up_to": new}, pluck="name")], queue.OTHER)
 
 

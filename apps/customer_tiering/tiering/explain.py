@@ -1,7 +1,7 @@
 """Why a customer is in its tier: every document that counts or doesn't, the sum, the bands, and what time will change."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -137,7 +137,7 @@ class Explanation:
 			yield _("Tier set by hand, on {0}: {1}").format(self.overridden_at, self.overridden)
 		elif self.overridden:
 			yield _("Tier set by hand: {0}").format(self.overridden)
-		if self.decided and self.decided != self.tier:
+		if self.decided and self.decided != self.tier and not self.not_tiered:
 			yield _(
 				"The ledger says tier {0} for that day: the run knew other documents or rules, or saw the customer for the first time."
 			).format(self.decided)
@@ -165,11 +165,12 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 	day, policy = as_of or getdate(), read_policy()
 	members = (customer,) if not_tiered else members_of(customer)
 	documents = read_documents(members, policy)
-	entries = entries_of([document for document in documents if document.day <= day])
+	ahead = day >= getdate()  # of a past day it isn't known what was dated later then
+	entries = entries_of([document for document in documents if ahead or document.day <= day])
 	way = replay(list(entries.values()), policy, day + timedelta(days=AHEAD))
 	now = next((standing for standing in reversed(way) if standing.day <= day), None)
 	override, at = (None, None) if not_tiered else _override(customer, members[0], day)
-	own = {document.name for document in documents if document.customer == customer}
+	ends = _override_ends(at, day)
 	return Explanation(
 		customer=customer,
 		as_of=day,
@@ -188,17 +189,7 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 		),
 		bands=policy.tiers,
 		**_distances(policy, None if not_tiered else now),
-		changes=()
-		if not_tiered
-		else tuple(
-			_changes(
-				way,
-				{name: entry for name, entry in entries.items() if name in own},
-				policy,
-				day,
-				_override_ends(at, day),
-			)
-		),
+		changes=() if not_tiered else tuple(_changes(customer, way, policy, day, (override, ends))),
 	)
 
 
@@ -231,7 +222,7 @@ def _line(
 		cost=document.cost,
 		rate=document.rate,
 		money=document.money or Decimal(0),
-		counts=bool(entry) and leaves > day and document.money is not None,
+		counts=bool(entry) and document.day <= day < leaves and document.money is not None,
 		is_order=bool(entry) and entry.is_order_on(day),
 		reason=" · ".join(said),
 	)
@@ -295,16 +286,12 @@ def _distances(policy: Policy, now: "Standing | None") -> dict:
 
 
 def _changes(
-	way: list["Standing"],
-	entries: Mapping[str, "Entry"],
-	policy: Policy,
-	day: date,
-	override_ends: date | None,
+	customer: str, way: list["Standing"], policy: Policy, day: date, override: tuple[str | None, date | None]
 ) -> Iterator[Change]:
 	"""What will change by itself, soonest first, if nothing more is ordered."""
-	coming = [*_tier_changes(way, day), *_stage_changes(entries, policy, day)]
-	if override_ends:
-		coming.append(Change(override_ends, _("The tier set by hand ends")))
+	coming = [*_tier_changes(way, day), *_stage_changes(customer, way, policy, day, override)]
+	if override[1]:
+		coming.append(Change(override[1], _("The tier set by hand ends")))
 	yield from sorted(coming, key=lambda change: change.day)
 
 
@@ -324,14 +311,47 @@ def _tier_changes(way: list["Standing"], day: date) -> Iterator[Change]:
 		before = standing
 
 
-def _stage_changes(entries: Mapping[str, "Entry"], policy: Policy, day: date) -> Iterator[Change]:
-	last = max((e.day for e in entries.values() if e.is_order_on(day)), default=None)
-	for stage in policy.stages:
-		if last and stage.min_days_since_order:
-			reached = last + timedelta(days=stage.min_days_since_order)
-			if reached > day:
-				what = _("Stage {0}, unless somebody follows up") if stage.quiet_days else _("Stage {0}")
-				yield Change(reached, what.format(_(stage.name, context="Lifecycle Stage")))
+def _stage_changes(
+	customer: str, way: list["Standing"], policy: Policy, day: date, override: tuple[str | None, date | None]
+) -> Iterator[Change]:
+	"""The stages that the customer comes into, with the follow-ups and the open ToDos of now."""
+	import pandas as pd
+
+	from customer_tiering.engine.stages import decide_stages, next_stage_on
+	from customer_tiering.tiering.facts import read_facts
+
+	facts = read_facts(policy, day, [customer]).loc[[customer]]
+	when, stage = day, facts["current_stage"].iloc[0] if day >= getdate() else None
+	stages = {each.name: each for each in policy.stages}
+
+	def on(value: object) -> pd.Series:
+		return pd.Series([value], index=facts.index, dtype=object)
+
+	stage = decide_stages(
+		facts.assign(current_stage=on(stage)), on(_tier_on(when, way, override)), policy, when
+	)[0]
+	while True:
+		opens = next_stage_on(facts, on(_tier_on(when, way, override)), on(stage), policy, when)[0]
+		days = [*(standing.day for standing in way), *([] if pd.isna(opens) else [opens.item()])]
+		when = min((later for later in days if later > when), default=None)
+		if not when or when > day + timedelta(days=AHEAD):
+			return
+		before = facts.assign(current_stage=on(stage))
+		coming = decide_stages(before, on(_tier_on(when, way, override)), policy, when)[0]
+		if coming != stage:
+			rules = stages.get(coming)
+			waits = rules and (rules.quiet_days or rules.no_open_follow_up)
+			what = _("Stage {0}, unless somebody follows up") if waits else _("Stage {0}")
+			yield Change(when, what.format(_(coming, context="Lifecycle Stage")))
+			stage = coming
+
+
+def _tier_on(day: date, way: list["Standing"], override: tuple[str | None, date | None]) -> str | None:
+	"""The tier on a coming day: that of the override while it lasts, else that of the documents."""
+	tier, ends = override
+	if tier and (not ends or day < ends):
+		return tier
+	return next((standing.tier for standing in reversed(way) if standing.day <= day), None)
 
 
 def _override(customer: str, head: str, day: date) -> tuple[str | None, str | None]:

@@ -6,17 +6,14 @@ from datetime import date
 import frappe
 import pandas as pd
 
+from customer_tiering.engine.key_dates import KEY_DATES
 from customer_tiering.engine.policy import Policy
-from customer_tiering.tiering.companies import companies_left_out
 from customer_tiering.tiering.contact_facts import read_contact_facts
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
 from customer_tiering.tiering.groups import COUNTED, referred, roots
-from customer_tiering.tiering.order_facts import median_order, read_order_facts, whales
+from customer_tiering.tiering.order_facts import read_order_facts
 from customer_tiering.tiering.temporary import in_scope, open_scope
 
-__all__ = ["companies_left_out", "median_order", "read_facts", "whales"]
-
-KEY_DATES = ("key_date_birthday", "key_date_founded", "key_date_partner_since")
 DATES = ("tier_override_until", "current_tier_since", "current_below_keep_since", *KEY_DATES)
 COUNTS = ("orders_ever", "annual_orders", "open_follow_ups")
 

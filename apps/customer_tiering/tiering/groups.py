@@ -1,7 +1,5 @@
 """Which customers are tiered together, and who was referred by whom."""
 
-from collections.abc import Collection
-
 import frappe
 import pandas as pd
 
@@ -34,13 +32,6 @@ def _end(name: str, steps: dict[str, str]) -> str | None:
 			return None
 		seen.add(name)
 	return name
-
-
-def with_their_groups(customers: Collection[str]) -> set[str]:
-	"""These customers and all that are tiered together with any of them."""
-	found = roots()
-	heads = {found.get(name, name) for name in customers}
-	return {*customers, *heads, *(name for name, root in found.items() if root in heads)}
 
 
 def members_of(customer: str) -> tuple[str, ...]:

@@ -4,23 +4,28 @@ from contextlib import suppress
 
 import frappe
 from frappe import _
-from frappe.utils import getdate
+from frappe.utils import add_to_date, getdate, now_datetime
 
 from customer_tiering.tiering import queue, retention
 from customer_tiering.tiering.recompute import RunInProgressError, no_progress, recompute
 from customer_tiering.tiering.scope import full_run_is_due, last_full_run
 
-JOB_ID = "customer_tiering.recompute"
 TIMEOUT = 3600
+RESULT = "customer_tiering.result"
+RESULT_EXPIRES = 3600  # seconds
+PATIENCE = 600  # seconds that a full run waits for another one to end
 
 
 def recompute_tiers_nightly() -> None:
 	"""A full run when one is due, else an incremental one. The first run on a site is never started by itself."""
 	retention.tidy()
 	if last_full_run():
-		_enqueue(run, full=full_run_is_due(getdate()), show_progress=False)
+		_enqueue(run, "nightly", full=full_run_is_due(getdate()), show_progress=False)
 	else:
-		frappe.db.delete("Tiering Queue")  # the first run takes everybody in
+		yesterday = add_to_date(
+			now_datetime(), days=-1
+		)  # younger rows may belong to a first run that is under way
+		frappe.db.delete("Tiering Queue", {"creation": ("<", yesterday)})
 
 
 def drain_queue_regularly() -> None:
@@ -40,12 +45,12 @@ def drain() -> None:
 
 def enqueue_recompute() -> None:
 	"""The full run that somebody asked for, whose progress is shown."""
-	_enqueue(run, full=True, show_progress=True)
+	_enqueue(run, "by hand", full=True, show_progress=True)
 
 
 def enqueue_preview() -> None:
 	"""What the first run would write, shown to the user who asked."""
-	_enqueue(preview)
+	_enqueue(preview, "preview")
 
 
 def preview() -> None:
@@ -54,15 +59,16 @@ def preview() -> None:
 	except Exception as error:
 		_tell({"error": frappe.utils.strip_html(str(error)) or type(error).__name__})
 		raise
-	frappe.publish_realtime("tiering_previewed", summary.as_dict(), user=frappe.session.user)
+	_tell(summary.as_dict(), "tiering_previewed")
 
 
-def _enqueue(method: object, **arguments: object) -> None:
+def _enqueue(method: object, what: str, **arguments: object) -> None:
+	"""One of a kind: two clicks are one run."""
 	frappe.enqueue(
 		method,
 		queue="long",
 		timeout=TIMEOUT,
-		job_id=JOB_ID,
+		job_id=f"customer_tiering.{what}",
 		deduplicate=True,
 		enqueue_after_commit=True,
 		**arguments,
@@ -70,22 +76,34 @@ def _enqueue(method: object, **arguments: object) -> None:
 
 
 def run(full: bool = True, show_progress: bool = False) -> None:
-	"""Recompute and tell the user who asked; a run that is under way already does the work."""
+	"""Recompute and tell the user who asked. A full run waits for one that is under way; an incremental one leaves it to that."""
 	try:
-		summary = recompute(progress=_publish if show_progress else no_progress, full=full)
+		progress = _publish if show_progress else no_progress
+		summary = recompute(progress=progress, full=full, wait=PATIENCE if full else 0)
 	except Exception as error:
 		frappe.db.rollback()
 		if show_progress:
 			_tell({"error": frappe.utils.strip_html(str(error)) or type(error).__name__})
-		if isinstance(error, RunInProgressError):
+		if isinstance(error, RunInProgressError) and not full:
 			return
 		raise
 	if show_progress:
 		_tell(summary.as_dict())
 
 
-def _tell(result: dict) -> None:
-	frappe.publish_realtime("tiering_recomputed", result, user=frappe.session.user)
+def _tell(summary: dict, event: str = "tiering_recomputed") -> None:
+	"""At once where the realtime server runs; and kept for whoever asks later."""
+	user = frappe.session.user
+	frappe.publish_realtime(event, summary, user=user)
+	result = {"event": event, "summary": summary}
+	frappe.cache.set_value(f"{RESULT}.{user}", result, expires_in_sec=RESULT_EXPIRES)
+
+
+def take_result(user: str) -> dict | None:
+	"""What the job that this user started has told, and forget it."""
+	result = frappe.cache.get_value(f"{RESULT}.{user}", expires=True)
+	frappe.cache.delete_value(f"{RESULT}.{user}")
+	return result
 
 
 def _publish(done: int, total: int, what: str) -> None:

@@ -36,7 +36,7 @@ def read_policy() -> Policy:
 	Raises ValidationError if it can't decide every customer: no tier, or no stage for those who ordered.
 	"""
 	policy = read_rules()
-	_refuse_gaps(policy)
+	refuse_gaps(policy)
 	return policy
 
 
@@ -105,7 +105,7 @@ def _segments() -> tuple[Segment, ...]:
 	)
 
 
-def _refuse_gaps(policy: Policy) -> None:
+def refuse_gaps(policy: Policy) -> None:
 	if not policy.reporting_currency:
 		frappe.throw(_("Choose a Reporting Currency in Tiering Settings before you recompute tiers."))
 	if not policy.tiers:

@@ -66,12 +66,6 @@ def daily_rates(
 	return chosen[chosen["rate"].notna()][columns]
 
 
-def first_rates(currencies: Collection[str], currency: str) -> dict[str, date]:
-	"""The day of the first stored rate of each of the currencies, in either direction; without those that have none."""
-	stored = _stored(currencies, currency)
-	return {name: day.date() for name, day in stored.groupby("currency")["day"].min().items()}
-
-
 def _stored(currencies: Collection[str], currency: str) -> "pd.DataFrame":
 	"""Rates of both directions by day; of several of one day that for selling alone comes last, so that it is the one taken."""
 	import pandas as pd

@@ -63,6 +63,7 @@ def recompute(
 	*,
 	full: bool = True,
 	customers: Collection[str] | None = None,
+	wait: int = 0,
 ) -> Summary:
 	"""Decide customers as of a day (default: today in the site's time zone) and write what changed.
 
@@ -70,8 +71,8 @@ def recompute(
 	is due are decided, or only the `customers` given, with who belongs to them, by the rules and figures of the last full run.
 
 	Raises ValidationError for a policy that can't decide everybody, for an `as_of` other than today on a site that
-	is not marked for demo or tests, for anything but a full run on a site that had none, and RunInProgressError while another
-	run is writing. A run that was killed leaves what it had committed; running again completes it.
+	is not marked for demo or tests, for anything but a full run on a site that had none, and RunInProgressError if another
+	run is still writing after `wait` seconds. A run that was killed leaves what it had committed; running again completes it.
 	"""
 	today = getdate()
 	as_of = as_of or today
@@ -79,7 +80,7 @@ def recompute(
 	if dry_run:
 		return _decide(_scope(as_of, full, customers), as_of, progress).summary
 	_refuse_other_days(as_of, today)
-	with _only_run():
+	with _only_run(wait):
 		_mark_dead_runs()
 		run = _start_run(as_of, full)
 		try:
@@ -124,18 +125,20 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	population = scope.population or fit(facts, policy, as_of, median_order(policy, as_of))
 	decisions = classify(facts, policy, as_of, population)
 	last = last_full_run()
+	if last and scope.is_full and not _is_readable(last.name):
+		last = None  # what a changed rule did can't be told apart: as in the first run, nothing is fired
 	large = _whales(policy, as_of, population, facts)
+	in_groups = _in_groups_of(scope.ordered, facts)
 	context = Context(
 		policy=policy,
 		as_of=as_of,
 		baseline=last is None,
 		ordered=scope.ordered,
+		ordered_in_group=in_groups,
 		old=_old_rules(last, scope, facts, as_of),
 		conditions=new_conditions(conditions(facts, decisions, policy, as_of, population, large)),
-		voids=find_voids(scope.ordered, facts, policy, as_of),
-		refitted_whales=frozenset(large["order"][large["day"].dt.date <= last.as_of])
-		if last
-		else frozenset(),
+		voids=find_voids(in_groups, facts, policy, as_of),
+		refitted_whales=_refitted_whales(large, scope, last),
 	)
 	target = target_values(facts, decisions)
 	changes = changed_rows(facts, target, context)
@@ -153,6 +156,39 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		notes=_notes(policy, as_of),
 	)
 	return Decided(summary, population, facts, decisions, changes, context)
+
+
+def _in_groups_of(customers: Collection[str], facts: "pd.DataFrame") -> frozenset[str]:
+	"""These customers and all that are tiered together with one of them."""
+	roots = facts["root"]
+	return frozenset(roots.index[roots.isin(roots[roots.index.isin(list(customers))])])
+
+
+def _refitted_whales(large: "pd.DataFrame", scope: Scope, last: "frappe._dict | None") -> frozenset[str]:
+	"""Orders that are whales only because a full run has fitted another median order."""
+	from customer_tiering.engine.conditions import whale_from
+
+	if not last or not scope.is_full:
+		return frozenset()
+	least = whale_from(scope.policy, _population_of(last.name)) or float(LARGEST_MONEY)
+	return frozenset(large["order"][large["money"] < least])
+
+
+def _is_readable(run: str) -> bool:
+	try:
+		return bool(_policy_of(run) and _population_of(run))
+	except (ValueError, TypeError, KeyError):
+		return False
+
+
+def _policy_of(run: str) -> Policy:
+	return Policy.from_json(frappe.db.get_value("Tiering Run", run, "policy"))
+
+
+def _population_of(run: str) -> "Population":
+	from customer_tiering.engine.population import Population
+
+	return Population.from_json(frappe.db.get_value("Tiering Run", run, "population"))
 
 
 def _whales(policy: Policy, as_of: date, population: "Population", facts: "pd.DataFrame") -> "pd.DataFrame":
@@ -190,17 +226,15 @@ def _old_rules(
 	"""What the rules of the last run would decide today, if they were others."""
 	from customer_tiering.engine.classify import classify
 	from customer_tiering.engine.conditions import conditions
-	from customer_tiering.engine.population import Population
 	from customer_tiering.tiering.changes import OldRules
 	from customer_tiering.tiering.facts import read_facts
 
 	if not last or last.rule_version == scope.policy.rule_version:
 		return None
-	old, population = frappe.db.get_value("Tiering Run", last.name, ["policy", "population"])
-	policy = Policy.from_json(old)
+	policy = _policy_of(last.name)
 	if policy.facts_depend_on != scope.policy.facts_depend_on:
 		facts = read_facts(policy, as_of).reindex(facts.index)
-	population = Population.from_json(population)
+	population = _population_of(last.name)
 	decisions = classify(facts, policy, as_of, population)
 	large = _whales(policy, as_of, population, facts)
 	return OldRules(decisions, conditions(facts, decisions, policy, as_of, population, large))
@@ -268,9 +302,12 @@ def _mark_dead_runs() -> None:
 class _only_run:
 	"""A lock of the database server: one run a site, on however many machines, freed when its holder dies."""
 
+	def __init__(self, wait: int = 0) -> None:
+		self.wait = wait  # seconds
+
 	def __enter__(self) -> None:
 		self.name = f"{frappe.conf.db_name}.{LOCK}"[-64:]
-		if not frappe.db.sql("SELECT GET_LOCK(%s, 0)", self.name)[0][0]:
+		if not frappe.db.sql("SELECT GET_LOCK(%s, %s)", (self.name, self.wait))[0][0]:
 			frappe.throw(
 				_("Another recompute is running. Its progress is in the list of Tiering Runs."),
 				RunInProgressError,

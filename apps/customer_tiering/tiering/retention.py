@@ -11,7 +11,7 @@ def tidy() -> None:
 	"""Delete old runs without a trace in the ledger and, if Tiering Settings say so, old Tiering Events."""
 	frappe.db.sql(
 		"""DELETE FROM `tabTiering Run`
-		WHERE scope = 'Incremental' AND events = 0 AND status != 'Running' AND creation < %s""",
+		WHERE scope = 'Incremental' AND events = 0 AND status = 'Completed' AND creation < %s""",
 		add_days(getdate(), -EMPTY_RUNS_DAYS),
 	)
 	years = cint(frappe.db.get_single_value("Tiering Settings", "ledger_retention_years"))

@@ -15,6 +15,7 @@ from customer_tiering.tiering.policy import read_policy, read_rules
 if TYPE_CHECKING:
 	from customer_tiering.engine.population import Population
 
+RATE_DELETED = "customer_tiering_rate_deleted_at"
 FULL_RUN_EVERY = timedelta(days=7)
 
 
@@ -54,14 +55,26 @@ def incremental_scope(as_of: date, customers: Collection[str] | None = None) -> 
 	last = last_full_run()
 	if not last:
 		frappe.throw(_("There has been no full run on this site yet. Start one: it takes all customers in."))
-	queued = [row for row in queue.read() if customers is None or row.customer in customers]
-	wanted = {row.customer for row in queued} | set(_due(as_of) if customers is None else customers)
+	rows = queue.read()
+	wanted = {row.customer for row in rows} | set(_due(as_of)) if customers is None else set(customers)
+	related = with_related(wanted)
+	queued = rows if customers is None else [row for row in rows if row.customer in related]
 	rules = frappe.db.get_value("Tiering Run", last.name, ["policy", "population"], as_dict=True)
+	policy = Policy.from_json(rules.policy)
 	return Scope(
-		frozenset(with_related(wanted)),
+		frozenset(related),
 		tuple(queued),
-		Policy.from_json(rules.policy),
+		policy if _records_exist(policy) else read_policy(),
 		Population.from_json(rules.population),
+	)
+
+
+def _records_exist(policy: Policy) -> bool:
+	"""Whether nothing that the policy would write on customers has been deleted since."""
+	kinds = {"Customer Tier": policy.tiers, "Lifecycle Stage": policy.stages, "RFM Segment": policy.segments}
+	return all(
+		{rule.name for rule in rules} <= set(frappe.get_all(doctype, pluck="name"))
+		for doctype, rules in kinds.items()
 	)
 
 
@@ -85,7 +98,13 @@ def full_run_is_due(as_of: date) -> bool:
 		or as_of >= last.as_of + FULL_RUN_EVERY
 		or read_rules().rule_version != last.rule_version
 		or bool(frappe.db.exists("Currency Exchange", {"modified": (">", last.started_at)}))
+		or (frappe.db.get_global(RATE_DELETED) or "") > str(last.started_at)
 	)
+
+
+def on_rate_deleted(rate: "frappe.Document", method: str | None = None) -> None:
+	"""A Currency Exchange that is gone leaves no trace that the next run could see."""
+	frappe.db.set_global(RATE_DELETED, frappe.utils.now())
 
 
 def with_related(customers: Iterable[str]) -> set[str]:

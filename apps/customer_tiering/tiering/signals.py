@@ -1,6 +1,6 @@
 """Which changes are signals: what follow-ups and sequences react to."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ FIRING_CAUSES = ("Order", "Time")
 TIER_QUIET_DAYS = 90
 
 CHUNK = 2000
+# What is put behind the key of a signal that comes again after it was taken back.
+AGAIN = ("", "|2", "|3", "|4", "|5")
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,30 @@ def tier_signal(old: str | None, new: str | None, entry: Mapping[str, float], as
 	return Signal(TIER_UP if entry[new] > entry[old] else TIER_DOWN, f"{new}|{as_of}")
 
 
+def free_keys(keys: Collection[str]) -> dict[str, str]:
+	"""Under which key each of these signals can stand in the ledger; those that it has already are left out.
+
+	A signal that was taken back, like that of an order which was cancelled and amended, may come again under a next key.
+	"""
+	wanted = sorted(f"{key}{suffix}" for key in keys for suffix in AGAIN)
+	known: set[str] = set()
+	void: set[str] = set()
+	for start in range(0, len(wanted), CHUNK):
+		chunk = wanted[start : start + CHUNK]
+		for column, found in (("signal_key", known), ("voids", void)):
+			found.update(frappe.get_all("Tiering Event", filters={column: ("in", chunk)}, pluck=column))
+	free = {}
+	for key in keys:
+		last = next((f"{key}{suffix}" for suffix in AGAIN if f"{key}{suffix}" not in known), None)
+		before = [f"{key}{suffix}" for suffix in AGAIN if f"{key}{suffix}" in known]
+		if last and (not before or before[-1] in void):
+			free[key] = last
+	return free
+
+
 def new_conditions(conditions: "pd.DataFrame") -> "pd.DataFrame":
-	"""Those that the ledger doesn't have yet. Columns customer, signal, period, detail."""
+	"""Those that the ledger doesn't have yet. Columns customer, signal, period, detail, signal_key."""
 	columns = (conditions[name] for name in ("customer", "signal", "period"))
 	keys = [Signal(signal, period).key(customer) for customer, signal, period in zip(*columns, strict=True)]
-	known = set()
-	for start in range(0, len(keys), CHUNK):
-		wanted = {"signal_key": ("in", keys[start : start + CHUNK])}
-		known.update(frappe.get_all("Tiering Event", filters=wanted, pluck="signal_key"))
-	return conditions.loc[[key not in known for key in keys]]
+	free = free_keys(keys)
+	return conditions.assign(signal_key=[free.get(key) for key in keys]).dropna(subset="signal_key")

@@ -24,7 +24,7 @@ def find_voids(
 ) -> "pd.DataFrame":
 	"""Signals of the customers whose orders changed that would not have fired, had today's documents been known.
 
-	Columns customer, signal, signal_key. A condition that is void comes back in its next period at the earliest.
+	Columns customer, signal, signal_key. Tier signals of other rules stay: what those would say of today's documents is unknown.
 	"""
 	import pandas as pd
 
@@ -40,7 +40,7 @@ def _fired(customers: list[str], as_of: date) -> list[frappe._dict]:
 	for start in range(0, len(customers), CHUNK):
 		rows += frappe.db.sql(
 			"""SELECT event.customer, event.signal, event.signal_key, event.as_of, event.last_order_date,
-				event.decision, event.old_value, event.new_value
+				event.decision, event.old_value, event.new_value, event.rule_version
 			FROM `tabTiering Event` event
 			WHERE event.customer IN %(customers)s AND event.signal_key IS NOT NULL AND event.cause IN %(causes)s
 				AND event.as_of >= %(since)s
@@ -73,7 +73,8 @@ def _void(rows: list[frappe._dict], roots: "pd.Series", policy: Policy, as_of: d
 		period = row.signal_key.removeprefix(f"{row.customer}|{row.signal}|")
 		return Fired(row.signal, period, row.as_of, row.last_order_date, row.old_value, row.new_value)
 
-	return [row for row in rows if is_void(fired(row), known(row), policy)]
+	judged = [row for row in rows if row.decision != "Tier" or row.rule_version == policy.rule_version]
+	return [row for row in judged if is_void(fired(row), known(row), policy)]
 
 
 def _documents(customers: Collection[str], policy: Policy, as_of: date) -> dict[str, list]:

@@ -11,13 +11,43 @@ function recompute_now(frm, confirmed = 0) {
 	const start = () =>
 		frappe
 			.call("customer_tiering.tiering.api.recompute_now", { confirmed })
-			.then(({ message }) => frappe.show_alert({ message: message.message, indicator: "blue" }));
+			.then(({ message }) => {
+				frappe.show_alert({ message: message.message, indicator: "blue" });
+				wait_for_result();
+			});
 	frm.is_dirty() ? frm.save().then(start) : start();
 }
 
-for (const event of ["tiering_recomputed", "tiering_previewed"]) frappe.realtime.off(event);
-frappe.realtime.on("tiering_recomputed", (summary) => {
+// Where the realtime server can't be reached, the result is asked for.
+let waiting = null;
+function wait_for_result() {
+	clearInterval(waiting);
+	waiting = setInterval(async () => {
+		if (document.hidden) return;
+		const { message } = await frappe.call("customer_tiering.tiering.api.recompute_result");
+		if (message && waiting) RESULTS[message.event](message.summary);
+	}, 5000);
+}
+
+function stop_waiting() {
 	frappe.hide_progress();
+	const was_waiting = waiting;
+	clearInterval(waiting);
+	waiting = null;
+	return was_waiting;
+}
+
+const RESULTS = {
+	tiering_recomputed: show_recomputed,
+	tiering_previewed: show_preview,
+};
+for (const [event, show] of Object.entries(RESULTS)) {
+	frappe.realtime.off(event);
+	frappe.realtime.on(event, show);
+}
+
+function show_recomputed(summary) {
+	if (!stop_waiting()) return;
 	if (summary.error) {
 		frappe.msgprint({ title: __("Not recomputed"), message: summary.error, indicator: "red" });
 		return;
@@ -28,9 +58,10 @@ frappe.realtime.on("tiering_recomputed", (summary) => {
 		indicator: "green",
 	});
 	if (cur_frm && cur_frm.doctype === "Tiering Settings") cur_frm.refresh();
-});
-frappe.realtime.on("tiering_previewed", (summary) => {
-	frappe.hide_progress();
+}
+
+function show_preview(summary) {
+	if (!stop_waiting()) return;
 	const escape = frappe.utils.escape_html;
 	const table = (title, counts, context) => `<div class="col-sm-6"><h5>${title}</h5><table class="table table-sm">
 		${Object.entries(counts)
@@ -55,7 +86,7 @@ frappe.realtime.on("tiering_previewed", (summary) => {
 		<p class="text-muted">${escape(summary.notes)}</p>`
 	);
 	dialog.show();
-});
+}
 
 async function show_policy(frm) {
 	const { message } = await frappe.call("customer_tiering.tiering.api.get_policy");

@@ -49,6 +49,14 @@ class TieringSettings(Document):
 			self.refuse_wrong_breakpoints(field)
 		self.refuse_disabled_user()
 		self.refuse_unused_currency()
+		self.warn_without_orders()
+
+	def on_update(self) -> None:
+		"""Sales Orders are read through an index that they get when they count."""
+		if self.has_value_changed("orders_from"):
+			frappe.enqueue(
+				"customer_tiering.setup.indexes.add_indexes", queue="long", enqueue_after_commit=True
+			)
 
 	def refuse_out_of_range(self, field: str, smallest: float, largest: float | None) -> None:
 		value = flt(self.get(field))
@@ -93,4 +101,15 @@ class TieringSettings(Document):
 				_("{0}: no company keeps its books in {1}.").format(
 					_(self.meta.get_label("reporting_currency")), self.reporting_currency
 				)
+			)
+
+	def warn_without_orders(self) -> None:
+		"""Without a single order of that kind nobody would have a tier after the next full run."""
+		if self.has_value_changed("orders_from") and not frappe.db.exists(self.orders_from, {"docstatus": 1}):
+			frappe.msgprint(
+				_("There is no submitted {0}: with the next full run nobody would have a tier.").format(
+					_(self.orders_from)
+				),
+				indicator="orange",
+				title=_(self.meta.get_label("orders_from")),
 			)
