@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customer_tiering.engine.policy import Policy, Tier
-from customer_tiering.engine.replay import Entry, replay
+from customer_tiering.engine.replay import Entry, Standing, replay
 from tests.engine.populations import decide_one, order, policy
 from tests.oracle import Document, Person, history, standing_of
 
@@ -61,6 +61,25 @@ def test_enough_money_ends_the_grace() -> None:
 def test_the_dwell_holds_a_customer_whose_grace_is_over(in_tier_for: int, tier: str) -> None:
 	about = {"current_tier": "A", "current_tier_since": ago(in_tier_for), "current_below_keep_since": ago(31)}
 	assert decide("399.99", **about)[0] == tier
+
+
+def test_a_replay_goes_on_from_what_a_run_had_decided() -> None:
+	tiers = policy(tiers=(Tier("A", 100, minimum_dwell_days=30), Tier("B", 0)))
+	first, today = date(2025, 1, 1), date(2025, 12, 20)
+	entries = [Entry(first, Decimal(100), True)]
+	leaves = date(2026, 1, 1)
+	assert [(s.day, s.tier) for s in replay(entries, tiers, date(2026, 3, 1))] == [
+		(first, "A"),
+		(leaves, "B"),
+	]
+	known = Standing(today, Decimal(0), "A", today, None)
+	way = replay(entries, tiers, date(2026, 3, 1), known)
+	assert [(s.day, s.tier, s.tier_since) for s in way] == [
+		(first, "A", first),
+		(today, "A", today),
+		(leaves, "A", today),
+		(today + timedelta(days=30), "B", today + timedelta(days=30)),
+	]
 
 
 def test_an_override_ends_by_itself_without_grace() -> None:

@@ -228,6 +228,45 @@ class TestExplanation:
 			frappe.set_user("Administrator")
 		assert explain_tier(customer, str(AS_OF))["tier"] == "D"
 
+	def test_the_dwell_of_a_tier_is_counted_from_the_run_that_gave_it(self) -> None:
+		today = getdate()
+		frappe.db.set_value("Customer Tier", "C", {"minimum_dwell_days": 20, "keep_value": 0})
+		make.forget_cached_rules()
+		customer = make.make_customer().name
+		make.make_invoice(customer, 30_000, today - timedelta(days=360))
+		recompute()
+		ends = today + timedelta(days=20)
+		explanation = explain(customer)
+		assert explanation.tier == "C"
+		assert [change.day for change in explanation.changes if "Tier C becomes D" in change.what] == [ends]
+		for day, tier in ((ends - timedelta(days=1), "C"), (ends, "D")):
+			recompute(day, full=False)
+			assert computed(customer).customer_tier == tier
+
+	def test_what_is_dated_later_changes_what_is_coming(self) -> None:
+		today = getdate()
+		customer = make.make_customer().name
+		make.make_invoice(customer, 100, today)
+		make.make_invoice(customer, 50_000, today + timedelta(days=3))
+		recompute()
+		explanation = explain(customer)
+		assert (explanation.tier, explanation.money) == ("D", 100)
+		coming = [change for change in explanation.changes if "Tier D becomes C" in change.what]
+		assert [change.day for change in coming] == [today + timedelta(days=3)]
+
+	def test_a_follow_up_that_was_made_puts_the_sleep_off(self) -> None:
+		today = getdate()
+		customer = make.make_customer().name
+		make.make_invoice(customer, 100, today - timedelta(days=175))
+		make.make_communication("Customer", customer, today - timedelta(days=9))
+		recompute()
+		stages = {change.what: change.day for change in explain(customer).changes if "Stage" in change.what}
+		assert stages == {
+			"Stage Dormant, unless somebody follows up": today + timedelta(days=81),
+			"Stage Lost": today + timedelta(days=190),
+		}
+		assert frappe.db.get_value("Customer", customer, "tiering_review_on") <= today + timedelta(days=81)
+
 	def test_members_that_may_not_be_seen_are_one_line_without_a_name(self) -> None:
 		from customer_tiering.tiering.api import explain_tier
 

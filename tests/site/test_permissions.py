@@ -57,3 +57,39 @@ def test_ledgers_follow_the_permissions_of_the_customer() -> None:
 	(event, *_more) = frappe.get_all("Tiering Event", filters={"customer": hidden}, pluck="name")
 	assert not frappe.has_permission("Tiering Event", doc=event, user=user)
 	assert {seen, hidden} <= set(frappe.get_list("Tiering Event", pluck="customer"))
+
+
+@pytest.mark.usefixtures("new_site")
+def test_nobody_changes_or_deletes_what_was_decided() -> None:
+	customer = make.make_customer().name
+	make.make_invoice(customer, 10, AS_OF)
+	make.recompute(AS_OF)
+	event = frappe.get_last_doc("Tiering Event")
+	event.cause = "Order"
+	with pytest.raises(frappe.ValidationError):
+		event.save()
+	with pytest.raises(frappe.ValidationError):
+		frappe.delete_doc("Tiering Event", event.name, force=True)
+
+
+@pytest.mark.usefixtures("new_site")
+def test_only_what_is_too_old_is_taken_out_and_what_still_holds_stays() -> None:
+	from customer_tiering.tiering.retention import tidy
+
+	customer = make.make_customer().name
+	make.make_invoice(customer, 40_000, AS_OF)
+	make.recompute(AS_OF)
+	make.recompute(AS_OF, customers=[customer])
+	make.make_invoice(customer, 600_000, AS_OF)
+	make.recompute(AS_OF, full=False)
+	old = "2020-01-01"
+	frappe.db.sql("UPDATE `tabTiering Event` SET as_of = %s", old)
+	frappe.db.sql("UPDATE `tabTiering Run` SET creation = %s", old)
+	tidy()
+	runs = frappe.get_all("Tiering Run", fields=["scope", "events"], order_by="name")
+	assert [(run.scope, run.events > 0) for run in runs] == [("Full", True), ("Incremental", True)]
+	assert len(make.events(customer, decision="Tier")) == 2
+	frappe.db.set_single_value("Tiering Settings", "ledger_retention_years", 5)
+	tidy()
+	(kept,) = make.events(customer, decision="Tier")
+	assert kept.new_value == "A"

@@ -45,13 +45,16 @@ def leaves_window_on(day: date, months: int) -> date:
 	return day + relativedelta(months=months)
 
 
-def replay(entries: Sequence[Entry], policy: Policy, until: date) -> list[Standing]:
+def replay(
+	entries: Sequence[Entry], policy: Policy, until: date, known: Standing | None = None
+) -> list[Standing]:
 	"""The standing on every day up to `until` on which money, grace or dwell could change the tier, oldest first.
 
-	Overrides are left out: they are decisions, not documents.
+	Overrides are left out: they are decisions, not documents. `known` is what a run had decided before its day: from then
+	on it goes on from there, whatever the documents say of the days before.
 	"""
 	money_moves, order_moves = _moves(entries, policy.window_months)
-	due = {*money_moves, *order_moves}
+	due = {*money_moves, *order_moves, *([known.day] if known else ())}
 	money, orders, waits, seen = Decimal(0), 0, set(), None
 	way: list[Standing] = []
 	while due:
@@ -59,10 +62,11 @@ def replay(entries: Sequence[Entry], policy: Policy, until: date) -> list[Standi
 		due.remove(day)
 		if day > until:
 			break
-		before = way[-1] if way else None
+		goes_on = known is not None and day == known.day
+		before = known if goes_on else way[-1] if way else None
 		money, orders = money + money_moves.get(day, 0), orders + order_moves.get(day, 0)
 		now = _what_matters(money, orders, before, policy)
-		if before and now == seen and day not in waits:
+		if before and now == seen and day not in waits and not goes_on:
 			way.append(replace(before, day=day, money=money))
 			continue
 		way.append(_decide(money, orders, policy, day, before))

@@ -167,10 +167,11 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 	documents = read_documents(members, policy)
 	ahead = day >= getdate()  # of a past day it isn't known what was dated later then
 	entries = entries_of([document for document in documents if ahead or document.day <= day])
-	way = replay(list(entries.values()), policy, day + timedelta(days=AHEAD))
-	now = next((standing for standing in reversed(way) if standing.day <= day), None)
 	override, at = (None, None) if not_tiered else _override(customer, members[0], day)
 	ends = _override_ends(at, day)
+	known = None if not_tiered or not ahead else _known(members[0], ends if at == members[0] else None)
+	way = replay(list(entries.values()), policy, day + timedelta(days=AHEAD), known)
+	now = next((standing for standing in reversed(way) if standing.day <= day), None)
 	return Explanation(
 		customer=customer,
 		as_of=day,
@@ -191,6 +192,25 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 		**_distances(policy, None if not_tiered else now),
 		changes=() if not_tiered else tuple(_changes(customer, way, policy, day, (override, ends))),
 	)
+
+
+def _known(head: str, override_ends: date | None) -> "Standing | None":
+	"""Where the runs have left the customer: since when it is in its tier and below what keeps it there.
+
+	Documents alone don't say so: a run came later, the group was another one, or the tier was set by hand; when that ends,
+	it is decided anew. None before the first run.
+	"""
+	from customer_tiering.engine.replay import Standing
+
+	if override_ends:
+		return Standing(override_ends, Decimal(0), None, None, None)
+	tier, since, below = frappe.db.get_value(
+		"Customer", head, ["customer_tier", "tier_since", "below_keep_since"]
+	)
+	last = _last_tier_event(head, getdate())
+	if not tier or (last and last.cause == "Override"):
+		return None
+	return Standing(getdate(), Decimal(0), tier, since, below)
 
 
 def _not_tiered(customer: str) -> str | None:

@@ -9,3 +9,7 @@ class TieringEvent(Document):
 	def validate(self) -> None:
 		if not self.is_new():
 			frappe.throw(_("A Tiering Event can't be changed."))
+
+	def on_trash(self) -> None:
+		"""Only the age that Tiering Settings name takes rows away, without asking this."""
+		frappe.throw(_("A Tiering Event can't be changed."))
