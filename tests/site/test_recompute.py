@@ -394,8 +394,8 @@ class TestWriting:
 		quiet, busy = customer_with_order(days=300), customer_with_order(days=200)
 		recompute(AS_OF)
 		make.make_invoice(busy, 500, ago(0))
-		summary = recompute(AS_OF)
-		assert summary.changed == 1
+		summary = recompute(AS_OF, customers=[quiet, busy])
+		assert (summary.customers, summary.changed) == (2, 1)
 		assert len(events(quiet)) == 3
 		assert {event.decision for event in events(busy, run=summary.run)} >= {"Stage"}
 
