@@ -44,8 +44,8 @@ def crowd(site: str) -> Iterator[None]:
 	frappe.db.sql(
 		f"""INSERT INTO `tabSales Invoice` ({fields})
 		SELECT CONCAT(name, '-R'), {NOW}, 1, company, customer, posting_date,
-			-base_net_total * IF(CRC32(name) %% 2, 1, 0.3), 1, name
-		FROM `tabSales Invoice` WHERE name LIKE 'BI-%%' AND CRC32(name) %% 30 = 0"""
+			-base_net_total * IF(CRC32(name) % 2, 1, 0.3), 1, name
+		FROM `tabSales Invoice` WHERE name LIKE 'BI-%' AND CRC32(name) % 30 = 0"""
 	)
 	frappe.db.commit()
 	frappe.db.sql("ANALYZE TABLE `tabSales Invoice`, tabCustomer")
