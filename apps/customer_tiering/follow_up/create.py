@@ -8,8 +8,8 @@ import frappe
 from frappe import _
 from frappe.utils import add_days, escape_html, getdate
 
-from customer_tiering.tiering.ledger import consume
 from customer_tiering.tiering.owner import owner_of
+from customer_tiering.tiering.readers import consume
 from customer_tiering.tiering.templates import fill
 
 

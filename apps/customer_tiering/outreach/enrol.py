@@ -3,7 +3,7 @@
 import frappe
 from frappe.utils import add_days
 
-from customer_tiering.tiering.ledger import consume
+from customer_tiering.tiering.readers import consume
 
 
 def enrol() -> int:

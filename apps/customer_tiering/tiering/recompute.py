@@ -290,8 +290,9 @@ def _unless_disconnected() -> Iterator[None]:
 
 
 def connection_is_lost(error: Exception) -> bool:
-	"""Whether the database server went away."""
-	return isinstance(error, frappe.db.OperationalError) or frappe.db.is_interface_error(error)
+	"""Whether the database server went away: drivers differ, the names of their errors (PEP 249) don't."""
+	names = {kind.__name__ for kind in type(error).__mro__}
+	return not names.isdisjoint(("OperationalError", "InterfaceError"))
 
 
 def _mark_dead_runs() -> None:

@@ -11,13 +11,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, flt
 
-from customer_tiering.customer_insights.report.tier_performance.tier_performance import (
-	BY_CUSTOMER,
-	Scope,
-	read,
-	read_scope,
-)
-from customer_tiering.customer_insights.scope import (
+from customer_tiering.customer_insights.filters import (
 	column,
 	explain,
 	how_orders_count,
@@ -26,6 +20,12 @@ from customer_tiering.customer_insights.scope import (
 	period_text,
 	ratio,
 	tiers,
+)
+from customer_tiering.customer_insights.report.tier_performance.tier_performance import (
+	BY_CUSTOMER,
+	Scope,
+	read,
+	read_scope,
 )
 
 FEW = 20  # percent of the buyers whose share the summary tells

@@ -17,7 +17,7 @@ import frappe
 from frappe import _
 from frappe.utils import flt
 
-from customer_tiering.customer_insights.scope import (
+from customer_tiering.customer_insights.filters import (
 	COLOURS,
 	column,
 	explain,

@@ -22,7 +22,7 @@ import frappe
 from frappe import _
 from frappe.utils import flt, formatdate, getdate
 
-from customer_tiering.customer_insights.scope import (
+from customer_tiering.customer_insights.filters import (
 	column,
 	explain,
 	how_orders_count,

@@ -4,7 +4,7 @@ from frappe.model.document import Document
 from frappe.utils import cint, escape_html
 from jinja2 import TemplateSyntaxError
 
-from customer_tiering.tiering.ledger import start_from_now
+from customer_tiering.tiering.readers import start_from_now
 from customer_tiering.tiering.templates import compile_text
 
 LARGEST_DELAY = 365

@@ -3,7 +3,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint, getdate
 
-from customer_tiering.tiering.ledger import start_from_now
+from customer_tiering.tiering.readers import start_from_now
 
 
 class OutreachSequence(Document):
