@@ -118,7 +118,8 @@ def after_rename(customer: Document, method: str, old: str, new: str, merge: boo
 			frappe.db.set_value("Customer", new, field, None)
 	if new in _way_up(frappe.db.get_value("Customer", new, "rolls_up_to")):  # a merge can close a circle
 		frappe.db.set_value("Customer", new, "rolls_up_to", None)
-	queue.add([new, *frappe.get_all("Customer", {"rolls_up_to": new}, pluck="name")], queue.OTHER)
+	members = frappe.get_all("Customer", {"rolls_up_to": new}, pluck="name")
+	queue.add([new, *members], queue.EDIT if merge else queue.OTHER)
 
 
 def _text(value: object) -> str:

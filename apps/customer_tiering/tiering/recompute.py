@@ -135,6 +135,8 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		baseline=last is None,
 		ordered=scope.ordered,
 		ordered_in_group=in_groups,
+		edited=scope.edited,
+		edited_in_group=_in_groups_of(scope.edited, facts),
 		old=_old_rules(last, scope, facts, as_of),
 		conditions=new_conditions(conditions(facts, decisions, policy, as_of, population, large)),
 		voids=find_voids(in_groups, facts, policy, as_of),
