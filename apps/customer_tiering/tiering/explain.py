@@ -219,8 +219,8 @@ def _not_tiered(customer: str) -> str | None:
 	if not found:
 		frappe.throw(_("There is no customer {0}.").format(customer), frappe.DoesNotExistError)
 	if found.disabled:
-		return _("Disabled customers have no tier.")
-	return _("Internal customers have no tier.") if found.is_internal_customer else None
+		return _("Disabled customers are not tiered: the fields show where this one stood.")
+	return _("Internal customers are not tiered.") if found.is_internal_customer else None
 
 
 def _line(

@@ -58,7 +58,8 @@ def on_follow_up(document: "frappe.Document", method: str | None = None) -> None
 @never_in_the_way
 def on_enquiry(document: "frappe.Document", method: str | None = None) -> None:
 	"""An Opportunity or Quotation was added, changed or deleted."""
-	add(_customers_of([(document.doctype, document.name)]) | _party(document), OTHER)
+	before = document.get_doc_before_save()
+	add(_party(document) | _party(before), OTHER)
 
 
 @never_in_the_way
