@@ -161,7 +161,7 @@ def _site(context: frappe._dict) -> Iterator[None]:
 @contextmanager
 def _progress(hidden: bool) -> Iterator[Callable[[int, int, str], None]]:
 	"""A bar on a terminal, nothing where a machine reads."""
-	if hidden:
+	if hidden or not sys.stdout.isatty():
 		yield lambda done, total, what: None
 		return
 	with click.progressbar(length=1, label="Starting") as bar:

@@ -150,7 +150,11 @@ class Sandbox:
 		path = self.sites / "common_site_config.json"
 		state = self.services.state
 		redis = f"redis://:{state['password']}@127.0.0.1:{state['redis']}"
-		config = {"server_script_enabled": 1, "allow_tests": 1, "mute_emails": 0, "disable_async": 1}
+		config = {"server_script_enabled": 1, "allow_tests": 1, "mute_emails": 0}
+		if self.bench.parent == CACHE:
+			config["disable_async"] = (
+				1  # there is no realtime server; Frappe 15's lists need one, or its absence
+			)
 		if os.geteuid() == 0:
 			config["frappe_user"] = "root"  # else the bench command refuses to run as root
 		if path.exists():

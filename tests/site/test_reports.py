@@ -805,9 +805,10 @@ class TestWorkspace:
 	def test_dormant_customers_come_largest_first(self) -> None:
 		for value in (10, 30, 20):
 			customer = make.make_customer().name
-			values = {"lifecycle_stage": "Dormant", "customer_tier": "B", "annual_value": value}
+			values = {"lifecycle_stage": "Dormant", "abc_class": "A", "annual_value": value}
 			frappe.db.set_value("Customer", customer, values)
-		make.make_customer()
+		for small in ({"lifecycle_stage": "Dormant", "abc_class": "C"}, {"abc_class": "A"}):
+			frappe.db.set_value("Customer", make.make_customer().name, small)
 		saved = json.loads(frappe.db.get_value("Report", "Dormant Large Customers", "json"))
 		rows = frappe.get_list(
 			"Customer",

@@ -140,12 +140,15 @@ def ledger_rows(
 	rows = changes.join(facts[before]).join(decisions[["by_hand", "by_hand_ended"]])
 	records = dict(zip(rows.index, rows.to_dict("records"), strict=True))
 	candidates = []
+	reasons = _override_reasons(rows.index[rows["by_hand"].astype(bool)], facts["root"])
 	taken_back = set(context.voids["customer"][context.voids["signal"].isin(TIER_SIGNALS)])
 	for customer, row in records.items():
 		for decision, field in DECISION_FIELDS.items():
 			changed = row[f"current_{field}"] != row[field]
 			if changed or (decision == "Tier" and row["by_hand_ended"]):
 				event = _decision_event(customer, decision, row, context)
+				if decision == "Tier" and row["by_hand"]:
+					event["detail"] = reasons.get(customer)
 				fires = event["cause"] in FIRING_CAUSES and not (
 					decision == "Tier" and customer in taken_back
 				)
@@ -155,6 +158,22 @@ def ledger_rows(
 		*_condition_events(records, context),
 		*_void_events(records, context),
 	]
+
+
+def _override_reasons(customers: pd.Index, roots: pd.Series) -> dict[str, str]:
+	"""Why a tier was set by hand: on the customer, else on the one that it is tiered with."""
+	names = sorted({*customers, *roots[customers]})
+	found = (
+		frappe.get_all(
+			"Customer",
+			{"name": ("in", names), "tier_override": ("is", "set")},
+			["name", "tier_override_reason"],
+		)
+		if names
+		else []
+	)
+	said = {row.name: row.tier_override_reason for row in found}
+	return {name: (said.get(name) or said.get(roots[name]) or "")[:140] or None for name in customers}
 
 
 def _condition_events(records: dict[str, dict], context: Context) -> Iterator[dict]:

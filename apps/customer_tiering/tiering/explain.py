@@ -60,7 +60,8 @@ class Explanation:
 	`tier` is what the documents say under today's rules; `decided` is what the ledger says was decided by that day, and
 	`rule_version` the version of the rules used here. `lines`, of documents of the kind `doctype`, add up to `money`, to
 	the cent, where they count. A customer that is tiered together with others has them all in `members`, the one they roll
-	up to first, and all their lines. `overridden` is a tier set by hand, on the customer `overridden_at`. Who isn't tiered at
+	up to first, and all their lines. `overridden` is a tier set by hand, on the customer `overridden_at`, with
+	its reason and last day where they are known. Who isn't tiered at
 	all has the reason in `not_tiered`.
 	"""
 
@@ -75,6 +76,8 @@ class Explanation:
 	decided: str | None
 	overridden: str | None
 	overridden_at: str | None
+	override_reason: str | None
+	override_until: date | None
 	money: Decimal
 	lines: tuple[Line, ...]
 	bands: tuple[Tier, ...]
@@ -108,7 +111,10 @@ class Explanation:
 		)
 		members = tuple(name for name in self.members if name not in hidden)
 		at = None if self.overridden_at in hidden else self.overridden_at
-		return replace(self, members=members, overridden_at=at, lines=(*shown, others))
+		reason = self.override_reason if at else None
+		return replace(
+			self, members=members, overridden_at=at, override_reason=reason, lines=(*shown, others)
+		)
 
 	def as_dict(self) -> dict:
 		"""For JSON: days as text, money as text with its cents."""
@@ -135,6 +141,8 @@ class Explanation:
 			yield _("Tier set by hand, on {0}: {1}").format(self.overridden_at, self.overridden)
 		elif self.overridden:
 			yield _("Tier set by hand: {0}").format(self.overridden)
+		if self.override_reason:
+			yield _("Until {0}, because: {1}").format(format_date(self.override_until), self.override_reason)
 		if self.decided and self.decided != self.tier and not self.not_tiered:
 			yield _(
 				"The ledger says tier {0} for that day: the run knew other documents or rules, or saw the customer for the first time."
@@ -182,6 +190,8 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 		decided=_decided(customer, day),
 		overridden=override,
 		overridden_at=at,
+		override_reason=frappe.db.get_value("Customer", at, "tier_override_reason") if at else None,
+		override_until=ends and ends - timedelta(days=1),
 		money=now.money if now else Decimal(0),
 		lines=tuple(
 			_line(document, entries.get(document.name), policy, day, members) for document in documents
@@ -309,8 +319,16 @@ def _changes(
 	"""What will change by itself, soonest first, if nothing more is ordered."""
 	coming = [*_tier_changes(way, day), *_stage_changes(customer, way, policy, day, override)]
 	if override[1]:
-		coming.append(Change(override[1], _("The tier set by hand ends")))
+		coming.insert(0, _override_change(*override, way))
 	yield from sorted(coming, key=lambda change: change.day)
+
+
+def _override_change(tier: str | None, ends: date, way: list["Standing"]) -> Change:
+	after = _tier_on(ends, way, (None, None))
+	if after == tier:
+		return Change(ends, _("The tier set by hand ends"))
+	what = _("The tier set by hand ends: {0} becomes {1}")
+	return Change(ends, what.format(tier or _("No tier"), after or _("No tier")))
 
 
 def _tier_changes(way: list["Standing"], day: date) -> Iterator[Change]:

@@ -1,5 +1,7 @@
 """The ledger on a customer's timeline, among mails and comments."""
 
+from datetime import date
+
 import frappe
 from frappe import _
 from frappe.utils import escape_html, fmt_money, format_date
@@ -38,6 +40,8 @@ def _text(event: frappe._dict, currency: str) -> str:
 	about = _("{0}, {1} in the window").format(
 		_(event.cause, context="Tiering Event"), fmt_money(event.annual_value, currency=currency)
 	)
+	if event.cause == "Override" and event.detail:
+		about = f"{about}, {event.detail}"
 	return (
 		f"{_what(event)} <span class='text-muted'>({escape_html(about)}, {format_date(event.as_of)})</span>"
 	)
@@ -45,13 +49,21 @@ def _text(event: frappe._dict, currency: str) -> str:
 
 def _what(event: frappe._dict) -> str:
 	if event.decision == "Signal":
-		detail = f": {event.detail}" if event.detail else ""
+		detail = f": {_figures(event.detail)}" if event.detail else ""
 		return escape_html(_(event.signal, context="Tiering Event") + detail)
 	if event.decision == "Void":
 		return escape_html(_("Taken back: {0}").format(_(event.signal, context="Tiering Event")))
 	old, new = (_value(event, event.old_value), _value(event, event.new_value))
 	text = _("Tier {0} → {1}") if event.decision == "Tier" else _("Stage {0} → {1}")
 	return text.format(f"<b>{old}</b>", f"<b>{new}</b>")
+
+
+def _figures(detail: str) -> str:
+	"""What a signal is about: a day as the user writes days, else as it stands in the ledger."""
+	try:
+		return format_date(date.fromisoformat(detail))
+	except ValueError:
+		return detail
 
 
 def _value(event: frappe._dict, value: str | None) -> str:

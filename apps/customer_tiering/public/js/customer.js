@@ -3,6 +3,9 @@ frappe.provide("customer_tiering");
 
 customer_tiering.SHOWN_AT_FIRST = 200; // documents of an explanation
 
+// A stage may have a name that means something else elsewhere in the Desk.
+frappe.form.link_formatters["Lifecycle Stage"] = (name) => __(name, null, "Lifecycle Stage");
+
 frappe.ui.form.on("Customer", {
 	refresh(frm) {
 		if (frm.is_new()) return;
@@ -28,16 +31,21 @@ customer_tiering.show_tier = async function (frm) {
 	].filter(Boolean);
 	if (frappe.is_mobile()) {
 		frm.set_intro(""); // beside the name there is no room
-		frm.set_intro(frappe.utils.escape_html(parts.join(" · ")), colour || "gray");
+		frm.set_intro(`<span class="customer-tier-intro"></span>`);
+		customer_tiering.pill(frm, parts, colour).appendTo(frm.layout.message.find(".customer-tier-intro"));
 		return;
 	}
 	title.find(".customer-tier").remove();
-	$(`<span class="indicator-pill no-indicator-dot whitespace-nowrap customer-tier ${colour || "gray"}"
-		style="cursor: pointer; margin-left: var(--margin-sm)"></span>`)
+	customer_tiering.pill(frm, parts, colour).css("margin-left", "var(--margin-sm)").appendTo(title);
+};
+
+// Tells why when it is clicked.
+customer_tiering.pill = function (frm, parts, colour) {
+	return $(`<span class="indicator-pill no-indicator-dot whitespace-nowrap customer-tier ${colour || "gray"}"></span>`)
+		.css("cursor", "pointer")
 		.text(parts.join(" · "))
 		.attr("title", __("Why this tier?"))
-		.on("click", () => customer_tiering.explain(frm))
-		.appendTo(title);
+		.on("click", () => customer_tiering.explain(frm));
 };
 
 customer_tiering.show_history = function (frm) {
@@ -57,8 +65,6 @@ customer_tiering.explain = function (frm) {
 				reqd: 1,
 				change: () => show(),
 			},
-			{ fieldtype: "Column Break" },
-			{ fieldtype: "Column Break" },
 			{ fieldtype: "Section Break" },
 			{ fieldname: "explanation", fieldtype: "HTML" },
 		],
@@ -97,6 +103,10 @@ customer_tiering.explanation_html = function (explanation) {
 			? __("{0}, set by hand. Money in the window: {1}.", [bold(tier), bold(money(explanation.money))])
 			: __("{0}. Money in the window: {1}.", [bold(tier), bold(money(explanation.money))])
 	);
+	if (explanation.override_reason)
+		sentences.push(
+			__("Until {0}, because: {1}", [day(explanation.override_until), escape(explanation.override_reason)]) + "."
+		);
 	const room = explanation.overridden ? null : explanation.room_down;
 	if (explanation.next_up && !explanation.overridden)
 		sentences.push(__("{0} more for tier {1}.", [money(explanation.gap_up), bold(explanation.next_up)]));

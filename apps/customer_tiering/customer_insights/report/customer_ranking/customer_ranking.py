@@ -123,7 +123,11 @@ def summary(ranked: list[dict], shown: list[dict], scope: Scope) -> list[dict]:
 	few = share_of_few(ranked)
 	together = shown[-1]["cumulative_share"] if shown else None
 	return [
-		{"label": _("Customers"), "value": len(ranked), "datatype": "Int"},
+		{
+			"label": _("Customers", context="Customer Tiering"),
+			"value": sum(1 for row in ranked if row["orders"]),
+			"datatype": "Int",
+		},
 		{"label": _("Revenue"), "value": sum(row["revenue"] for row in ranked), **money},
 		{"label": _("Share of Those Shown"), "value": together and round(together, 1), "datatype": "Percent"},
 		{"label": _("Share of the Best 20%"), "value": few and round(few, 1), "datatype": "Percent"},

@@ -198,7 +198,7 @@ def row(sums: dict, currency: str, **labels: object) -> dict:
 def columns() -> list[dict]:
 	return [
 		column("tier", _("Tier"), "Data", 135),
-		column("customers", _("Customers"), width=100),
+		column("customers", _("Customers", context="Customer Tiering"), width=100),
 		column("buyers", _("Buyers"), width=80),
 		column("repeat_buyers", _("Repeat Buyers"), width=130),
 		column("repurchase_rate", _("Repurchase Rate"), "Percent", 150, precision=1),
@@ -258,7 +258,7 @@ def summary(total: dict, scope: Scope) -> list[dict]:
 	money = {"datatype": "Currency", "currency": scope.currency}
 	rate = total["repurchase_rate"]
 	return [
-		{"label": _("Customers"), "value": total["customers"], "datatype": "Int"},
+		{"label": _("Customers", context="Customer Tiering"), "value": total["customers"], "datatype": "Int"},
 		{"label": _("Buyers"), "value": total["buyers"], "datatype": "Int"},
 		{"label": _("Repurchase Rate"), "value": rate and round(rate, 1), "datatype": "Percent"},
 		{"label": _("Revenue"), "value": total["revenue"], **money},
