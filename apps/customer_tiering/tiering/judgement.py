@@ -1,0 +1,36 @@
+"""What one policy says of customers on a day, for whoever compares or writes it."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+
+from customer_tiering.engine.classify import classify
+from customer_tiering.engine.conditions import conditions, whale_from
+from customer_tiering.engine.policy import Policy
+from customer_tiering.engine.population import Population, fit
+from customer_tiering.tiering.order_facts import median_order, whales
+
+LARGEST_MONEY = 1e18
+
+
+@dataclass(frozen=True)
+class Judgement:
+	"""Decisions as classify gives them, the condition signals that hold, and the orders that are large against the median."""
+
+	population: Population
+	decisions: pd.DataFrame
+	conditions: pd.DataFrame
+	whales: pd.DataFrame
+
+
+def judge(
+	facts: pd.DataFrame, policy: Policy, as_of: date, population: Population | None = None
+) -> Judgement:
+	"""Decide about the customers of `facts` (see read_facts); without a population they are all, and it is fitted to them."""
+	population = population or fit(facts, policy, as_of, median_order(policy, as_of))
+	decisions = classify(facts, policy, as_of, population)
+	large = whales(policy, as_of, whale_from(policy, population) or LARGEST_MONEY, facts.index)
+	return Judgement(
+		population, decisions, conditions(facts, decisions, policy, as_of, population, large), large
+	)
