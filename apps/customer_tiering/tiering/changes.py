@@ -221,9 +221,7 @@ def _keep_new_signals(candidates: list[tuple[dict, Signal | None]], context: Con
 		yield from (event for event, _ in candidates)
 		return
 	free = free_keys(keys)
-	recent = recent_tier_signals(
-		[event["customer"] for event, signal in candidates if signal], context.as_of
-	)
+	recent = recent_tier_signals([event["customer"] for event, signal in candidates if signal], context.as_of)
 	for event, signal in candidates:
 		if signal:
 			key = free.get(signal.key(event["customer"]))

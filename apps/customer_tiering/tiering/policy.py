@@ -51,7 +51,9 @@ def read_rules() -> Policy:
 	return policy_of(settings, *(frappe.get_all(doctype, fields=["*"]) for doctype in RECORDS))
 
 
-def policy_of(settings: Rule, tiers: Iterable[Rule], stages: Iterable[Rule], segments: Iterable[Rule]) -> Policy:
+def policy_of(
+	settings: Rule, tiers: Iterable[Rule], stages: Iterable[Rule], segments: Iterable[Rule]
+) -> Policy:
 	"""The policy of Tiering Settings and of records of RECORDS, stored or not."""
 	return Policy(
 		tiers=tuple(map(_tier, tiers)),

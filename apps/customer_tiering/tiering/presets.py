@@ -42,7 +42,11 @@ def apply_preset(proposal: Proposal, name: str) -> None:
 	"""Put the preset into the proposal. Raises ValidationError for a name that no preset has."""
 	preset = presets().get(name)
 	if not preset:
-		frappe.throw(_("There is no preset {0}. There are: {1}.").format(frappe.bold(frappe.utils.escape_html(str(name))), ", ".join(presets())))
+		frappe.throw(
+			_("There is no preset {0}. There are: {1}.").format(
+				frappe.bold(frappe.utils.escape_html(str(name))), ", ".join(presets())
+			)
+		)
 	if preset.get("as_installed"):
 		preset = _as_installed()
 	for field, value in preset.get("settings", {}).items():
@@ -50,7 +54,9 @@ def apply_preset(proposal: Proposal, name: str) -> None:
 	_put_tiers(proposal, preset.get("tiers", []))
 	_put_stages(proposal, preset.get("stages", []))
 	for row in preset.get("follow_ups", []):
-		for rule in frappe.get_all("Follow Up Rule", {"signal": row["signal"]}, pluck="name", order_by="name"):
+		for rule in frappe.get_all(
+			"Follow Up Rule", {"signal": row["signal"]}, pluck="name", order_by="name"
+		):
 			put(proposal.find("Follow Up Rule", rule), "due_in_days", row["due_in_days"])
 	for row in preset.get("sequences", []):
 		_put_days(proposal, row)

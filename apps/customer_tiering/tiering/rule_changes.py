@@ -85,8 +85,8 @@ def edited_since(change: Document) -> list[dict[str, str]]:
 		now = plain(doc, each["field"]) if doc else _("deleted or renamed")
 		if now != each["after"]:
 			label = _(frappe.get_meta(each["doctype"]).get_label(each["field"]))
-			what = f"{_of(each['doctype'], each['name'])} · {label}"
-			found.append({"what": what, "then": shown(each["after"]), "now": shown(now)})
+			field = f"{_of(each['doctype'], each['name'])} · {label}"
+			found.append({"what": field, "then": shown(each["after"]), "now": shown(now)})
 	for doctype, old, new in record["renamed"]:
 		if not frappe.db.exists(doctype, new):
 			found.append({"what": f"{_(doctype)} {old}", "then": new, "now": _("deleted or renamed")})
@@ -100,7 +100,11 @@ def undo(change: Document, *, despite_edits: bool = False) -> None:
 	(unless `despite_edits`), or if the old values don't fit what was added since.
 	"""
 	if change.name != last_change():
-		frappe.throw(_("{0} came later, or this is undone already. The latest change is undone first.").format(last_change()))
+		frappe.throw(
+			_("{0} came later, or this is undone already. The latest change is undone first.").format(
+				last_change()
+			)
+		)
 	if not despite_edits and edited_since(change):
 		frappe.throw(_("Somebody has changed these rules since. Look at what would be lost before you undo."))
 	record, proposal = json.loads(change.record), Proposal()
@@ -130,8 +134,11 @@ def undo(change: Document, *, despite_edits: bool = False) -> None:
 
 def sentence(difference: Difference) -> str:
 	"""A difference in words, like "Customer Tier A · Entry Value: 500,000 → 300,000"."""
-	what = _of(difference.doctype, difference.name)
-	return f"{what} · {difference.label}: {shown(difference.now)} → {shown(difference.then)}"
+	return f"{what(difference)} · {difference.label}: {shown(difference.now)} → {shown(difference.then)}"
+
+
+def what(difference: Difference) -> str:
+	return _of(difference.doctype, difference.name)
 
 
 def shown(value: object) -> str:
