@@ -74,7 +74,7 @@ def _put_tiers(proposal: Proposal, rows: list[dict]) -> None:
 
 def _put_stages(proposal: Proposal, rows: list[dict]) -> None:
 	stages = [_stage_of(proposal, row) for row in rows]
-	for row, stage, follower in zip(rows, stages, [*stages[1:], None], strict=True):
+	for row, stage, follower in zip(rows, stages, [*stages[1:], None], strict=False):
 		name = _name(row.get("stage_name")) or row["meaning"]
 		if not stage:
 			stage = proposal.add("Lifecycle Stage", name, {"meaning": row["meaning"]})

@@ -222,6 +222,9 @@ def _restore(stamps: list[dict], old_names: dict[tuple[str, str], str]) -> None:
 	for each in stamps:
 		name = old_names.get((each["doctype"], each["name"]), each["name"])
 		values = dict(zip(STAMPS, each["before"] or (), strict=False))
-		if values:
-			frappe.db.set_value(each["doctype"], name, values, update_modified=False)
+		for field, value in values.items():
+			if each["doctype"] == SETTINGS:
+				frappe.db.set_single_value(SETTINGS, field, value, update_modified=False)
+			else:
+				frappe.db.set_value(each["doctype"], name, field, value, update_modified=False)
 		frappe.clear_document_cache(each["doctype"], name)

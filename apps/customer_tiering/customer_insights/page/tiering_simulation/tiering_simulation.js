@@ -73,7 +73,7 @@ class TieringSimulation {
 		this.$rules.html(
 			`<div class="simulation-head"><div><label>${__("Start from")}</label>
 				<select class="form-control input-xs">${presets}</select></div>
-				<button class="btn btn-default btn-xs simulation-reset">${__("Reset")}</button></div>
+				<button class="btn btn-default btn-xs simulation-reset">${__("Start Over")}</button></div>
 			<div class="simulation-tables">
 				${this.rule_table(__("Tier"), "tiers", TIER_FIELDS, [
 					__("Entry Value"),
@@ -219,10 +219,10 @@ class TieringSimulation {
 			<div class="text-muted small simulation-said">${__("As of {0}, {1} customers. Nothing was written. “Now” is what the current rules decide on that day.", [
 				frappe.datetime.str_to_user(summary.as_of),
 				number(summary.customers),
-			])}<details><summary>${__("The rules that differ")}</summary><ul>${changed}</ul></details>
+			])}<details ${summary.changes_in_words.length > 5 ? "" : "open"}><summary>${__("The rules that differ")}</summary><ul>${changed}</ul></details>
 			${summary.notes.map(html).join("<br>")}</div>
-			${section(__("Tiers: now ↓, then →"), this.matrix("tier"))}
-			${section(__("Money in the window, by tier"), this.money())}
+			<div class="simulation-columns">${section(__("Tiers: now ↓, then →"), this.matrix("tier"))}
+			${section(__("Money in the window, by tier"), this.money())}</div>
 			${section(__("Stages: now ↓, then →"), this.matrix("stage"))}
 			<div class="simulation-columns">${section(__("Customers by segment"), this.segments())}
 			${section(__("What it would start"), this.started())}</div>`
@@ -325,10 +325,11 @@ class TieringSimulation {
 		const title = [now, then].map((name, i) => (name === undefined ? __("any") : this.label(kind, String(name), i === 1)));
 		const dialog = this.dialog || (this.dialog = new frappe.ui.Dialog({ size: "extra-large", fields: [{ fieldname: "rows", fieldtype: "HTML" }] }));
 		const money = (value, currency) => format_currency(value, currency);
+		const way = (of, old, next) =>
+			(old === next ? "" : `${this.label(of, old)} → `) + this.label(of, next, true);
 		const rows = message.rows.map(
 			(row) => `<tr><td><a href="${frappe.utils.get_form_link("Customer", row.customer)}" target="_blank">${html(row.customer_name)}</a></td>
-			<td>${this.label("tier", row.tier_now)} → ${this.label("tier", row.tier_then, true)}</td>
-			<td>${this.label("stage", row.stage_now)} → ${this.label("stage", row.stage_then, true)}</td>
+			<td>${way("tier", row.tier_now, row.tier_then)}</td><td>${way("stage", row.stage_now, row.stage_then)}</td>
 			<td class="text-right">${money(row.money_then, this.summary.currency.then)}</td>
 			<td>${row.last_order ? frappe.datetime.str_to_user(row.last_order) : ""}</td></tr>`
 		);
@@ -343,7 +344,7 @@ class TieringSimulation {
 				number(upto),
 				number(message.total),
 			])} ${message.hidden ? __("{0} more whom you may not see", [number(message.hidden)]) : ""}</span>
-			<span><button class="btn btn-default btn-xs back" ${start ? "" : "disabled"}>${__("Previous")}</button>
+			<span><button class="btn btn-default btn-xs back" ${start ? "" : "disabled"}>${__("Previous", null, "Tiering Simulation")}</button>
 			<button class="btn btn-default btn-xs next" ${upto < message.total ? "" : "disabled"}>${__("Next")}</button></span></div>`
 		);
 		dialog.$wrapper.find(".back").on("click", () => this.show_customers({ kind, now, then }, Math.max(0, start - 20)));
@@ -400,6 +401,7 @@ const STYLE = `
 .tiering-simulation th, .tiering-simulation td { vertical-align: middle; }
 .tiering-simulation thead th { font-weight: normal; font-size: var(--text-sm); color: var(--text-muted); border-top: none; }
 .tiering-simulation tbody th { font-weight: 500; white-space: nowrap; }
+.tiering-simulation thead th:first-child, .tiering-simulation td.text-right { white-space: nowrap; }
 .tiering-simulation [data-kind] { cursor: pointer; }
 .simulation-head { display: flex; justify-content: space-between; align-items: flex-end; gap: 12px; margin-bottom: 12px; }
 .simulation-head select { width: 260px; max-width: 60vw; }
@@ -407,7 +409,7 @@ const STYLE = `
 .simulation-tables table { margin-bottom: 8px; }
 .simulation-tables input, .simulation-setting input { min-width: 64px; text-align: right; }
 .simulation-tables td:nth-child(2) input { min-width: 104px; }
-.simulation-settings { display: grid; grid-template-columns: repeat(auto-fill, minmax(180px, 1fr)); gap: 8px 20px; margin: 8px 0; align-items: end; }
+.simulation-settings { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(180px, 45%), 1fr)); gap: 8px 20px; margin: 8px 0; align-items: end; }
 .simulation-setting label { font-size: var(--text-sm); color: var(--text-muted); margin-bottom: 2px; }
 .simulation-changed { background-color: var(--bg-yellow, #fff7d3) !important; font-weight: 600; }
 .simulation-more { margin-top: 8px; }
@@ -418,7 +420,8 @@ const STYLE = `
 .simulation-said { margin: 0 4px 16px; }
 .simulation-section h5 { margin: 0 0 12px; }
 .simulation-matrix { width: auto; min-width: 50%; }
-.simulation-matrix td, .simulation-matrix th { min-width: 68px; }
+.simulation-matrix td, .simulation-matrix th { min-width: 56px; }
+.simulation-reset { white-space: nowrap; }
 .simulation-matrix a { color: inherit; }
 .simulation-stay { background-color: var(--subtle-fg, #f3f3f3); }
 .simulation-up { background-color: rgba(48, 166, 109, var(--strength)); font-weight: 600; }
