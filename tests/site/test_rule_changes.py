@@ -8,13 +8,20 @@ import pytest
 
 from customer_tiering.tiering import rules_api
 from customer_tiering.tiering.policy import read_policy
-from customer_tiering.tiering.presets import apply_preset, presets
+from customer_tiering.tiering.presets import presets
 from customer_tiering.tiering.proposal import Proposal
 from customer_tiering.tiering.rule_changes import apply, edited_since, last_change, undo
 from customer_tiering.tiering.rule_input import apply_changes, parse
 from tests.site import factories as make
 
-TABLES = ("Customer Tier", "Lifecycle Stage", "RFM Segment", "Follow Up Rule", "Outreach Sequence", "Outreach Step")
+TABLES = (
+	"Customer Tier",
+	"Lifecycle Stage",
+	"RFM Segment",
+	"Follow Up Rule",
+	"Outreach Sequence",
+	"Outreach Step",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +34,9 @@ def new_site(site: str) -> Iterator[None]:
 def rows() -> dict[str, list]:
 	"""Every column of every row that a change of rules may touch."""
 	found = {table: frappe.db.sql(f"SELECT * FROM `tab{table}` ORDER BY name") for table in TABLES}
-	found["settings"] = frappe.db.sql("SELECT * FROM tabSingles WHERE doctype = 'Tiering Settings' ORDER BY field")
+	found["settings"] = frappe.db.sql(
+		"SELECT * FROM tabSingles WHERE doctype = 'Tiering Settings' ORDER BY field"
+	)
 	found["companies"] = frappe.db.sql("SELECT company FROM `tabTiering Company` ORDER BY company")
 	return found
 
@@ -61,7 +70,12 @@ class TestPresets:
 		rules_api.use_preset("retail")
 		stages = {stage.name: stage for stage in read_policy().stages}
 		assert list(stages) == ["Lead", "Lost", "Silent", "High Value", "Loyal", "Active", "New"]
-		assert [stages[name].min_days_since_order for name in ("Lost", "Silent", "Active", "New")] == [91, 30, 8, 0]
+		assert [stages[name].min_days_since_order for name in ("Lost", "Silent", "Active", "New")] == [
+			91,
+			30,
+			8,
+			0,
+		]
 		assert stages["Silent"].meaning == "Dormant"
 
 	def test_names_of_tiers_take_their_customers_along(self) -> None:
@@ -82,7 +96,10 @@ class TestPresets:
 		frappe.get_single("Tiering Settings").update({"window_months": 6}).save()
 		rules_api.use_preset("seeded")
 		policy = read_policy()
-		assert [(tier.name, tier.entry_value) for tier in policy.tiers][:2] == [("A", 500_000), ("B", 100_000)]
+		assert [(tier.name, tier.entry_value) for tier in policy.tiers][:2] == [
+			("A", 500_000),
+			("B", 100_000),
+		]
 		assert policy.window_months == 12
 		assert [row[0] for row in rows()["Customer Tier"]] == [row[0] for row in before["Customer Tier"]]
 
@@ -95,7 +112,7 @@ class TestPresets:
 		assert [step.day_offset for step in sequence.steps] == [7, 14, 21]
 
 	def test_one_that_is_not_there_is_named(self) -> None:
-		with pytest.raises(frappe.ValidationError, match="no preset.*nope.*retail"):
+		with pytest.raises(frappe.ValidationError, match=r"no preset.*nope.*retail"):
 			rules_api.preview_preset("nope")
 
 	def test_one_that_does_not_fit_changes_nothing(self) -> None:
@@ -155,9 +172,13 @@ class TestUndo:
 		with pytest.raises(frappe.ValidationError):
 			undo(frappe.get_doc("Tiering Rule Change", first))
 
-	def test_takes_a_new_tier_away_and_its_customers_are_decided_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
+	def test_takes_a_new_tier_away_and_its_customers_are_decided_anew(
+		self, monkeypatch: pytest.MonkeyPatch
+	) -> None:
 		started = []
-		monkeypatch.setattr("customer_tiering.tiering.rule_changes.enqueue_recompute", lambda: started.append(1))
+		monkeypatch.setattr(
+			"customer_tiering.tiering.rule_changes.enqueue_recompute", lambda: started.append(1)
+		)
 		customer = make.make_customer().name
 		make.make_invoice(customer, 250_000, make.days_ago(3))
 		make.recompute()
