@@ -22,6 +22,7 @@ class Judgement:
 	decisions: pd.DataFrame
 	conditions: pd.DataFrame
 	whales: pd.DataFrame
+	whales_from: float
 
 
 def judge(
@@ -29,8 +30,28 @@ def judge(
 ) -> Judgement:
 	"""Decide about the customers of `facts` (see read_facts); without a population they are all, and it is fitted to them."""
 	population = population or fit(facts, policy, as_of, median_order(policy, as_of))
+	large = whales(policy, as_of, _least(policy, population), facts.index)
+	return _judgement(facts, policy, as_of, population, large)
+
+
+def judge_likewise(judged: Judgement, facts: pd.DataFrame, policy: Policy, as_of: date) -> Judgement:
+	"""By another policy that counts orders as that of `judged` does, so that little is read once more."""
+	population = fit(facts, policy, as_of, judged.population.median_order)
+	least = _least(policy, population)
+	if least < judged.whales_from:
+		large = whales(policy, as_of, least, facts.index)
+	else:
+		large = judged.whales[judged.whales["money"] >= least]
+	return _judgement(facts, policy, as_of, population, large)
+
+
+def _least(policy: Policy, population: Population) -> float:
+	return whale_from(policy, population) or LARGEST_MONEY
+
+
+def _judgement(
+	facts: pd.DataFrame, policy: Policy, as_of: date, population: Population, large: pd.DataFrame
+) -> Judgement:
 	decisions = classify(facts, policy, as_of, population)
-	large = whales(policy, as_of, whale_from(policy, population) or LARGEST_MONEY, facts.index)
-	return Judgement(
-		population, decisions, conditions(facts, decisions, policy, as_of, population, large), large
-	)
+	held = conditions(facts, decisions, policy, as_of, population, large)
+	return Judgement(population, decisions, held, large, _least(policy, population))

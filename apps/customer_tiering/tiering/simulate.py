@@ -51,25 +51,23 @@ def simulate(
 	A tier that is to be renamed keeps its stored name in `then`. Facts are read once, unless the policies count orders
 	otherwise. Raises ValidationError for a policy that can't decide everybody.
 	"""
-	from customer_tiering.engine.population import fit
 	from customer_tiering.tiering.facts import read_facts
-	from customer_tiering.tiering.judgement import judge
+	from customer_tiering.tiering.judgement import judge, judge_likewise
 	from customer_tiering.tiering.notes import notes_on_orders
 
 	as_of = as_of or getdate()
 	now = now or read_policy()
 	refuse_gaps(then)
 	progress(0, 4, _("Reading orders"))
-	facts = facts_then = read_facts(now, as_of)
+	facts = read_facts(now, as_of)
 	progress(1, 4, _("Deciding by the current rules"))
 	judged_now = judge(facts, now, as_of)
 	progress(2, 4, _("Deciding by the other rules"))
-	population = None
 	if then.facts_depend_on == now.facts_depend_on:
-		population = fit(facts, then, as_of, judged_now.population.median_order)
+		facts_then, judged_then = facts, judge_likewise(judged_now, facts, then, as_of)
 	else:
 		facts_then = read_facts(then, as_of)
-	judged_then = judge(facts_then, then, as_of, population)
+		judged_then = judge(facts_then, then, as_of)
 	progress(3, 4, _("Comparing"))
 	customers = _side_by_side((facts, judged_now), (facts_then, judged_then))
 	return Simulation(
