@@ -11,18 +11,16 @@ from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.population import Population, fit
 from customer_tiering.tiering.order_facts import median_order, whales
 
-LARGEST_MONEY = 1e18
-
 
 @dataclass(frozen=True)
 class Judgement:
-	"""Decisions as classify gives them, the condition signals that hold, and the orders that are large against the median."""
+	"""Decisions as classify gives them, the condition signals that hold, and the orders from `whales_from` on, if that is a sum."""
 
 	population: Population
 	decisions: pd.DataFrame
 	conditions: pd.DataFrame
 	whales: pd.DataFrame
-	whales_from: float
+	whales_from: float | None
 
 
 def judge(
@@ -30,23 +28,17 @@ def judge(
 ) -> Judgement:
 	"""Decide about the customers of `facts` (see read_facts); without a population they are all, and it is fitted to them."""
 	population = population or fit(facts, policy, as_of, median_order(policy, as_of))
-	large = whales(policy, as_of, _least(policy, population), facts.index)
+	large = whales(policy, as_of, whale_from(policy, population), facts.index)
 	return _judgement(facts, policy, as_of, population, large)
 
 
 def judge_likewise(judged: Judgement, facts: pd.DataFrame, policy: Policy, as_of: date) -> Judgement:
 	"""By another policy that counts orders as that of `judged` does, so that little is read once more."""
 	population = fit(facts, policy, as_of, judged.population.median_order)
-	least = _least(policy, population)
-	if least < judged.whales_from:
-		large = whales(policy, as_of, least, facts.index)
-	else:
-		large = judged.whales[judged.whales["money"] >= least]
+	least = whale_from(policy, population)
+	known = least is None or (judged.whales_from is not None and least >= judged.whales_from)
+	large = judged.whales if known else whales(policy, as_of, least, facts.index)
 	return _judgement(facts, policy, as_of, population, large)
-
-
-def _least(policy: Policy, population: Population) -> float:
-	return whale_from(policy, population) or LARGEST_MONEY
 
 
 def _judgement(
@@ -54,4 +46,4 @@ def _judgement(
 ) -> Judgement:
 	decisions = classify(facts, policy, as_of, population)
 	held = conditions(facts, decisions, policy, as_of, population, large)
-	return Judgement(population, decisions, held, large, _least(policy, population))
+	return Judgement(population, decisions, held, large, whale_from(policy, population))

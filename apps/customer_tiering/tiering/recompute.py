@@ -130,6 +130,8 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		baseline=last is None,
 		ordered=scope.ordered,
 		ordered_in_group=in_groups,
+		edited=scope.edited,
+		edited_in_group=_in_groups_of(scope.edited, facts),
 		old=_old_rules(last, scope, facts, as_of),
 		conditions=new_conditions(judged.conditions),
 		voids=find_voids(in_groups, facts, policy, as_of),
@@ -162,12 +164,11 @@ def _in_groups_of(customers: Collection[str], facts: "pd.DataFrame") -> frozense
 def _refitted_whales(large: "pd.DataFrame", scope: Scope, last: "frappe._dict | None") -> frozenset[str]:
 	"""Orders that are whales only because a full run has fitted another median order."""
 	from customer_tiering.engine.conditions import whale_from
-	from customer_tiering.tiering.judgement import LARGEST_MONEY
 
 	if not last or not scope.is_full:
 		return frozenset()
-	least = whale_from(scope.policy, _population_of(last.name)) or LARGEST_MONEY
-	return frozenset(large["order"][large["money"] < least])
+	least = whale_from(scope.policy, _population_of(last.name))
+	return frozenset(large["order"] if least is None else large["order"][large["money"] < least])
 
 
 def _is_readable(run: str) -> bool:

@@ -3,6 +3,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint
 
+from customer_tiering.tiering.customer import forget_untiered
 from customer_tiering.tiering.siblings import others
 
 LARGEST = 36500
@@ -17,6 +18,9 @@ class LifecycleStage(Document):
 		self.refuse_asleep_without_days()
 		self.refuse_lead_who_ordered()
 		self.warn_of_hidden_stages()
+
+	def on_trash(self) -> None:
+		forget_untiered(self)
 
 	def refuse_negative_numbers(self) -> None:
 		for field in DAYS_AND_COUNTS:
