@@ -1,5 +1,6 @@
 """`bench --site SITE tiering …`: the same work as the buttons and the scheduler, from a terminal."""
 
+import html
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -98,8 +99,11 @@ def simulate(
 	if not policy and not preset:
 		raise click.UsageError("Which rules? Give --policy FILE.json, --preset NAME, or both.")
 	day, text = _day(as_of), _text_of(policy) if policy else "{}"
-	with _site(context), _progress(hidden=as_json) as progress:
-		summary, _rows = result(propose(preset, parse(text)), day, progress)
+	with _site(context):
+		proposal = propose(preset, parse(text))
+		proposal.validate()
+		with _progress(hidden=as_json) as progress:
+			summary, _rows = result(proposal, day, progress)
 	click.echo(json.dumps(summary, ensure_ascii=False) if as_json else _simulation_text(summary))
 
 
@@ -118,8 +122,9 @@ def _simulation_text(summary: dict) -> str:
 	lines.append(
 		f"{summary['rise']} rise, {summary['fall']} fall, {summary['grace']} only kept by grace or dwell."
 	)
-	for kind in ("tier", "stage"):
-		lines += ["", f"{kind.capitalize()}: now (down) → then (across)", *_matrix_lines(summary[kind])]
+	for kind, doctype in (("tier", "Customer Tier"), ("stage", "Lifecycle Stage")):
+		new = {name: summary["new_names"].get(f"{doctype}|{name}", name) for name in summary[kind]["then"]}
+		lines += ["", f"{kind.capitalize()}: now (down) → then (across)", *_matrix_lines(summary[kind], new)]
 	lines += [
 		"",
 		"Saving these rules starts no ToDo and no mail. If somebody followed up on all who are newly:",
@@ -134,8 +139,8 @@ def _simulation_text(summary: dict) -> str:
 	return "\n".join([*lines, *summary["notes"]])
 
 
-def _matrix_lines(found: dict) -> list[str]:
-	head = ["", *(name or "none" for name in found["then"]), "customers", "money"]
+def _matrix_lines(found: dict, new_names: dict[str, str]) -> list[str]:
+	head = ["", *(new_names[name] or "none" for name in found["then"]), "customers", "money"]
 	rows = [
 		[name or "none", *counts, sum(counts), f"{money:,.2f}"]
 		for name, counts, money in zip(found["now"], found["counts"], found["money_now"], strict=True)
@@ -218,7 +223,7 @@ def _site(context: frappe._dict) -> Iterator[None]:
 	try:
 		yield
 	except frappe.ValidationError as error:
-		raise click.ClickException(frappe.utils.strip_html(str(error))) from error
+		raise click.ClickException(html.unescape(frappe.utils.strip_html(str(error)))) from error
 	except Exception as error:
 		if not connection_is_lost(error):
 			raise

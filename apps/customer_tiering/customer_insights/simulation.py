@@ -4,6 +4,7 @@ A result is kept in Redis for an hour, under the user who asked for it; its rows
 the place of the old.
 """
 
+import html
 import json
 import zlib
 from datetime import date
@@ -63,7 +64,10 @@ def run(preset: str | None, changes: dict | None, as_of: str | None, token: str,
 		_tell(
 			user,
 			token,
-			{"state": "Failed", "error": frappe.utils.strip_html(str(error)) or type(error).__name__},
+			{
+				"state": "Failed",
+				"error": html.unescape(frappe.utils.strip_html(str(error))) or type(error).__name__,
+			},
 		)
 		if isinstance(error, frappe.ValidationError):
 			return

@@ -48,10 +48,10 @@ def simulate(
 ) -> Simulation:
 	"""Decide everybody as of a day (default: today in the site's time zone) by the policy `then` and by the current one.
 
-	A tier that is to be renamed keeps its stored name in `then`. Facts are read once, unless the policies count orders
-	otherwise. Raises ValidationError for a policy that can't decide everybody.
+	A tier that is to be renamed keeps its stored name in `then`. What is known of orders is read once, unless the policies
+	count orders otherwise. Raises ValidationError for a policy that can't decide everybody.
 	"""
-	from customer_tiering.tiering.facts import read_facts
+	from customer_tiering.tiering.facts import read_people, with_orders
 	from customer_tiering.tiering.judgement import judge, judge_likewise
 	from customer_tiering.tiering.notes import notes_on_orders
 
@@ -59,14 +59,15 @@ def simulate(
 	now = now or read_policy()
 	refuse_gaps(then)
 	progress(0, 4, _("Reading orders"))
-	facts = read_facts(now, as_of)
+	people = read_people(as_of)
+	facts = with_orders(people, now, as_of)
 	progress(1, 4, _("Deciding by the current rules"))
 	judged_now = judge(facts, now, as_of)
 	progress(2, 4, _("Deciding by the other rules"))
 	if then.facts_depend_on == now.facts_depend_on:
 		facts_then, judged_then = facts, judge_likewise(judged_now, facts, then, as_of)
 	else:
-		facts_then = read_facts(then, as_of)
+		facts_then = with_orders(people, then, as_of)
 		judged_then = judge(facts_then, then, as_of)
 	progress(3, 4, _("Comparing"))
 	customers = _side_by_side((facts, judged_now), (facts_then, judged_then))
