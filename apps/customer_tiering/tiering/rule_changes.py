@@ -134,7 +134,19 @@ def undo(change: Document, *, despite_edits: bool = False) -> None:
 
 def sentence(difference: Difference) -> str:
 	"""A difference in words, like "Customer Tier A · Entry Value: 500,000 → 300,000"."""
-	return f"{what(difference)} · {difference.label}: {shown(difference.now)} → {shown(difference.then)}"
+	now, then = in_words(difference)
+	return f"{what(difference)} · {difference.label}: {now} → {then}"
+
+
+def in_words(difference: Difference) -> tuple[str, str]:
+	"""Now and then, with names and choices in the session's language."""
+	doctype, field = difference.doctype, difference.field
+	values = (difference.now, difference.then)
+	if field is None:
+		values = tuple(value and _(value, context=doctype) for value in values)
+	elif frappe.get_meta(doctype).get_field(field).fieldtype == "Select":
+		values = tuple(value and _(value) for value in values)
+	return shown(values[0]), shown(values[1])
 
 
 def what(difference: Difference) -> str:

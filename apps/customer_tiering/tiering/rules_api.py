@@ -7,7 +7,15 @@ from frappe.utils import cint
 from customer_tiering.tiering.api import MANAGERS
 from customer_tiering.tiering.presets import apply_preset, presets, text
 from customer_tiering.tiering.proposal import Proposal
-from customer_tiering.tiering.rule_changes import RECORD, apply, edited_since, last_change, shown, undo, what
+from customer_tiering.tiering.rule_changes import (
+	RECORD,
+	apply,
+	edited_since,
+	in_words,
+	last_change,
+	undo,
+	what,
+)
 
 
 @frappe.whitelist()
@@ -35,8 +43,9 @@ def preview_preset(preset: str) -> list[dict]:
 	apply_preset(proposal, preset)
 	proposal.validate()
 	return [
-		{"what": what(each), "field": each.label, "now": shown(each.now), "then": shown(each.then)}
+		{"what": what(each), "field": each.label, "now": now, "then": then}
 		for each in proposal.differences()
+		for now, then in [in_words(each)]
 	]
 
 
