@@ -1,10 +1,12 @@
 """`bench --site SITE tiering …`: the same work as the buttons and the scheduler, from a terminal."""
 
+import html
 import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 
 import click
 import frappe
@@ -74,6 +76,80 @@ def _ask_first(summary: dict) -> None:
 		)
 	_print_summary(summary)
 	click.confirm("Write this?", abort=True)
+
+
+@tiering.command("simulate")
+@click.option(
+	"--policy", metavar="FILE.json", help="Rules that differ from the current ones; - reads them from stdin."
+)
+@click.option("--preset", metavar="NAME", help="A preset to start from, like retail.")
+@click.option("--as-of", metavar="YYYY-MM-DD", help="Decide as of this day instead of today.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@pass_context
+def simulate(
+	context: frappe._dict, policy: str | None, preset: str | None, as_of: str | None, as_json: bool
+) -> None:
+	"""Say who would move by other rules, and what would follow. Writes nothing.
+
+	The file has the keys that change, like {"window_months": 6, "tiers": [{"name": "A", "entry_value": 300000}]}.
+	"""
+	from customer_tiering.customer_insights.simulation import propose, result
+	from customer_tiering.tiering.rule_input import parse
+
+	if not policy and not preset:
+		raise click.UsageError("Which rules? Give --policy FILE.json, --preset NAME, or both.")
+	day, text = _day(as_of), _text_of(policy) if policy else "{}"
+	with _site(context):
+		proposal = propose(preset, parse(text))
+		proposal.validate()
+		with _progress(hidden=as_json) as progress:
+			summary, _rows = result(proposal, day, progress)
+	click.echo(json.dumps(summary, ensure_ascii=False) if as_json else _simulation_text(summary))
+
+
+def _text_of(path: str) -> str:
+	try:
+		with click.open_file(path, encoding="utf-8") as file:
+			return file.read()
+	except (OSError, UnicodeDecodeError) as error:
+		reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+		raise click.BadParameter(f"{Path(path).resolve()}: {reason}", param_hint="--policy") from error
+
+
+def _simulation_text(summary: dict) -> str:
+	lines = [f"Simulation as of {summary['as_of']}, {summary['customers']} customers. Nothing was written."]
+	lines += [f"  {words}" for words in summary["changes_in_words"]] or ["  No rule differs."]
+	lines.append(
+		f"{summary['rise']} rise, {summary['fall']} fall, {summary['grace']} only kept by grace or dwell."
+	)
+	for kind, doctype in (("tier", "Customer Tier"), ("stage", "Lifecycle Stage")):
+		new = {name: summary["new_names"].get(f"{doctype}|{name}", name) for name in summary[kind]["then"]}
+		lines += ["", f"{kind.capitalize()}: now (down) → then (across)", *_matrix_lines(summary[kind], new)]
+	lines += [
+		"",
+		"Saving these rules starts no ToDo and no mail. If somebody followed up on all who are newly:",
+	]
+	for signal in summary["signals"]:
+		starts = ", ".join(
+			f"{row['count']} × {row['name']}{'' if row['enabled'] else ' (off)'}" for row in signal["starts"]
+		)
+		lines.append(f"  {signal['signal']}: {signal['customers']} customers → {starts or 'nothing listens'}")
+	if not summary["signals"]:
+		lines.append("  nobody")
+	return "\n".join([*lines, *summary["notes"]])
+
+
+def _matrix_lines(found: dict, new_names: dict[str, str]) -> list[str]:
+	head = ["", *(new_names[name] or "none" for name in found["then"]), "customers", "money"]
+	rows = [
+		[name or "none", *counts, sum(counts), f"{money:,.2f}"]
+		for name, counts, money in zip(found["now"], found["counts"], found["money_now"], strict=True)
+	]
+	rows.append(["customers then", *(sum(column) for column in zip(*found["counts"], strict=True)), "", ""])
+	rows.append(["money then", *(f"{money:,.2f}" for money in found["money_then"]), "", ""])
+	table = [[str(cell) for cell in row] for row in [head, *rows]]
+	widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+	return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
 
 
 @tiering.command("explain")
@@ -147,7 +223,7 @@ def _site(context: frappe._dict) -> Iterator[None]:
 	try:
 		yield
 	except frappe.ValidationError as error:
-		raise click.ClickException(frappe.utils.strip_html(str(error))) from error
+		raise click.ClickException(html.unescape(frappe.utils.strip_html(str(error)))) from error
 	except Exception as error:
 		if not connection_is_lost(error):
 			raise

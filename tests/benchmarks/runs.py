@@ -10,17 +10,25 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import frappe
 import pytest
 from frappe.utils import getdate
 
+from customer_tiering.engine.policy import Tier
 from customer_tiering.tiering import queue
+from customer_tiering.tiering.policy import read_policy
 from customer_tiering.tiering.recompute import recompute
+from customer_tiering.tiering.simulate import simulate
 
 CUSTOMERS = int(os.environ.get("CUSTOMERS", 20_000))
 ROUNDS = 5
 ORDERS_EACH = 10
+OTHER_TIERS = tuple(
+	Tier(name, value, is_top=name == "A")
+	for name, value in zip("ABCD", (60_000, 40_000, 20_000, 0), strict=True)
+)
 NOW = "'2020-01-01', '2020-01-01', 'Administrator', 'Administrator'"
 STANDARD = "creation, modified, owner, modified_by"
 
@@ -63,6 +71,8 @@ def test_runs(crowd: None) -> None:
 		"floor: one covered aggregate": floor,
 		"full run, nothing changed": recompute,
 		"full run, dry": lambda: recompute(dry_run=True),
+		"simulation, other tiers": lambda: other_rules(tiers=OTHER_TIERS),
+		"simulation, other window": lambda: other_rules(window_months=6),
 		"incremental, one customer": lambda: some(1),
 		"incremental, one in twenty": lambda: some(CUSTOMERS // 20),
 	}
@@ -86,6 +96,11 @@ def floor() -> None:
 		WHERE company IN %(companies)s AND docstatus = 1 AND posting_date <= %(day)s GROUP BY customer""",
 		{"companies": frappe.get_all("Company", pluck="name"), "day": getdate()},
 	)
+	frappe.db.rollback()
+
+
+def other_rules(**changes: object) -> None:
+	simulate(replace(read_policy(), **changes))
 	frappe.db.rollback()
 
 

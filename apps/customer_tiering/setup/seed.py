@@ -24,7 +24,7 @@ def seed() -> None:
 	seeded = _seeded()
 	for kind in RECORDS:
 		if kind not in seeded:
-			_insert_missing(_defaults(kind))
+			_insert_missing(read_defaults(kind))
 	_seed_settings()
 	from customer_tiering.outreach.server_scripts import seed_server_scripts
 
@@ -45,14 +45,17 @@ def _remember(kinds: Iterable[str]) -> None:
 	frappe.db.set_global(REMEMBERED_AS, json.dumps(sorted(kinds)))
 
 
-def _defaults(kind: str) -> list[dict]:
+def read_defaults(kind: str) -> list[dict]:
 	"""The default records of a kind, with their texts in the site's language: Chinese, else English."""
-	language = (frappe.db.get_single_value("System Settings", "language") or "en").split("-")[0]
-	folder = "zh" if language == "zh" else "en"
+	folder = "zh" if site_language() == "zh" else "en"
 	with open(
 		frappe.get_app_path("customer_tiering", "setup", "defaults", folder, f"{kind}.json")
 	) as defaults:
 		return json.load(defaults)
+
+
+def site_language() -> str:
+	return (frappe.db.get_single_value("System Settings", "language") or "en").split("-")[0]
 
 
 def _insert_missing(records: list[dict]) -> None:

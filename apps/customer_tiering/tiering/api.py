@@ -22,7 +22,7 @@ def recompute_now(confirmed: bool | int | str = False) -> dict:
 	Returns {"message"}; raises PermissionError for others than managers, ValidationError where no worker runs.
 	"""
 	frappe.only_for(MANAGERS)
-	_refuse_without_worker()
+	refuse_without_worker("recompute")
 	if last_full_run() or cint(confirmed):
 		enqueue_recompute()
 		return {"message": _("Recomputing in the background. You will be told when it is done.")}
@@ -30,12 +30,13 @@ def recompute_now(confirmed: bool | int | str = False) -> dict:
 	return {"message": _("This is the first run: looking what it would write.")}
 
 
-def _refuse_without_worker() -> None:
+def refuse_without_worker(command: str) -> None:
+	"""Raise ValidationError, naming the command that does the same, where no worker would take a job."""
 	if not any("long" in queue for queue in get_queues()):
 		frappe.throw(
 			_(
 				"No background worker is running, so nothing would happen. Start the workers of your bench, or run {0} there."
-			).format(f"<code>bench --site {frappe.local.site} tiering recompute</code>")
+			).format(f"<code>bench --site {frappe.local.site} tiering {command}</code>")
 		)
 
 

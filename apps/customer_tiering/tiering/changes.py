@@ -273,9 +273,7 @@ def _keep_new_signals(candidates: list[tuple[dict, Signal | None]], context: Con
 		yield from (event for event, _ in candidates)
 		return
 	free = free_keys(keys)
-	recent = _recent_tier_signals(
-		[event["customer"] for event, signal in candidates if signal], context.as_of
-	)
+	recent = recent_tier_signals([event["customer"] for event, signal in candidates if signal], context.as_of)
 	for event, signal in candidates:
 		if signal:
 			key = free.get(signal.key(event["customer"]))
@@ -284,8 +282,8 @@ def _keep_new_signals(candidates: list[tuple[dict, Signal | None]], context: Con
 		yield event
 
 
-def _recent_tier_signals(customers: list[str], as_of: date) -> set[tuple[str, str, str]]:
-	"""Signals that were taken back since don't count."""
+def recent_tier_signals(customers: list[str], as_of: date) -> set[tuple[str, str, str]]:
+	"""Customer, signal and tier of what was signalled in the last TIER_QUIET_DAYS days and not taken back since."""
 	rows = frappe.db.sql(
 		"""SELECT event.customer, event.signal, event.new_value FROM `tabTiering Event` event
 		WHERE event.customer IN %(customers)s AND event.decision = 'Tier' AND event.signal_key IS NOT NULL

@@ -35,15 +35,29 @@ def read_facts(policy: Policy, as_of: date, customers: Collection[str] | None = 
 	prefix `current_`, the computed fields as they stand on Customer. Money is in the reporting currency, dates are
 	datetime64 in the site's time zone. Figures are the customer's own, its group's are up to the engine.
 	"""
+	return with_orders(read_people(as_of, customers), policy, as_of, customers)
+
+
+def read_people(as_of: date, customers: Collection[str] | None = None) -> pd.DataFrame:
+	"""That part of the facts which no policy has a say in."""
 	scoped = customers is not None
 	if scoped:
 		open_scope(customers)
-	facts = _customers(scoped).join(read_contact_facts(as_of, scoped))
+	return _customers(scoped).join(read_contact_facts(as_of, scoped))
+
+
+def with_orders(
+	people: pd.DataFrame, policy: Policy, as_of: date, customers: Collection[str] | None = None
+) -> pd.DataFrame:
+	"""The facts of these people (see read_people), who are all or the `customers` given."""
+	scoped = customers is not None
+	if scoped:
+		open_scope(customers)
 	friends = referred(scoped)
 	if scoped:
 		open_scope({*customers, *friends.index})
 	figures = read_order_facts(policy, as_of, scoped)
-	facts = facts.join(figures)
+	facts = people.join(figures)
 	facts["next_document"] = facts[["next_document", "next_enquiry"]].min(axis=1)
 	facts["referred_value"] = figures["annual_value"].groupby(friends.reindex(figures.index)).sum()
 	money = [

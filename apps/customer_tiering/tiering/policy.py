@@ -1,13 +1,18 @@
 """Reads the policy from what administrators edit."""
 
 import re
+from collections.abc import Iterable
 
 import frappe
 from frappe import _
+from frappe.model.document import Document
 from frappe.utils import cint, flt
 
 from customer_tiering.engine.policy import Policy, Segment, Stage, Tier
 
+Rule = Document | frappe._dict
+
+RECORDS = ("Customer Tier", "Lifecycle Stage", "RFM Segment")
 WHOLE_NUMBERS = (
 	"window_months",
 	"high_frequency_orders",
@@ -43,10 +48,17 @@ def read_policy() -> Policy:
 def read_rules() -> Policy:
 	"""The policy as it is set now, whether it can decide everybody or not."""
 	settings = frappe.get_single("Tiering Settings")
+	return policy_of(settings, *(frappe.get_all(doctype, fields=["*"]) for doctype in RECORDS))
+
+
+def policy_of(
+	settings: Rule, tiers: Iterable[Rule], stages: Iterable[Rule], segments: Iterable[Rule]
+) -> Policy:
+	"""The policy of Tiering Settings and of records of RECORDS, stored or not."""
 	return Policy(
-		tiers=_tiers(),
-		stages=_stages(),
-		segments=_segments(),
+		tiers=tuple(map(_tier, tiers)),
+		stages=tuple(map(_stage, stages)),
+		segments=tuple(map(_segment, segments)),
 		orders_from=settings.orders_from or "Sales Invoice",
 		measure=settings.measure or "Net Total",
 		companies=tuple(row.company for row in settings.companies),
@@ -67,42 +79,30 @@ def breakpoints(text: str | None) -> tuple[float, ...]:
 	return tuple(map(float, parts)) if numbers else ()
 
 
-def _tiers() -> tuple[Tier, ...]:
-	days = ["grace_days", "minimum_dwell_days"]
-	rows = frappe.get_all("Customer Tier", fields=["name", "entry_value", "keep_value", "is_top", *days])
-	return tuple(
-		Tier(
-			name=row.name,
-			entry_value=float(row.entry_value),
-			keep_value=float(row.keep_value) or None,
-			is_top=bool(row.is_top),
-			**{key: row[key] for key in days},
-		)
-		for row in rows
+def _tier(row: Rule) -> Tier:
+	return Tier(
+		name=row.name,
+		entry_value=flt(row.entry_value),
+		keep_value=flt(row.keep_value) or None,
+		is_top=bool(cint(row.is_top)),
+		grace_days=cint(row.grace_days),
+		minimum_dwell_days=cint(row.minimum_dwell_days),
 	)
 
 
-def _stages() -> tuple[Stage, ...]:
-	numbers = ["position", "min_days_since_order", "quiet_days", "min_orders"]
-	flags = ["never_ordered", "top_tier_only", "no_open_follow_up"]
-	rows = frappe.get_all("Lifecycle Stage", fields=["name", "meaning", *numbers, *flags])
-	return tuple(
-		Stage(
-			name=row.name,
-			meaning=row.meaning,
-			**{key: row[key] for key in numbers},
-			**{key: bool(row[key]) for key in flags},
-		)
-		for row in rows
+def _stage(row: Rule) -> Stage:
+	numbers = ("position", "min_days_since_order", "quiet_days", "min_orders")
+	flags = ("never_ordered", "top_tier_only", "no_open_follow_up")
+	return Stage(
+		name=row.name,
+		meaning=row.meaning,
+		**{key: cint(row.get(key)) for key in numbers},
+		**{key: bool(cint(row.get(key))) for key in flags},
 	)
 
 
-def _segments() -> tuple[Segment, ...]:
-	rows = frappe.get_all("RFM Segment", fields=["name", "recency", "frequency", "monetary"])
-	return tuple(
-		Segment(row.name, row.recency == "Near", row.frequency == "High", row.monetary == "High")
-		for row in rows
-	)
+def _segment(row: Rule) -> Segment:
+	return Segment(row.name, row.recency == "Near", row.frequency == "High", row.monetary == "High")
 
 
 def refuse_gaps(policy: Policy) -> None:

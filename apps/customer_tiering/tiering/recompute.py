@@ -108,12 +108,9 @@ class Decided:
 
 
 def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
-	from customer_tiering.engine.classify import classify
-	from customer_tiering.engine.conditions import conditions
-	from customer_tiering.engine.population import fit
 	from customer_tiering.tiering.changes import Context, changed_rows, count_events, target_values
 	from customer_tiering.tiering.facts import read_facts
-	from customer_tiering.tiering.order_facts import median_order
+	from customer_tiering.tiering.judgement import judge
 	from customer_tiering.tiering.signals import new_conditions
 	from customer_tiering.tiering.voids import find_voids
 
@@ -121,12 +118,11 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	policy = scope.policy
 	facts = read_facts(policy, as_of, scope.customers)
 	progress(0, 0, _("Deciding"))
-	population = scope.population or fit(facts, policy, as_of, median_order(policy, as_of))
-	decisions = classify(facts, policy, as_of, population)
+	judged = judge(facts, policy, as_of, scope.population)
+	decisions = judged.decisions
 	last = last_full_run()
 	if last and scope.is_full and not _is_readable(last.name):
 		last = None  # what a changed rule did can't be told apart: as in the first run, nothing is fired
-	large = _whales(policy, as_of, population, facts)
 	in_groups = _in_groups_of(scope.ordered, facts)
 	context = Context(
 		policy=policy,
@@ -137,9 +133,9 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		edited=scope.edited,
 		edited_in_group=_in_groups_of(scope.edited, facts),
 		old=_old_rules(last, scope, facts, as_of),
-		conditions=new_conditions(conditions(facts, decisions, policy, as_of, population, large)),
+		conditions=new_conditions(judged.conditions),
 		voids=find_voids(in_groups, facts, policy, as_of),
-		refitted_whales=_refitted_whales(large, scope, last),
+		refitted_whales=_refitted_whales(judged.whales, scope, last),
 	)
 	target = target_values(facts, decisions)
 	changes = changed_rows(facts, target, context)
@@ -156,7 +152,7 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		stages=_counts(target["lifecycle_stage"]),
 		notes=_notes(policy, as_of),
 	)
-	return Decided(summary, population, facts, decisions, changes, context)
+	return Decided(summary, judged.population, facts, decisions, changes, context)
 
 
 def _in_groups_of(customers: Collection[str], facts: "pd.DataFrame") -> frozenset[str]:
@@ -192,14 +188,6 @@ def _population_of(run: str) -> "Population":
 	return Population.from_json(frappe.db.get_value("Tiering Run", run, "population"))
 
 
-def _whales(policy: Policy, as_of: date, population: "Population", facts: "pd.DataFrame") -> "pd.DataFrame":
-	"""Orders that are large against the population's median; none where there is no median or the signal is off."""
-	from customer_tiering.engine.conditions import whale_from
-	from customer_tiering.tiering.order_facts import whales
-
-	return whales(policy, as_of, whale_from(policy, population), facts.index)
-
-
 def _decide_and_write(
 	run: "frappe.Document", full: bool, customers: Collection[str] | None, progress: Progress
 ) -> Summary:
@@ -225,20 +213,17 @@ def _old_rules(
 	last: "frappe._dict | None", scope: Scope, facts: "pd.DataFrame", as_of: date
 ) -> "OldRules | None":
 	"""What the rules of the last run would decide today, if they were others."""
-	from customer_tiering.engine.classify import classify
-	from customer_tiering.engine.conditions import conditions
 	from customer_tiering.tiering.changes import OldRules
 	from customer_tiering.tiering.facts import read_facts
+	from customer_tiering.tiering.judgement import judge
 
 	if not last or last.rule_version == scope.policy.rule_version:
 		return None
 	policy = _policy_of(last.name)
 	if policy.facts_depend_on != scope.policy.facts_depend_on:
 		facts = read_facts(policy, as_of).reindex(facts.index)
-	population = _population_of(last.name)
-	decisions = classify(facts, policy, as_of, population)
-	large = _whales(policy, as_of, population, facts)
-	return OldRules(decisions, conditions(facts, decisions, policy, as_of, population, large))
+	judged = judge(facts, policy, as_of, _population_of(last.name))
+	return OldRules(judged.decisions, judged.conditions)
 
 
 def _start_run(as_of: date, full: bool) -> "frappe.Document":

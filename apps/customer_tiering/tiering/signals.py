@@ -1,6 +1,6 @@
 """Which changes are signals: what follow-ups and sequences react to."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -66,12 +66,8 @@ def free_keys(keys: Collection[str]) -> dict[str, str]:
 	A signal that was taken back, like that of an order which was cancelled and amended, may come again under a next key.
 	"""
 	wanted = sorted(f"{key}{suffix}" for key in keys for suffix in AGAIN)
-	known: set[str] = set()
-	void: set[str] = set()
-	for start in range(0, len(wanted), CHUNK):
-		chunk = wanted[start : start + CHUNK]
-		for column, found in (("signal_key", known), ("voids", void)):
-			found.update(frappe.get_all("Tiering Event", filters={column: ("in", chunk)}, pluck=column))
+	known = _in_ledger("signal_key", wanted)
+	void = _in_ledger("voids", sorted(known))
 	free = {}
 	for key in keys:
 		last = next((f"{key}{suffix}" for suffix in AGAIN if f"{key}{suffix}" not in known), None)
@@ -79,6 +75,16 @@ def free_keys(keys: Collection[str]) -> dict[str, str]:
 		if last and (not before or before[-1] in void):
 			free[key] = last
 	return free
+
+
+def _in_ledger(column: str, keys: Sequence[str]) -> set[str]:
+	"""In plain SQL: by the ten thousand the framework's own query spends longer on quoting than the database on finding."""
+	found: set[str] = set()
+	for start in range(0, len(keys), CHUNK):
+		chunk = keys[start : start + CHUNK]
+		query = f"SELECT {column} FROM `tabTiering Event` WHERE {column} IN %s"
+		found.update(frappe.db.sql(query, (chunk,), pluck=True))
+	return found
 
 
 def new_conditions(conditions: "pd.DataFrame") -> "pd.DataFrame":

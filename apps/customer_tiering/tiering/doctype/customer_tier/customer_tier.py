@@ -4,6 +4,7 @@ from frappe.model.document import Document
 from frappe.utils import flt, fmt_money
 
 from customer_tiering.tiering.customer import forget_untiered
+from customer_tiering.tiering.siblings import others
 
 LARGEST_WAIT = 3650
 
@@ -36,18 +37,13 @@ class CustomerTier(Document):
 
 	def refuse_keep_of_upper_tier(self) -> None:
 		"""The next better tier may keep customers down to this tier's entry value, not below it."""
-		upper = frappe.get_all(
-			"Customer Tier",
-			filters={"entry_value": (">", self.entry_value), "name": ("!=", self.name)},
-			fields=["name", "keep_value"],
-			order_by="entry_value asc",
-			limit=1,
-		)
-		if upper and 0 < flt(upper[0].keep_value) < flt(self.entry_value):
+		above = [tier for tier in others(self) if flt(tier.entry_value) > flt(self.entry_value)]
+		upper = min(above, key=lambda tier: flt(tier.entry_value), default=None)
+		if upper and 0 < flt(upper.keep_value) < flt(self.entry_value):
 			frappe.throw(
 				_(
 					"{0} can't be above {1}, down to which tier {2} keeps its customers: the bands would overlap."
-				).format(_("Entry Value"), fmt_money(upper[0].keep_value), frappe.bold(upper[0].name))
+				).format(_("Entry Value"), fmt_money(upper.keep_value), frappe.bold(upper.name))
 			)
 
 	def refuse_keep_outside_band(self) -> None:
@@ -60,38 +56,28 @@ class CustomerTier(Document):
 					_("Keep Value"), _("Entry Value"), fmt_money(self.entry_value)
 				)
 			)
-		lower = frappe.get_all(
-			"Customer Tier",
-			filters={"entry_value": ("<", self.entry_value), "name": ("!=", self.name)},
-			fields=["name", "entry_value"],
-			order_by="entry_value desc",
-			limit=1,
-		)
-		if lower and flt(self.keep_value) < flt(lower[0].entry_value):
+		below = [tier for tier in others(self) if flt(tier.entry_value) < flt(self.entry_value)]
+		lower = max(below, key=lambda tier: flt(tier.entry_value), default=None)
+		if lower and flt(self.keep_value) < flt(lower.entry_value):
 			frappe.throw(
 				_("{0} can't be below {1}, where tier {2} starts: the bands would overlap.").format(
-					_("Keep Value"), fmt_money(lower[0].entry_value), frappe.bold(lower[0].name)
+					_("Keep Value"), fmt_money(lower.entry_value), frappe.bold(lower.name)
 				)
 			)
 
 	def refuse_equal_value(self) -> None:
 		"""Two tiers with one entry value would be one band with two names."""
-		other = frappe.db.get_value(
-			"Customer Tier", {"entry_value": self.entry_value, "name": ("!=", self.name)}, "name"
-		)
-		if other:
+		equal = [tier.name for tier in others(self) if flt(tier.entry_value) == flt(self.entry_value)]
+		if equal:
 			frappe.throw(
 				_("{0}: tier {1} already starts at {2}. Give each tier an entry value of its own.").format(
-					_("Entry Value"), frappe.bold(other), fmt_money(self.entry_value)
+					_("Entry Value"), frappe.bold(equal[0]), fmt_money(self.entry_value)
 				)
 			)
 
 	def refuse_top_below_others(self) -> None:
 		"""Top tiers are the best ones: none of them may lie below a tier that is not top."""
-		others = frappe.get_all(
-			"Customer Tier", filters={"name": ("!=", self.name)}, fields=["name", "entry_value", "is_top"]
-		)
-		for other in others:
+		for other in others(self):
 			higher = flt(other.entry_value) > flt(self.entry_value)
 			wrong = (self.is_top and not other.is_top) if higher else (other.is_top and not self.is_top)
 			if wrong:

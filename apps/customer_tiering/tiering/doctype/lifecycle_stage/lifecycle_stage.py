@@ -4,6 +4,7 @@ from frappe.model.document import Document
 from frappe.utils import cint
 
 from customer_tiering.tiering.customer import forget_untiered
+from customer_tiering.tiering.siblings import others
 
 LARGEST = 36500
 DAYS_AND_COUNTS = ("position", "min_days_since_order", "quiet_days", "min_orders")
@@ -29,13 +30,11 @@ class LifecycleStage(Document):
 				frappe.throw(_("{0} must be {1} or less.").format(_(self.meta.get_label(field)), LARGEST))
 
 	def refuse_equal_position(self) -> None:
-		other = frappe.db.get_value(
-			"Lifecycle Stage", {"position": self.position, "name": ("!=", self.name)}, "name"
-		)
-		if other:
+		equal = [stage.name for stage in others(self) if cint(stage.position) == cint(self.position)]
+		if equal:
 			frappe.throw(
 				_("{0}: stage {1} already has position {2}. Give each stage a position of its own.").format(
-					_("Position"), frappe.bold(_(other)), self.position
+					_("Position"), frappe.bold(_(equal[0])), self.position
 				)
 			)
 
@@ -53,20 +52,12 @@ class LifecycleStage(Document):
 		label = _(self.meta.get_label("min_days_since_order"))
 		if self.meaning in ("Dormant", "Lost") and cint(self.min_days_since_order) < 1:
 			frappe.throw(_("{0} must be {1} or more.").format(label, 1))
-		after = {"Dormant": ("Lost", "<="), "Lost": ("Dormant", ">=")}.get(self.meaning)
-		if not after:
-			return
-		other = frappe.db.get_value(
-			"Lifecycle Stage",
-			{
-				"meaning": after[0],
-				"min_days_since_order": (after[1], self.min_days_since_order),
-				"name": ("!=", self.name),
-			},
-			["name", "min_days_since_order"],
-			as_dict=True,
-		)
-		if other:
+		for other in others(self):
+			if (self.meaning, other.meaning) not in (("Dormant", "Lost"), ("Lost", "Dormant")):
+				continue
+			dormant, lost = (self, other) if self.meaning == "Dormant" else (other, self)
+			if cint(dormant.min_days_since_order) < cint(lost.min_days_since_order):
+				continue
 			frappe.throw(
 				_("{0}: customers must be dormant before they are lost; stage {1} has {2} days.").format(
 					label, frappe.bold(_(other.name, context="Lifecycle Stage")), other.min_days_since_order
@@ -83,8 +74,8 @@ class LifecycleStage(Document):
 
 	def warn_of_hidden_stages(self) -> None:
 		"""The first stage that fits wins: one that asks for no more than a later one leaves nobody to that."""
-		for other in frappe.get_all("Lifecycle Stage", filters={"name": ("!=", self.name)}, fields=["*"]):
-			first, second = sorted((self, other), key=lambda stage: stage.position)
+		for other in others(self):
+			first, second = sorted((self, other), key=lambda stage: cint(stage.position))
 			if _asks_for_no_more(first, second):
 				frappe.msgprint(
 					_("Nobody can be in stage {0}: stage {1} comes before it and takes them all.").format(

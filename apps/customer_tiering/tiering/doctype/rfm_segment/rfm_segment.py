@@ -3,6 +3,9 @@ from frappe import _
 from frappe.model.document import Document
 
 from customer_tiering.tiering.customer import forget_untiered
+from customer_tiering.tiering.siblings import others
+
+CELL = ("recency", "frequency", "monetary")
 
 
 class RFMSegment(Document):
@@ -11,11 +14,11 @@ class RFMSegment(Document):
 
 	def validate(self) -> None:
 		"""Each of the eight cells has one segment."""
-		cell = {field: self.get(field) for field in ("recency", "frequency", "monetary")}
-		other = frappe.db.get_value("RFM Segment", {**cell, "name": ("!=", self.name)}, "name")
-		if other:
+		cell = [self.get(field) for field in CELL]
+		equal = [each.name for each in others(self) if [each.get(field) for field in CELL] == cell]
+		if equal:
 			frappe.throw(
 				_("{0}, {1} and {2}: the segment {3} already has this combination.").format(
-					_("Recency"), _("Frequency"), _("Monetary"), frappe.bold(_(other))
+					_("Recency"), _("Frequency"), _("Monetary"), frappe.bold(_(equal[0]))
 				)
 			)

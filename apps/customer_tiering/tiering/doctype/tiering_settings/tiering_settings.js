@@ -1,6 +1,8 @@
 frappe.ui.form.on("Tiering Settings", {
 	refresh(frm) {
 		frm.add_custom_button(__("Recompute now"), () => recompute_now(frm));
+		frm.add_custom_button(__("Presets…"), () => show_presets(frm));
+		frm.add_custom_button(__("Simulate…"), () => frappe.set_route("tiering-simulation"));
 		frm.set_query("default_follow_up_user", () => ({ filters: { enabled: 1, user_type: "System User" } }));
 		show_policy(frm);
 		show_scripts_in_charge(frm);
@@ -163,4 +165,91 @@ async function show_scripts_in_charge(frm) {
 		`<div class="form-group"><label class="control-label">${__("Who runs the mail workflow")}</label>
 		<div class="like-disabled-input">${message}</div></div>`
 	);
+}
+
+// The dialog of presets: what each would change, applied with one button, undone with one.
+async function show_presets(frm) {
+	if (frm.is_dirty()) await frm.save();
+	const { message } = await frappe.call("customer_tiering.tiering.rules_api.list_presets");
+	const dialog = new frappe.ui.Dialog({
+		title: __("Presets"),
+		size: "large",
+		fields: [
+			{
+				fieldname: "preset",
+				fieldtype: "Select",
+				label: __("Preset"),
+				options: message.presets.map(({ name, title }) => ({ value: name, label: title })),
+				default: message.presets[0].name,
+				onchange: () => show_preset(dialog, message.presets),
+			},
+			{ fieldname: "difference", fieldtype: "HTML" },
+			{ fieldname: "last", fieldtype: "HTML" },
+		],
+		primary_action_label: __("Apply"),
+		primary_action: async ({ preset }) => {
+			dialog.disable_primary_action();
+			try {
+				const done = await frappe.call("customer_tiering.tiering.rules_api.use_preset", { preset });
+				dialog.hide();
+				frappe.show_alert({ message: done.message.message, indicator: "green" }, 10);
+				frm.reload_doc();
+			} finally {
+				dialog.enable_primary_action();
+			}
+		},
+		secondary_action_label: __("Simulate…"),
+		secondary_action: () => {
+			dialog.hide();
+			frappe.route_options = { preset: dialog.get_value("preset") };
+			frappe.set_route("tiering-simulation");
+		},
+	});
+	if (message.last) show_undo(dialog, frm, message.last);
+	dialog.show();
+	show_preset(dialog, message.presets);
+}
+
+async function show_preset(dialog, presets) {
+	const escape = frappe.utils.escape_html;
+	const preset = presets.find(({ name }) => name === dialog.get_value("preset")) || presets[0];
+	const $difference = dialog.get_field("difference").$wrapper;
+	const { message: rows } = await frappe.call({
+		method: "customer_tiering.tiering.rules_api.preview_preset",
+		args: { preset: preset.name },
+		error: () => $difference.html(`<p class="text-muted">${__("This preset doesn't fit the rules of this site.")}</p>`),
+	});
+	dialog.get_primary_btn().prop("disabled", !rows.length);
+	const lines = rows.map(
+		(row) => `<tr><td>${escape(row.what)}</td><td>${escape(row.field)}</td>
+			<td class="text-right text-muted">${escape(row.now)}</td><td class="text-right"><b>${escape(row.then)}</b></td></tr>`
+	);
+	$difference.html(
+		`<p>${escape(preset.description)}</p>` +
+			(rows.length
+				? `<div class="table-responsive"><table class="table table-sm table-bordered small">
+					<thead><tr><th>${__("Rule")}</th><th>${__("Field")}</th><th class="text-right">${__("Set Now")}</th>
+					<th class="text-right">${__("Preset")}</th></tr></thead><tbody>${lines.join("")}</tbody></table></div>
+					<p class="text-muted small">${__("Everything else stays as it is. No ToDo and no mail starts from a changed rule.")}</p>`
+				: `<p class="text-muted">${__("Nothing would change: these rules are set already.")}</p>`)
+	);
+}
+
+function show_undo(dialog, frm, last) {
+	const escape = frappe.utils.escape_html;
+	const link = `<a href="${frappe.utils.get_form_link("Tiering Rule Change", last.name)}">${escape(last.title)}</a>`;
+	const who = escape(frappe.user.full_name(last.owner));
+	const $last = dialog.get_field("last").$wrapper;
+	$last.html(
+		`<hr><div class="d-flex justify-content-between align-items-center"><span>${__("Last changed: {0}, by {1}, {2}", [
+			link,
+			who,
+			frappe.datetime.comment_when(last.creation),
+		])}</span><button class="btn btn-default btn-sm">${__("Undo")}</button></div>`
+	);
+	$last.find("button").on("click", async () => {
+		dialog.hide();
+		await frappe.require("/assets/customer_tiering/js/undo_rule_change.js");
+		customer_tiering.undo_rule_change(last.name, () => frm.reload_doc());
+	});
 }

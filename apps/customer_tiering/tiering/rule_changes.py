@@ -1,0 +1,242 @@
+"""Saves changed rules as one act that can be undone: all of it or nothing, and what was before is kept."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import frappe
+from frappe import _
+from frappe.model.document import Document
+from frappe.model.rename_doc import rename_doc
+from frappe.utils import now_datetime
+
+from customer_tiering.tiering.jobs import enqueue_recompute
+from customer_tiering.tiering.proposal import NAME_FIELDS, SETTINGS, Difference, Proposal, plain, put
+
+RECORD = "Tiering Rule Change"
+STAMPS = ("modified", "modified_by")
+LINKS = {"Customer Tier": "customer_tier", "Lifecycle Stage": "lifecycle_stage", "RFM Segment": "rfm_segment"}
+
+
+def apply(proposal: Proposal, title: str, preset: str | None = None) -> Document:
+	"""Save the proposal and keep what was before as a Tiering Rule Change, which is returned.
+
+	Raises ValidationError, and changes nothing, for rules that their DocTypes refuse and where nothing would change.
+	"""
+	proposal.validate()
+	differences = proposal.differences()
+	if not differences:
+		frappe.throw(_("These are the rules that are set already."))
+	with _all_or_nothing():
+		stored = [(doc, _rows(doc)) for doc in proposal.changed() if not doc.is_new()]
+		before = [[_stamp(*row) for row in rows] for _doc, rows in stored]
+		created = [[doc.doctype, doc.name] for doc in proposal.changed() if doc.is_new()]
+		_write(proposal)
+		stamps = [
+			{"doctype": doctype, "name": name, "before": was, "after": _stamp(doctype, name)}
+			for (doc, _old), stamps_of_doc in zip(stored, before, strict=True)
+			for (doctype, name), was in zip(_rows(doc), stamps_of_doc, strict=False)
+		]
+		return _keep(differences, created, proposal.new_names, stamps, title, preset)
+
+
+def _keep(
+	differences: list[Difference],
+	created: list[list[str]],
+	new_names: dict[tuple[str, str], str],
+	stamps: list[dict],
+	title: str,
+	preset: str | None,
+) -> Document:
+	changed = [
+		{
+			"doctype": each.doctype,
+			"name": new_names.get((each.doctype, each.name), each.name),
+			"field": each.field,
+			"before": each.now,
+			"after": each.then,
+		}
+		for each in differences
+		if each.field
+	]
+	renamed = [[doctype, old, new] for (doctype, old), new in new_names.items()]
+	record = {"changed": changed, "renamed": renamed, "created": created, "stamps": stamps}
+	return frappe.get_doc(
+		doctype=RECORD,
+		title=title,
+		preset=preset,
+		status="Applied",
+		summary="\n".join(sentence(each) for each in differences),
+		record=json.dumps(record, default=str, ensure_ascii=False, indent=1),
+	).insert(ignore_permissions=True)
+
+
+def last_change() -> str | None:
+	"""The change that would be undone: the latest that still applies."""
+	names = frappe.get_all(RECORD, {"status": "Applied"}, pluck="name", order_by="name desc", limit=1)
+	return names[0] if names else None
+
+
+def edited_since(change: Document) -> list[dict[str, str]]:
+	"""What somebody changed after that, of what an undo would put back: {"what", "then", "now"} in words."""
+	record, found = json.loads(change.record), []
+	for each in record["changed"]:
+		doc = _stored(each["doctype"], each["name"])
+		now = plain(doc, each["field"]) if doc else _("deleted or renamed")
+		if now != each["after"]:
+			label = _(frappe.get_meta(each["doctype"]).get_label(each["field"]))
+			field = f"{_of(each['doctype'], each['name'])} · {label}"
+			found.append({"what": field, "then": shown(each["after"]), "now": shown(now)})
+	for doctype, old, new in record["renamed"]:
+		if not frappe.db.exists(doctype, new):
+			found.append({"what": f"{_(doctype)} {old}", "then": new, "now": _("deleted or renamed")})
+	return found
+
+
+def undo(change: Document, *, despite_edits: bool = False) -> None:
+	"""Put back what was before, exactly. What it added is deleted; customers who are in it get a full run.
+
+	Raises ValidationError, and changes nothing, if it isn't the latest one, if somebody has changed the same values since
+	(unless `despite_edits`), or if the old values don't fit what was added since.
+	"""
+	if change.name != last_change():
+		frappe.throw(
+			_("{0} came later, or this is undone already. The latest change is undone first.").format(
+				last_change()
+			)
+		)
+	if not despite_edits and edited_since(change):
+		frappe.throw(_("Somebody has changed these rules since. Look at what would be lost before you undo."))
+	record, proposal = json.loads(change.record), Proposal()
+	unedited = [each for each in record["stamps"] if _stamp(each["doctype"], each["name"]) == each["after"]]
+	for each in record["changed"]:
+		doc = proposal.find(each["doctype"], each["name"])
+		if doc and [doc.doctype, doc.name] not in record["created"] and _fits(doc, each):
+			put(doc, each["field"], each["before"])
+	for doctype, old, new in record["renamed"]:
+		doc = proposal.find(doctype, new)
+		if doc:
+			proposal.rename(doc, old)
+	removed = [(doctype, name) for doctype, name in record["created"] if frappe.db.exists(doctype, name)]
+	for doctype, name in removed:
+		proposal.remove(doctype, name)
+	proposal.validate()
+	with _all_or_nothing():
+		in_use = [(doctype, name) for doctype, name in removed if _has_customers(doctype, name)]
+		for doctype, name in removed:
+			frappe.delete_doc(doctype, name, force=True, ignore_permissions=True, delete_permanently=True)
+		_write(proposal)
+		_restore(unedited, {(doctype, new): old for doctype, old, new in record["renamed"]})
+		change.db_set({"status": "Undone", "undone_at": now_datetime(), "undone_by": frappe.session.user})
+	if in_use:
+		enqueue_recompute()
+
+
+def sentence(difference: Difference) -> str:
+	"""A difference in words, like "Customer Tier A · Entry Value: 500,000 → 300,000"."""
+	now, then = in_words(difference)
+	return f"{what(difference)} · {difference.label}: {now} → {then}"
+
+
+def in_words(difference: Difference) -> tuple[str, str]:
+	"""Now and then, with names and choices in the session's language."""
+	doctype, field = difference.doctype, difference.field
+	values = (difference.now, difference.then)
+	if field is None:
+		values = tuple(value and _(value, context=doctype) for value in values)
+	elif frappe.get_meta(doctype).get_field(field).fieldtype == "Select":
+		values = tuple(value and _(value) for value in values)
+	return shown(values[0]), shown(values[1])
+
+
+def what(difference: Difference) -> str:
+	return _of(difference.doctype, difference.name)
+
+
+def shown(value: object) -> str:
+	"""A value for people: numbers with separators, nothing as a dash."""
+	if isinstance(value, list):
+		return ", ".join(map(str, value)) or "–"
+	if isinstance(value, int | float):
+		return f"{value:,.15g}"
+	return str(value or "–")
+
+
+def _of(doctype: str, name: str) -> str:
+	return _(doctype) if doctype == SETTINGS else f"{_(doctype)} {_(name, context=doctype)}"
+
+
+@contextmanager
+def _all_or_nothing() -> Iterator[None]:
+	frappe.db.savepoint("rule_change")
+	try:
+		yield
+	except Exception:
+		frappe.db.rollback(save_point="rule_change")
+		frappe.clear_cache()
+		raise
+
+
+def _write(proposal: Proposal) -> None:
+	changed = proposal.changed()
+	_rename(proposal)
+	for docs in proposal.records.values():
+		for doc in docs:
+			doc.flags.together = docs
+	for doc in changed:
+		doc.insert(ignore_permissions=True) if doc.is_new() else doc.save(ignore_permissions=True)
+
+
+def _rename(proposal: Proposal) -> None:
+	"""Who gives up a name that another one gets steps aside first, so that two can change theirs for one another."""
+	docs = {key: proposal.find(*key) for key in proposal.new_names}
+	given = {(doctype, new) for (doctype, _old), new in proposal.new_names.items()}
+	for key in [key for key in docs if key in given]:
+		aside = f"{key[1]} {frappe.generate_hash(length=10)}"
+		_rename_one(*key, aside)
+		docs[key].name = aside
+	for key, doc in docs.items():
+		_rename_one(doc.doctype, doc.name, proposal.new_names[key])
+		doc.name = proposal.new_names[key]
+		doc.set(NAME_FIELDS[doc.doctype], doc.name)
+
+
+def _rename_one(doctype: str, old: str, new: str) -> None:
+	rename_doc(doctype, old, new, ignore_permissions=True, show_alert=False, rebuild_search=False)
+
+
+def _stored(doctype: str, name: str) -> Document | None:
+	exists = doctype == SETTINGS or frappe.db.exists(doctype, name)
+	return frappe.get_doc(doctype, name) if exists else None
+
+
+def _fits(doc: Document, change: dict) -> bool:
+	"""Days of steps can be put back where no step was added or taken away since."""
+	return change["field"] != "steps" or len(doc.steps) == len(change["before"])
+
+
+def _has_customers(doctype: str, name: str) -> bool:
+	return bool(frappe.db.exists("Customer", {LINKS[doctype]: name}))
+
+
+def _rows(doc: Document) -> list[tuple[str, str]]:
+	return [(each.doctype, each.name) for each in (doc, *doc.get_all_children())]
+
+
+def _stamp(doctype: str, name: str) -> list[str] | None:
+	"""Who saved the row last, and when."""
+	found = frappe.db.get_value(doctype, name, STAMPS)
+	return [str(each) for each in found] if found else None
+
+
+def _restore(stamps: list[dict], old_names: dict[tuple[str, str], str]) -> None:
+	"""Who saved a row last is put back, too, where nobody else has saved it since."""
+	for each in stamps:
+		name = old_names.get((each["doctype"], each["name"]), each["name"])
+		values = dict(zip(STAMPS, each["before"] or (), strict=False))
+		for field, value in values.items():
+			if each["doctype"] == SETTINGS:
+				frappe.db.set_single_value(SETTINGS, field, value, update_modified=False)
+			else:
+				frappe.db.set_value(each["doctype"], name, field, value, update_modified=False)
+		frappe.clear_document_cache(each["doctype"], name)

@@ -1,0 +1,289 @@
+"""Presets and other changed rules: as shown, whole or not at all, and undone to the byte."""
+
+import json
+from collections.abc import Iterator
+
+import frappe
+import pytest
+
+from customer_tiering.tiering import rules_api
+from customer_tiering.tiering.policy import read_policy
+from customer_tiering.tiering.presets import presets
+from customer_tiering.tiering.proposal import Proposal
+from customer_tiering.tiering.rule_changes import apply, edited_since, last_change, undo
+from customer_tiering.tiering.rule_input import apply_changes, parse
+from tests.site import factories as make
+
+TABLES = (
+	"Customer Tier",
+	"Lifecycle Stage",
+	"RFM Segment",
+	"Follow Up Rule",
+	"Outreach Sequence",
+	"Outreach Step",
+)
+
+
+@pytest.fixture(autouse=True)
+def new_site(site: str) -> Iterator[None]:
+	with make.uncommitted():
+		make.as_if_new()
+		yield
+
+
+def rows() -> dict[str, list]:
+	"""Every column of every row that a change of rules may touch."""
+	found = {table: frappe.db.sql(f"SELECT * FROM `tab{table}` ORDER BY name") for table in TABLES}
+	found["settings"] = frappe.db.sql(
+		"SELECT * FROM tabSingles WHERE doctype = 'Tiering Settings' ORDER BY field"
+	)
+	found["companies"] = frappe.db.sql("SELECT company FROM `tabTiering Company` ORDER BY company")
+	return found
+
+
+def proposal_of(changes: dict) -> Proposal:
+	proposal = Proposal()
+	apply_changes(proposal, changes)
+	return proposal
+
+
+def tier(name: str, **values: object) -> dict:
+	return {"tiers": [{"name": name, **values}]}
+
+
+class TestPresets:
+	@pytest.mark.parametrize("name", presets())
+	def test_is_shown_applied_and_undone_to_the_byte(self, name: str) -> None:
+		frappe.db.set_single_value("Tiering Settings", "whale_factor", 42)  # so that none is what is set
+		before, shown = rows(), rules_api.preview_preset(name)
+		assert rows() == before
+		change = rules_api.use_preset(name)["name"]
+		assert len(frappe.db.get_value("Tiering Rule Change", change, "summary").split("\n")) == len(shown)
+		assert rules_api.preview_preset(name) == []
+		assert rows() != before
+		read_policy()
+		assert "message" in rules_api.undo_change(change)
+		assert rows() == before
+		assert frappe.db.get_value("Tiering Rule Change", change, "status") == "Undone"
+
+	def test_retail_is_another_set_of_stages(self) -> None:
+		rules_api.use_preset("retail")
+		stages = {stage.name: stage for stage in read_policy().stages}
+		assert list(stages) == ["Lead", "Lost", "Silent", "High Value", "Loyal", "Active", "New"]
+		assert [stages[name].min_days_since_order for name in ("Lost", "Silent", "Active", "New")] == [
+			91,
+			30,
+			8,
+			0,
+		]
+		assert stages["Silent"].meaning == "Dormant"
+
+	def test_names_of_tiers_take_their_customers_along(self) -> None:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 600_000, make.days_ago(3))
+		make.recompute()
+		since = make.computed(customer).tier_since
+		change = rules_api.use_preset("precious_names")["name"]
+		assert make.computed(customer).customer_tier == "Diamond"
+		assert make.recompute().changed == 0
+		rules_api.undo_change(change)
+		assert (make.computed(customer).customer_tier, make.computed(customer).tier_since) == ("A", since)
+
+	def test_as_installed_brings_back_what_was_seeded(self) -> None:
+		before = rows()
+		rules_api.use_preset("precious_names")
+		frappe.get_doc("Customer Tier", "Diamond").update({"entry_value": 700_000}).save()
+		frappe.get_single("Tiering Settings").update({"window_months": 6}).save()
+		rules_api.use_preset("seeded")
+		policy = read_policy()
+		assert [(tier.name, tier.entry_value) for tier in policy.tiers][:2] == [
+			("A", 500_000),
+			("B", 100_000),
+		]
+		assert policy.window_months == 12
+		assert [row[0] for row in rows()["Customer Tier"]] == [row[0] for row in before["Customer Tier"]]
+
+	def test_days_of_a_sequence_with_as_many_steps(self) -> None:
+		rules_api.use_preset("e_commerce")
+		sequence = frappe.get_doc("Outreach Sequence", {"entry_signal": "Became Dormant"})
+		assert [step.day_offset for step in sequence.steps] == [3, 7, 15]
+		rules_api.undo_change(last_change())
+		sequence.reload()
+		assert [step.day_offset for step in sequence.steps] == [7, 14, 21]
+
+	def test_one_that_is_not_there_is_named(self) -> None:
+		with pytest.raises(frappe.ValidationError, match=r"no preset.*nope.*retail"):
+			rules_api.preview_preset("nope")
+
+	def test_one_that_does_not_fit_changes_nothing(self) -> None:
+		make_stage("Early Loss", position=15, meaning="Lost", min_days_since_order=300)
+		frappe.db.set_value("Lifecycle Stage", "Early Loss", "min_days_since_order", 80)
+		frappe.db.set_value("Lifecycle Stage", "Dormant", "min_days_since_order", 70)
+		before = rows()
+		with pytest.raises(frappe.ValidationError, match="dormant before they are lost"):
+			rules_api.use_preset("b2b_services")
+		assert rows() == before
+
+	def test_one_that_fails_half_way_leaves_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		from customer_tiering.tiering.doctype.tiering_rule_change.tiering_rule_change import TieringRuleChange
+
+		def fail(*_: object) -> None:
+			raise RuntimeError("the disk is full")
+
+		monkeypatch.setattr(TieringRuleChange, "before_insert", fail, raising=False)
+		before = rows()
+		with pytest.raises(RuntimeError):
+			rules_api.use_preset("retail")
+		assert rows() == before
+
+
+def make_stage(name: str, **values: object) -> None:
+	frappe.get_doc(doctype="Lifecycle Stage", stage_name=name, **values).insert()
+
+
+class TestUndo:
+	def test_says_what_was_edited_since_and_keeps_it(self) -> None:
+		change = apply(proposal_of(tier("A", entry_value=300_000)), "Test").name
+		frappe.get_doc("Customer Tier", "A").update({"entry_value": 350_000}).save()
+		before = rows()
+		(edited,) = rules_api.undo_change(change)["edited"]
+		assert "Entry Value" in edited["what"] and (edited["then"], edited["now"]) == ("300,000", "350,000")
+		assert rows() == before
+		with pytest.raises(frappe.ValidationError, match="changed these rules since"):
+			undo(frappe.get_doc("Tiering Rule Change", change))
+		rules_api.undo_change(change, despite_edits=1)
+		assert frappe.db.get_value("Customer Tier", "A", "entry_value") == 500_000
+
+	def test_leaves_what_it_did_not_change(self) -> None:
+		change = apply(proposal_of(tier("A", entry_value=300_000)), "Test").name
+		frappe.get_doc("Customer Tier", "A").update({"benefits": "Cake"}).save()
+		assert "message" in rules_api.undo_change(change)
+		assert frappe.db.get_value("Customer Tier", "A", ["entry_value", "benefits"]) == (500_000, "Cake")
+
+	def test_goes_from_the_latest_back(self) -> None:
+		before = rows()
+		first = apply(proposal_of(tier("A", entry_value=300_000)), "First").name
+		second = apply(proposal_of({"window_months": 6}), "Second").name
+		with pytest.raises(frappe.ValidationError, match=second):
+			undo(frappe.get_doc("Tiering Rule Change", first))
+		for name in (second, first):
+			rules_api.undo_change(name)
+		assert rows() == before
+		with pytest.raises(frappe.ValidationError):
+			undo(frappe.get_doc("Tiering Rule Change", first))
+
+	def test_takes_a_new_tier_away_and_its_customers_are_decided_anew(
+		self, monkeypatch: pytest.MonkeyPatch
+	) -> None:
+		started = []
+		monkeypatch.setattr(
+			"customer_tiering.tiering.rule_changes.enqueue_recompute", lambda: started.append(1)
+		)
+		customer = make.make_customer().name
+		make.make_invoice(customer, 250_000, make.days_ago(3))
+		make.recompute()
+		before = rows()
+		change = apply(proposal_of(tier("B+", entry_value=200_000)), "Test").name
+		make.recompute()
+		assert make.computed(customer).customer_tier == "B+"
+		rules_api.undo_change(change)
+		assert rows() == before and started == [1]
+		make.recompute()
+		assert make.computed(customer).customer_tier == "B"
+		assert make.events(customer, decision="Tier")[-1].cause == "Policy"
+		assert not make.signals(customer, decision="Tier")
+
+	def test_refuses_where_something_was_put_in_the_way(self) -> None:
+		change = apply(proposal_of(tier("A", entry_value=300_000)), "Test").name
+		frappe.get_doc(doctype="Customer Tier", tier_name="A+", entry_value=500_000, is_top=1).insert()
+		before = rows()
+		with pytest.raises(frappe.ValidationError, match="already starts at"):
+			rules_api.undo_change(change)
+		assert rows() == before
+
+	def test_two_that_swap_names_and_back(self) -> None:
+		before, proposal = rows(), Proposal()
+		for name, other in (("A", "B"), ("B", "A")):
+			proposal.rename(proposal.find("Customer Tier", name), other)
+		change = apply(proposal, "Swap").name
+		assert frappe.db.get_value("Customer Tier", "B", "entry_value") == 500_000
+		rules_api.undo_change(change)
+		assert rows() == before
+
+	def test_a_record_that_is_gone_is_an_edit(self) -> None:
+		change = apply(proposal_of(tier("B", entry_value=90_000)), "Test")
+		frappe.delete_doc("Customer Tier", "B")
+		(edited,) = edited_since(change)
+		assert edited["now"] == "deleted or renamed"
+
+
+class TestTogether:
+	def test_bands_that_only_fit_together_are_saved_together(self) -> None:
+		changes = {"tiers": [{"name": "A", "entry_value": 50_000}, {"name": "B", "entry_value": 20_000}]}
+		changes["tiers"] += [{"name": "C", "entry_value": 10_000}]
+		apply(proposal_of(changes), "Lower")
+		assert [tier.entry_value for tier in read_policy().tiers] == [50_000, 20_000, 10_000, 0]
+
+	def test_what_is_set_already_is_no_change(self) -> None:
+		proposal = proposal_of(json.loads(read_policy().as_json()))
+		assert proposal.differences() == []
+		with pytest.raises(frappe.ValidationError, match="set already"):
+			apply(proposal, "Nothing")
+
+
+@pytest.mark.parametrize(
+	("changes", "words"),
+	[
+		("[]", "JSON object"),
+		("{", "no JSON"),
+		('{"windowmonths": 6}', "windowmonths"),
+		('{"window_months": "six"}', "window_months.*six.*whole number"),
+		('{"window_months": 6.5}', "window_months.*whole number"),
+		('{"window_months": 0}', "Window .* must be 1 or more"),
+		('{"upsell_value": NaN}', "upsell_value.*number"),
+		('{"upsell_value": true}', "upsell_value.*number"),
+		('{"orders_from": "Quotation"}', "(?i)orders.*Quotation"),
+		('{"companies": ["Nowhere Inc"]}', "Nowhere Inc"),
+		('{"companies": "all"}', "companies.*list of names"),
+		('{"reporting_currency": 7}', "reporting_currency.*text"),
+		('{"recency_breakpoints": [9, 8, 7, 6]}', "Recency Breakpoints.*rising"),
+		('{"recency_breakpoints": ["a"]}', "recency_breakpoints.*list of numbers"),
+		('{"tiers": {"A": 1}}', "tiers.*list of objects"),
+		('{"tiers": [{"entry_value": 1}]}', 'tiers.*"name"'),
+		('{"tiers": [{"name": "A"}, {"name": "A"}]}', 'tiers.*"name"'),
+		('{"tiers": [{"name": "A", "entry": 1}]}', "A.*entry.*entry_value"),
+		('{"tiers": [{"name": "A", "entry_value": "1"}]}', "tiers, A: entry_value"),
+		('{"tiers": [{"name": "A", "entry_value": 100000}]}', "Entry Value.*already starts"),
+		('{"tiers": [{"name": "A", "entry_value": -1}]}', "Entry Value"),
+		('{"tiers": [{"name": "A", "is_top": "yes"}]}', "is_top.*true or false"),
+		('{"tiers": [{"name": "A", "keep_value": 600000}]}', "Keep Value.*above"),
+		('{"stages": [{"name": "Lost", "min_days_since_order": 100}]}', "dormant before they are lost"),
+		('{"stages": [{"name": "First Purchase", "min_orders": 5}]}', "takes every customer who has ordered"),
+		('{"segments": [{"name": "General Keep", "near": true}]}', "already has this combination"),
+		('{"tiers": [{"name": "<b>A", "colour": "red"}]}', "&lt;b&gt;A"),
+	],
+)
+def test_a_mistake_in_a_file_is_named(changes: str, words: str) -> None:
+	before = rows()
+	with pytest.raises(frappe.ValidationError, match=words):
+		proposal_of(parse(changes)).validate()
+	assert rows() == before
+
+
+def test_only_managers() -> None:
+	change = apply(proposal_of({"window_months": 6}), "Test").name
+	calls = (
+		rules_api.list_presets,
+		lambda: rules_api.preview_preset("retail"),
+		lambda: rules_api.use_preset("retail"),
+		lambda: rules_api.undo_change(change),
+	)
+	frappe.set_user(make.ensure_user("head@example.com", "Sales Manager"))
+	for call in calls:
+		with pytest.raises(frappe.PermissionError):
+			call()
+	frappe.set_user(make.ensure_user("manager@example.com", "Tiering Manager"))
+	assert rules_api.list_presets()["last"].name == change
+	calls[3]()
+	calls[2]()
+	assert read_policy().window_months == 12

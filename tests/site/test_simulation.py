@@ -1,0 +1,379 @@
+"""A simulation decides what a dry run would decide, writes nothing, adds up, and shows nobody what is not theirs to see."""
+
+import csv
+import io
+import json
+import random
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import frappe
+import openpyxl
+import pytest
+
+from customer_tiering.customer_insights import simulation
+from customer_tiering.customer_insights.page.tiering_simulation import tiering_simulation as page
+from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering import recompute as runs
+from customer_tiering.tiering.policy import read_policy
+from customer_tiering.tiering.presets import presets
+from customer_tiering.tiering.proposal import Proposal
+from customer_tiering.tiering.rule_changes import apply
+from customer_tiering.tiering.simulate import simulate
+from tests.site import factories as make
+from tests.site.worlds import make_world, write
+
+AS_OF = date(2026, 6, 30)
+TABLES = (
+	"Customer",
+	"Customer Tier",
+	"Lifecycle Stage",
+	"RFM Segment",
+	"Tiering Event",
+	"Tiering Run",
+	"Tiering Queue",
+	"Tiering Rule Change",
+	"ToDo",
+	"Outreach Enrollment",
+	"Email Queue",
+	"Singles",
+)
+
+
+@pytest.fixture(autouse=True)
+def new_site(site: str) -> Iterator[None]:
+	with make.uncommitted():
+		make.as_if_new()
+		yield
+	for user in ("Administrator", "manager@example.com", "other@example.com"):
+		simulation.start(user, "")
+
+
+@pytest.fixture
+def population(company: str) -> str:
+	"""A hundred customers with random documents, after a run some weeks ago."""
+	write(make_world(random.Random(7), AS_OF, {company: "USD"}))
+	make.recompute(date(2026, 5, 20))
+	return company
+
+
+def checksums() -> dict[str, list]:
+	tables = [f"tab{name}" for name in TABLES]
+	return {table: frappe.db.sql(f"CHECKSUM TABLE `{table}`")[0][1] for table in tables}
+
+
+def some_changes(chance: random.Random) -> dict:
+	"""Rules of every kind; what doesn't fit together is drawn again by the caller."""
+	values = sorted((chance.randrange(1, 700) * 1000 for _ in range(3)), reverse=True)
+	tiers = [{"name": name, "entry_value": value} for name, value in zip("ABC", values, strict=True)]
+	for tier in tiers:
+		tier |= {"grace_days": chance.choice([0, 0, 30]), "minimum_dwell_days": chance.choice([0, 0, 60])}
+	dormant = chance.randrange(20, 300)
+	stages = [
+		{"name": "Dormant", "min_days_since_order": dormant, "quiet_days": chance.choice([0, 30, 90])},
+		{"name": "Lost", "min_days_since_order": dormant + chance.randrange(1, 300)},
+		{"name": "Repeat", "min_orders": chance.randrange(1, 4)},
+	]
+	settings = {
+		"window_months": chance.choice([12, 12, 6, 24]),
+		"near_score": chance.randrange(1, 6),
+		"sleep_default_days": chance.randrange(1, 100),
+		"whale_factor": chance.choice([0, 2, 100]),
+		"upsell_value": chance.choice([0, 0, 1000]),
+		"scoring": chance.choice(["Percentile", "Fixed Breakpoints"]),
+	}
+	parts = [{"tiers": tiers}, {"stages": stages}, settings]
+	return {key: value for part in chance.sample(parts, chance.randint(1, 3)) for key, value in part.items()}
+
+
+def dry_run(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> runs.Decided:
+	"""What a full run by this policy finds before it writes."""
+	from customer_tiering.tiering import scope
+
+	monkeypatch.setattr(scope, "read_policy", lambda: policy)
+	return runs._decide(scope.full_scope(), AS_OF, runs.no_progress)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_it_decides_what_a_dry_run_decides(
+	seed: int, population: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	proposal = simulation.propose(None, some_changes(random.Random(seed)))
+	proposal.validate()
+	now, then = read_policy(), proposal.policy()
+	found = simulate(then, AS_OF)
+	for policy, ending in ((now, "now"), (then, "then")):
+		decided = dry_run(policy, monkeypatch)
+		for name, field in (
+			("tier", "customer_tier"),
+			("stage", "lifecycle_stage"),
+			("segment", "rfm_segment"),
+		):
+			assert found.customers[f"{name}_{ending}"].to_dict() == decided.decisions[field].to_dict()
+		assert found.customers[f"money_{ending}"].to_dict() == decided.facts["annual_value"].to_dict()
+	assert (found.customers["tier_now"] != found.customers["tier_then"]).sum() + (
+		found.customers["stage_now"] != found.customers["stage_then"]
+	).sum()
+
+
+def test_it_writes_nothing(population: str) -> None:
+	before = checksums()
+	for preset in presets():
+		summary, rows = simulation.result(simulation.propose(preset), AS_OF, runs.no_progress)
+		assert summary["customers"] == len(rows["customer"])
+	assert checksums() == before
+
+
+def test_the_matrix_adds_up(population: str) -> None:
+	changes = {"tiers": [{"name": "A", "entry_value": 300_000}], "window_months": 6}
+	summary, rows = simulation.result(simulation.propose("retail", changes), AS_OF, runs.no_progress)
+	frame = simulate(simulation.propose("retail", changes).policy(), AS_OF).customers
+	for kind in simulation.KINDS:
+		found = summary[kind]
+		assert sum(map(sum, found["counts"])) == summary["customers"] == len(frame)
+		for ending, totals in (
+			("now", map(sum, found["counts"])),
+			("then", map(sum, zip(*found["counts"], strict=True))),
+		):
+			counted = frame[f"{kind}_{ending}"].fillna("").value_counts()
+			assert {
+				name: total for name, total in zip(found[ending], totals, strict=True) if total
+			} == counted.to_dict()
+			assert sum(found[f"money_{ending}"]) == pytest.approx(frame[f"money_{ending}"].sum(), abs=0.1)
+		for i, now in enumerate(found["now"]):
+			for j, then in enumerate(found["then"]):
+				places = simulation.places(rows, kind, now, then)
+				assert len(places) == found["counts"][i][j]
+				assert all(simulation.row(rows, place)[f"{kind}_now"] == now for place in places)
+	movers = frame[frame["tier_now"].fillna("") != frame["tier_then"].fillna("")]
+	assert len(simulation.places(rows, "tier")) == len(movers) >= summary["rise"] + summary["fall"] > 0
+
+
+def test_rising_and_falling_by_the_entry_value() -> None:
+	rich, poor = make.make_customer().name, make.make_customer().name
+	make.make_invoice(rich, 400_000, AS_OF)
+	make.make_invoice(poor, 40_000, AS_OF)
+	make.recompute(AS_OF)
+	changes = {"tiers": [{"name": "A", "entry_value": 300_000}, {"name": "C", "entry_value": 50_000}]}
+	summary, _rows = simulation.result(simulation.propose(None, changes), AS_OF, runs.no_progress)
+	assert (summary["rise"], summary["fall"], summary["grace"]) == (1, 1, 0)
+	frame = simulate(simulation.propose(None, changes).policy(), AS_OF).customers
+	assert list(frame.loc[rich, ["tier_now", "tier_then", "stage_then"]]) == ["B", "A", "High Value"]
+	assert list(frame.loc[poor, ["tier_now", "tier_then"]]) == ["C", "D"]
+	changes["tiers"][1] = {"name": "C", "entry_value": 50_000, "grace_days": 30}
+	summary, _rows = simulation.result(simulation.propose(None, changes), AS_OF, runs.no_progress)
+	assert (summary["rise"], summary["fall"], summary["grace"]) == (1, 0, 1)
+
+
+def test_renaming_a_tier_moves_nobody(population: str) -> None:
+	summary, _rows = simulation.result(simulation.propose("precious_names"), AS_OF, runs.no_progress)
+	assert (summary["rise"], summary["fall"]) == (0, 0)
+	assert summary["new_names"]["Customer Tier|A"] == "Diamond"
+
+
+def test_what_it_would_start_and_does_not() -> None:
+	frappe.db.delete("Outreach Sequence", {"entry_signal": "Became Dormant", "name": ("!=", "Wake Up")})
+	frappe.db.delete(
+		"Follow Up Rule", {"signal": "Became Dormant", "name": ("!=", "Call a dormant customer")}
+	)
+	for days in (50, 60, 70, 10):
+		make.make_invoice(make.make_customer().name, 100, make.days_ago(days, AS_OF))
+	make.recompute(AS_OF)
+	proposal = simulation.propose(None, {"stages": [{"name": "Dormant", "min_days_since_order": 55}]})
+	summary, _rows = simulation.result(proposal, AS_OF, runs.no_progress)
+	(dormant,) = (signal for signal in summary["signals"] if signal["signal"] == "Became Dormant")
+	assert dormant["customers"] == 2
+	steps = len(frappe.get_doc("Outreach Sequence", "Wake Up").steps)
+	assert {(row["doctype"], row["count"]) for row in dormant["starts"]} == {
+		("Follow Up Rule", 2),
+		("Outreach Sequence", 2 * steps),
+	}
+	assert summary["would_start"] == {"todos": 2, "mails": 0}
+	apply(proposal, "Earlier")
+	make.recompute(AS_OF)
+	assert (
+		frappe.db.count("Tiering Event", {"signal": "Became Dormant", "cause": ("in", ("Order", "Time"))})
+		== 0
+	)
+
+
+def test_a_signal_that_has_come_in_its_period_does_not_come_again() -> None:
+	customer = make.make_customer().name
+	make.make_invoice(customer, 100, make.days_ago(58, AS_OF))
+	make.recompute(make.days_ago(3, AS_OF))
+	proposal = simulation.propose(None, {"sleep_default_days": 40, "sleep_min_days": 0})
+
+	def warned() -> list[str]:
+		return [row["signal"] for row in simulation.result(proposal, AS_OF, runs.no_progress)[0]["signals"]]
+
+	assert warned() == ["Sleep Warning"]
+	frappe.db.set_single_value("Tiering Settings", "sleep_default_days", 30)
+	make.recompute(AS_OF)
+	frappe.db.set_single_value("Tiering Settings", "sleep_default_days", 60)
+	assert warned() == []
+
+
+class TestThePage:
+	@pytest.fixture
+	def manager(self) -> str:
+		return make.ensure_user("manager@example.com", "Tiering Manager", "Sales Manager")
+
+	def simulated(self, user: str, **given: object) -> dict:
+		"""As the job of this user does it."""
+		frappe.set_user(user)
+		simulation.start(user, "token")
+		simulation.run(given.get("preset"), given.get("changes"), str(AS_OF), "token", "en")
+		return page.get_status()
+
+	def test_from_start_to_save(self, population: str, manager: str, monkeypatch: pytest.MonkeyPatch) -> None:
+		from customer_tiering.tiering import api
+
+		frappe.set_user(manager)
+		changes = json.dumps({"tiers": [{"name": "A", "entry_value": 300_000}]})
+		with pytest.raises(frappe.ValidationError, match=r"No background worker.*simulate"):
+			page.start(changes)
+		monkeypatch.setattr(api, "get_queues", lambda: ["bench:long"])
+		jobs: list[dict] = []
+		monkeypatch.setattr(frappe, "enqueue", lambda method, queue, timeout, **job: jobs.append(job))
+		with pytest.raises(frappe.ValidationError, match="already starts"):
+			page.start(json.dumps({"tiers": [{"name": "A", "entry_value": 100_000}]}))
+		token = page.start(changes, as_of=str(AS_OF))["token"]
+		assert page.get_status() == {"token": token, "state": "Queued"}
+		simulation.run(**jobs[0])
+		done = page.get_status()
+		assert (done["state"], done["token"]) == ("Done", token)
+		(row,) = (i for i, name in enumerate(done["summary"]["tier"]["now"]) if name == "B")
+		rising = done["summary"]["tier"]["counts"][row][0]
+		behind = page.get_customers("tier", "B", "A")
+		assert behind["total"] == rising == len(behind["rows"]) > 0 == behind["hidden"]
+		change = page.save(changes)
+		assert read_policy().tiers[0].entry_value == 300_000
+		assert frappe.db.get_value("Tiering Rule Change", change["name"], "status") == "Applied"
+
+	def test_an_older_simulation_leaves_the_newer_alone(self, population: str, manager: str) -> None:
+		frappe.set_user(manager)
+		simulation.start(manager, "new")
+		simulation.run("retail", {}, str(AS_OF), "old", "en")
+		assert page.get_status() == {"token": "new", "state": "Queued"}
+
+	def test_rules_that_were_broken_meanwhile_are_told(
+		self, population: str, manager: str, monkeypatch: pytest.MonkeyPatch
+	) -> None:
+		monkeypatch.setattr(frappe.db, "rollback", lambda **_: None)
+		failed = self.simulated(manager, changes={"stages": [{"name": "Lost", "min_days_since_order": 10}]})
+		assert failed["state"] == "Failed" and "dormant before they are lost" in failed["error"]
+
+	def test_results_belong_to_one_user(self, population: str, manager: str) -> None:
+		self.simulated(manager, preset="retail")
+		frappe.set_user(make.ensure_user("other@example.com", "Tiering Manager", "Sales Manager"))
+		assert not (page.get_status() or {}).get("summary")
+		for call in (lambda: page.get_customers("tier"), lambda: page.export("csv")):
+			with pytest.raises(frappe.ValidationError, match="not yours"):
+				call()
+
+	def test_only_managers(self, manager: str) -> None:
+		frappe.set_user(make.ensure_user("head@example.com", "Sales Manager"))
+		calls = (page.get_rules, page.start, page.get_status, lambda: page.get_customers("tier"))
+		for call in (*calls, lambda: page.export("csv"), page.save):
+			with pytest.raises(frappe.PermissionError):
+				call()
+
+	def test_customers_follow_their_permissions(self, manager: str) -> None:
+		seen, hidden = (make.make_customer().name for _ in range(2))
+		for customer in (seen, hidden):
+			make.make_invoice(customer, 400_000, AS_OF)
+		place = frappe.get_doc(doctype="Territory", territory_name="Seen Land", is_group=0).insert().name
+		frappe.db.set_value("Customer", seen, "territory", place)
+		frappe.get_doc(doctype="User Permission", user=manager, allow="Territory", for_value=place).insert()
+		changes = {"tiers": [{"name": "A", "entry_value": 300_000}]}
+		assert self.simulated(manager, changes=changes)["summary"]["rise"] == 2
+		found = page.get_customers("tier", "B", "A")
+		assert ([row["customer"] for row in found["rows"]], found["total"], found["hidden"]) == ([seen], 1, 1)
+		assert [row[0] for row in self.exported("csv")[1:]] == [seen]
+
+	def exported(self, file_format: str) -> list[list]:
+		page.export(file_format)
+		content = frappe.response.pop("filecontent")
+		if file_format == "csv":
+			return list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
+		return openpyxl.load_workbook(io.BytesIO(content))
+
+	def test_files_hold_the_movers_and_no_formula(self, manager: str) -> None:
+		names = ["=1+1", "@SUM(A1)", "-2+3", "+1", "<b>Müller & 王</b>", 'quote " and, comma']
+		for name in names:
+			customer = make.make_customer().name
+			make.make_invoice(customer, 400_000, AS_OF)
+			frappe.db.set_value("Customer", customer, "customer_name", name)
+		make.make_invoice(make.make_customer("Stays").name, 10, AS_OF)
+		self.simulated(manager, changes={"tiers": [{"name": "A", "entry_value": 300_000}]})
+		rows = self.exported("csv")
+		assert {row[1] for row in rows[1:]} == {f"'{name}" if name[0] in "=@-+" else name for name in names}
+		assert not [cell for row in rows for cell in row if cell.startswith(("=", "@", "+", "-"))]
+		book = self.exported("xlsx")
+		assert book.sheetnames == ["Tier", "Stage", "Segment", "Signals", "Customers"]
+		assert {row[1] for row in book["Customers"].iter_rows(min_row=2, values_only=True)} == set(names)
+		assert all(cell.data_type != "f" for sheet in book for row in sheet.iter_rows() for cell in row)
+		assert book["Tier"]["B3"].value == len(names)
+		with pytest.raises(frappe.ValidationError, match="file_format"):
+			page.export("pdf")
+
+	@pytest.mark.parametrize(
+		("call", "words"),
+		[
+			(lambda: page.get_customers("name"), "tier, stage, segment"),
+			(lambda: page.get_rules("../../x"), "no preset"),
+			(lambda: page.start(preset="nope"), "no preset"),
+			(lambda: page.start('{"x": 1}', as_of="2026-13-01"), "As of"),
+		],
+	)
+	def test_wrong_arguments_are_told(
+		self, call: Callable, words: str, manager: str, monkeypatch: pytest.MonkeyPatch
+	) -> None:
+		from customer_tiering.tiering import api
+
+		monkeypatch.setattr(api, "get_queues", lambda: ["bench:long"])
+		with pytest.raises(frappe.ValidationError, match=words):
+			call()
+
+	def test_the_form_shows_what_a_preset_would_set(self, manager: str) -> None:
+		frappe.set_user(manager)
+		rules = page.get_rules("retail")
+		silent = next(row for row in rules["stages"] if row["name"] == "Dormant")
+		assert (silent["label"], silent["values"]["min_days_since_order"]) == ("Silent", 30)
+		assert silent["now"]["min_days_since_order"] == 180
+		assert next(row for row in rules["stages"] if row["name"] == "Active")["now"] is None
+		proposal = Proposal()
+		assert [row["name"] for row in page.get_rules()["tiers"]] == list(
+			"ABCD"
+		) and not proposal.differences()
+
+
+class TestTheCommand:
+	def test_a_file_that_changes_one_thing(self, bench_command: Callable, tmp_path: Path) -> None:
+		file = tmp_path / "rules.json"
+		file.write_text('{"tiers": [{"name": "A", "entry_value": 300000}], "window_months": 24}')
+		done = bench_command("tiering", "simulate", "--policy", str(file), "--as-of", "2026-06-30", "--json")
+		found = json.loads(done.stdout)
+		assert (done.returncode, found["as_of"]) == (0, "2026-06-30")
+		assert any("300,000" in words for words in found["changes_in_words"])
+		assert found["tier"]["then"][:4] == ["A", "B", "C", "D"]
+		done = bench_command("tiering", "simulate", "--policy", str(file), "--preset", "retail")
+		assert done.returncode == 0 and "Nothing was written" in done.stdout and "Silent" in done.stdout
+
+	@pytest.mark.parametrize(
+		("arguments", "words"),
+		[
+			(("--policy", "nowhere.json"), "nowhere.json"),
+			(("--policy", "BAD"), "window_monts"),
+			(("--preset", "nope"), "no preset nope"),
+			((), "--policy FILE.json"),
+		],
+	)
+	def test_a_mistake_is_one_sentence(
+		self, arguments: tuple, words: str, bench_command: Callable, tmp_path: Path
+	) -> None:
+		(tmp_path / "bad.json").write_text('{"window_monts": 24}')
+		given = [str(tmp_path / "bad.json") if each == "BAD" else each for each in arguments]
+		done = bench_command("tiering", "simulate", *given)
+		assert done.returncode and words in done.stderr and "Traceback" not in done.stderr + done.stdout
