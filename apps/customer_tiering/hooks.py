@@ -19,6 +19,7 @@ doctype_js = {"Customer": "public/js/customer.js"}
 
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
 ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"
+VOICE = "customer_tiering.tiering.queue.on_voice"
 
 doc_events = {
 	"Customer": {
@@ -57,6 +58,11 @@ doc_events = {
 		doctype: {event: ENQUIRY for event in ("on_update", "on_submit", "on_cancel", "on_trash")}
 		for doctype in ("Opportunity", "Quotation")
 	},
+	**{
+		doctype: {"on_update": VOICE, "on_trash": VOICE}
+		for doctype in ("Issue", "Loyalty Point Entry", "Customer Feedback")
+	},
+	"POS Invoice": {"on_cancel": VOICE},  # its points are deleted behind the documents' back
 }
 
 permission_query_conditions = {

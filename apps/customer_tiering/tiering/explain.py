@@ -61,7 +61,7 @@ class Explanation:
 	`rule_version` the version of the rules used here. `lines`, of documents of the kind `doctype`, add up to `money`, to
 	the cent, where they count. A customer that is tiered together with others has them all in `members`, the one they roll
 	up to first, and all their lines. `overridden` is a tier set by hand, on the customer `overridden_at`. Who isn't tiered at
-	all has the reason in `not_tiered`.
+	all has the reason in `not_tiered`. `voice` says why the churn risk is one level higher than the silence makes it.
 	"""
 
 	customer: str
@@ -83,6 +83,7 @@ class Explanation:
 	room_down: Decimal | None
 	next_down: str | None
 	changes: tuple[Change, ...]
+	voice: tuple[str, ...]
 
 	def without(self, hidden: Collection[str]) -> "Explanation":
 		"""The same for somebody who may not see some of the members: their documents are one line, and nothing names them."""
@@ -126,7 +127,8 @@ class Explanation:
 		]
 		bands = " · ".join(f"{band.name} ≥ {band.entry_value:,.2f}" for band in self.bands)
 		changes = [f"{change.day}: {change.what}" for change in self.changes]
-		return "\n".join([head, *self._notes(), bands, *lines, *self._distance_texts(), *changes])
+		about = [*self._notes(), *self.voice]
+		return "\n".join([head, *about, bands, *lines, *self._distance_texts(), *changes])
 
 	def _notes(self) -> Iterator[str]:
 		if self.not_tiered:
@@ -191,7 +193,26 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 		bands=policy.tiers,
 		**_distances(policy, None if not_tiered else now),
 		changes=() if not_tiered else tuple(_changes(customer, way, policy, day, (override, ends))),
+		voice=() if not_tiered else tuple(_voice(customer, policy, day)),
 	)
+
+
+def _voice(customer: str, policy: Policy, day: date) -> Iterator[str]:
+	"""What raised the churn risk, with the issues of now."""
+	if not policy.voice_raises_risk:
+		return
+	from customer_tiering.engine.voice import DETRACTOR, feedback_categories
+	from customer_tiering.tiering.facts import read_facts
+
+	facts = read_facts(policy, day, [customer]).loc[[customer]]
+	if not facts["orders_ever"].iloc[0]:
+		return
+	if overdue := facts["overdue_issues"].iloc[0]:
+		yield _("Churn risk is raised by one level: {0} issues should have been resolved by now.").format(overdue)
+	if feedback_categories(facts, policy)[0] == DETRACTOR:
+		yield _("Churn risk is raised by one level: the last feedback was {0} of 10.").format(
+			int(facts["last_score"].iloc[0])
+		)
 
 
 def _known(head: str, override_ends: date | None) -> "Standing | None":

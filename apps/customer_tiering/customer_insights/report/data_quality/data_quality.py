@@ -1,0 +1,135 @@
+"""Data Quality: what keeps tiering and outreach from working, and where one mends it.
+
+Without the filter Problem a row a problem, the most pressing first; with it a row for each customer who has the problem,
+who brings most first. Customers are those who are neither disabled nor internal and whom the user may read.
+"""
+
+import frappe
+from frappe import _
+from frappe.utils import escape_html, flt, get_url_to_form
+
+from customer_tiering.customer_insights.data_quality import Customers, Finding, Problem, problems
+from customer_tiering.customer_insights.filters import column, percent, text
+
+CHUNK = 5000
+
+
+def execute(filters: dict | None = None) -> tuple:
+	"""Columns, rows, message, chart and summary. Filter: problem, one of the keys of data_quality.problems.
+
+	Raises ValidationError for any other problem, PermissionError for a user who may read no customer.
+	"""
+	chosen = text(frappe._dict(filters or {}), "problem", _("Problem"))
+	known, customers = problems(), Customers()
+	if not chosen:
+		rows = summary(known, customers)
+		return summary_columns(), rows, None, chart(rows), figures(rows, customers)
+	if chosen not in known:
+		frappe.throw(
+			_("{0}: {1} is not a value that this filter can have.").format(
+				_("Problem"), escape_html(chosen[:140])
+			),
+			title=_("Problem"),
+		)
+	return customer_columns(), behind(known[chosen], customers), message(known[chosen])
+
+
+def summary(known: dict[str, Problem], customers: Customers) -> list[dict]:
+	"""A row a problem."""
+	counts = customers.counts(known)
+	return [
+		{
+			"problem": key,
+			"label": problem.label,
+			"why": problem.why,
+			"customers": counts[key],
+			"share": percent(counts[key], customers.number) or 0,
+			"mend": problem.list_url if counts[key] else None,
+		}
+		for key, problem in known.items()
+	]
+
+
+def behind(problem: Problem, customers: Customers) -> list[dict]:
+	"""The customers who have the problem."""
+	found = customers.findings(problem)
+	rows = [row(each, found[each.name]) for each in about(list(found))]
+	return sorted(rows, key=lambda each: (-each["annual_value"], each["customer_name"]))
+
+
+def about(names: list[str]) -> list[frappe._dict]:
+	fields = ["name", "customer_name", "customer_tier", "annual_value", "account_manager"]
+	return [
+		each
+		for start in range(0, len(names), CHUNK)
+		for each in frappe.get_all(
+			"Customer", filters={"name": ("in", names[start : start + CHUNK])}, fields=fields
+		)
+	]
+
+
+def row(customer: frappe._dict, finding: Finding) -> dict:
+	return {
+		"customer": customer.name,
+		"customer_name": customer.customer_name or customer.name,
+		"tier": customer.customer_tier,
+		"annual_value": flt(customer.annual_value),
+		"currency": frappe.get_cached_doc("Tiering Settings").get("reporting_currency"),
+		"owner": customer.account_manager,
+		"detail": finding.detail,
+		"mend": finding.url or get_url_to_form("Customer", customer.name),
+	}
+
+
+def summary_columns() -> list[dict]:
+	return [
+		column("label", _("Problem"), "Data", 250),
+		column("customers", _("Customers"), width=100),
+		column("share", _("% of Customers"), "Percent", 130, precision=1),
+		column("mend", _("Mend It"), "Data", 150),
+		column("why", _("Why It Matters"), "Data", 620),
+	]
+
+
+def customer_columns() -> list[dict]:
+	return [
+		column("customer", _("Customer"), "Link", 240, options="Customer"),
+		column("tier", _("Tier"), "Data", 80),
+		column("annual_value", _("Annual Value"), "Currency", 150),
+		column("owner", _("Account Manager"), "Data", 200),
+		column("detail", _("What Is Found"), "Data", 320),
+		column("mend", _("Mend It"), "Data", 150),
+	]
+
+
+def message(problem: Problem) -> str:
+	return f'<div class="text-muted small">{escape_html(problem.why)}</div>'
+
+
+def chart(rows: list[dict]) -> dict | None:
+	there = sorted((each for each in rows if each["customers"]), key=lambda each: -each["customers"])
+	if not there:
+		return None
+	return {
+		"title": _("Customers by problem"),
+		"data": {
+			"labels": [each["label"] for each in there],
+			"datasets": [{"name": _("Customers"), "values": [each["customers"] for each in there]}],
+		},
+		"type": "bar",
+		"colors": ["#e8833a"],
+		"height": 200,
+	}
+
+
+def figures(rows: list[dict], customers: Customers) -> list[dict]:
+	open_problems = sum(bool(each["customers"]) for each in rows)
+	return [
+		{"label": _("Customers"), "value": customers.number, "datatype": "Int"},
+		{
+			"label": _("Problems Found"),
+			"value": open_problems,
+			"datatype": "Int",
+			"indicator": "Red" if open_problems else "Green",
+		},
+	]
