@@ -18,7 +18,7 @@ from customer_tiering.customer_insights.filters import visible_customers, whole
 from customer_tiering.engine.key_dates import KEY_DATES
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering.order_facts import money_since
-from customer_tiering.tiering.orders import orders_for
+from customer_tiering.tiering.orders import orders_for, orders_from_settings
 from customer_tiering.tiering.policy import read_rules
 from customer_tiering.tiering.rates import TABLE as RATES
 
@@ -234,7 +234,7 @@ def duplicate_customers(customers: Customers) -> Findings:
 
 def future_documents(customers: Customers) -> Findings:
 	"""Submitted documents that don't count yet, because their day is still to come."""
-	orders = orders_for(customers.policy or Policy((), (), ()), getdate())
+	orders = orders_from_settings()
 	rows = frappe.db.sql(
 		f"""SELECT document.customer, COUNT(*), MAX({orders.day}), MAX(document.name)
 		FROM {orders.table} document JOIN `tabCustomer` ON `tabCustomer`.name = document.customer
