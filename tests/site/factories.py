@@ -394,7 +394,9 @@ def _leaf(tree: str) -> str:
 	return frappe.get_all(tree, filters={"is_group": 0}, order_by="name", limit=1, pluck="name")[0]
 
 
-def make_feedback(customer: str, score: int | str, day: date | str | None = None, **values: object) -> Document:
+def make_feedback(
+	customer: str, score: int | str, day: date | str | None = None, **values: object
+) -> Document:
 	return frappe.get_doc(
 		doctype="Customer Feedback",
 		customer=customer,

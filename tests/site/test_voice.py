@@ -79,7 +79,9 @@ class TestPoints:
 		("days", "points", "turn"),
 		[(-70, 1000, -60), (-1, 1110, 0), (0, 110, 3), (3, 117, 6), (5, 117, 6), (6, 47, 21), (34, 0, None)],
 	)
-	def test_earned_redeemed_and_expired(self, history: str, days: int, points: int, turn: int | None) -> None:
+	def test_earned_redeemed_and_expired(
+		self, history: str, days: int, points: int, turn: int | None
+	) -> None:
 		day = later(days)
 		found = heard(history, day)
 		assert (found[0], found[4]) == (points, None if turn is None else later(turn))

@@ -104,7 +104,8 @@ class Customers:
 		row = frappe.db.sql(f"SELECT {sums} FROM `tabCustomer` WHERE {self.counted}")[0] if where else ()
 		counted = dict(zip(where, map(whole, row), strict=True))
 		return {
-			key: counted[key] if key in counted else len(problem.find(self)) for key, problem in problems.items()
+			key: counted[key] if key in counted else len(problem.find(self))
+			for key, problem in problems.items()
 		}
 
 	def findings(self, problem: Problem) -> Findings:
@@ -138,7 +139,9 @@ def problems() -> dict[str, Problem]:
 		),
 		"Duplicate Contacts": Problem(
 			_("Same E-Mail on Several Customers"),
-			_("One person would be written to as several customers; an answer or an unsubscribe fits only one."),
+			_(
+				"One person would be written to as several customers; an answer or an unsubscribe fits only one."
+			),
 			find=duplicate_addresses,
 		),
 		"Duplicate Customers": Problem(
@@ -158,7 +161,9 @@ def problems() -> dict[str, Problem]:
 		),
 		"Negative Total": Problem(
 			_("Negative Total in the Window"),
-			_("More was returned than bought: check whether returns are booked twice or on the wrong customer."),
+			_(
+				"More was returned than bought: check whether returns are booked twice or on the wrong customer."
+			),
 			where="`tabCustomer`.annual_value < 0",
 			fields={"annual_value": ["<", 0]},
 		),
@@ -223,7 +228,10 @@ def duplicate_customers(customers: Customers) -> Findings:
 	)
 	found: Findings = {}
 	for said, pairs in (
-		(_("Same phone as {0}"), [(row[0], _digits(row[3])) for row in rows] + [(n, _digits(p)) for n, p in phones]),
+		(
+			_("Same phone as {0}"),
+			[(row[0], _digits(row[3])) for row in rows] + [(n, _digits(p)) for n, p in phones],
+		),
 		(_("Same name as {0}"), [(row[0], letters(row[1])) for row in rows]),
 		(_("Same tax ID as {0}"), [(row[0], letters(row[2])) for row in rows]),
 	):
@@ -248,7 +256,8 @@ def future_documents(customers: Customers) -> Findings:
 			get_url_to_form(orders.doctype, document)
 			if number == 1
 			else list_url(
-				orders.doctype, {"customer": customer, orders.day_field: [">", str(getdate())], "docstatus": 1}
+				orders.doctype,
+				{"customer": customer, orders.day_field: [">", str(getdate())], "docstatus": 1},
 			),
 		)
 		for customer, number, last, document in rows
@@ -287,7 +296,10 @@ def missing_rates(customers: Customers) -> Findings:
 
 def list_url(doctype: str, filters: dict) -> str:
 	"""The address of a list with these filters; one that is no plain value is an operator and its value."""
-	plain = {key: frappe.as_json(value, indent=None) if isinstance(value, list) else value for key, value in filters.items()}
+	plain = {
+		key: frappe.as_json(value, indent=None) if isinstance(value, list) else value
+		for key, value in filters.items()
+	}
 	return f"{get_url_to_list(doctype)}?{urlencode(plain)}"
 
 

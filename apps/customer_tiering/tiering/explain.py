@@ -208,7 +208,9 @@ def _voice(customer: str, policy: Policy, day: date) -> Iterator[str]:
 	if not facts["orders_ever"].iloc[0]:
 		return
 	if overdue := facts["overdue_issues"].iloc[0]:
-		yield _("Churn risk is raised by one level: {0} issues should have been resolved by now.").format(overdue)
+		yield _("Churn risk is raised by one level: {0} issues should have been resolved by now.").format(
+			overdue
+		)
 	if feedback_categories(facts, policy)[0] == DETRACTOR:
 		yield _("Churn risk is raised by one level: the last feedback was {0} of 10.").format(
 			int(facts["last_score"].iloc[0])

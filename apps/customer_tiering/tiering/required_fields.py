@@ -55,15 +55,15 @@ def refuse_conflicts(levels: Mapping[str, str]) -> None:
 		for setter in _setters({"field_name": field, "property": name, "module": ("!=", MODULE)}):
 			if (setter.value or "") != value:
 				frappe.throw(
-					_("{0} is set up otherwise in Customize Form. Reset it there first.").format(label_of(field))
+					_("{0} is set up otherwise in Customize Form. Reset it there first.").format(
+						label_of(field)
+					)
 				)
 
 
 def missing(customer: "frappe.Document", fields: Iterable[str]) -> list[dict]:
 	"""Those of the fields that are empty: fieldname, label."""
-	return [
-		{"fieldname": field, "label": label_of(field)} for field in fields if not _value(customer, field)
-	]
+	return [{"fieldname": field, "label": label_of(field)} for field in fields if not _value(customer, field)]
 
 
 def count_without(field: str) -> int:

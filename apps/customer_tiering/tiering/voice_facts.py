@@ -79,9 +79,7 @@ def _issues(as_of: date, scoped: bool) -> pd.DataFrame:
 def _answers(policy: Policy, as_of: date, scoped: bool) -> pd.DataFrame:
 	"""Answers with a later date aren't given yet."""
 	length = timedelta(days=policy.feedback_days)
-	rows = frappe.db.sql(
-		ANSWERS.format(scope=in_scope("customer", scoped)), {"too_old": as_of - length}
-	)
+	rows = frappe.db.sql(ANSWERS.format(scope=in_scope("customer", scoped)), {"too_old": as_of - length})
 	answers = pd.DataFrame.from_records(rows, columns=["customer", "day", "score"])
 	answers["day"] = answers["day"].astype("datetime64[s]")
 	given, coming = (answers[when] for when in (answers["day"] <= str(as_of), answers["day"] > str(as_of)))

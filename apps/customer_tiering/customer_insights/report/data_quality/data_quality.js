@@ -41,7 +41,7 @@ frappe.query_reports["Data Quality"] = {
 		if (column.fieldname === "customer") {
 			return frappe.utils.get_form_link("Customer", data.customer, true, escape(data.customer_name));
 		}
-		if (column.fieldname === "mend") return value ? link(report.here(value), __("Mend it")) : "";
+		if (column.fieldname === "mend") return value ? link(report.here(value), __("Mend It")) : "";
 		return default_formatter(value, row, column, data);
 	},
 

@@ -87,9 +87,9 @@ class TieringSettings(Document):
 				continue
 			if lacking := required_fields.count_without(field):
 				frappe.msgprint(
-					_("{0} customers have no {1}: nobody and no integration can save them until they have.").format(
-						lacking, required_fields.label_of(field)
-					),
+					_(
+						"{0} customers have no {1}: nobody and no integration can save them until they have."
+					).format(lacking, required_fields.label_of(field)),
 					indicator="orange",
 					title=_("Required Always"),
 				)
