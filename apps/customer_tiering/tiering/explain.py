@@ -16,6 +16,8 @@ from customer_tiering.tiering.groups import members_of
 from customer_tiering.tiering.policy import read_policy
 
 if TYPE_CHECKING:
+	import pandas as pd
+
 	from customer_tiering.engine.replay import Entry, Standing
 	from customer_tiering.tiering.documents import Document
 
@@ -162,6 +164,7 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 	"""
 	from customer_tiering.engine.replay import replay
 	from customer_tiering.tiering.documents import entries_of, read_documents
+	from customer_tiering.tiering.facts import read_facts
 
 	not_tiered = _not_tiered(customer)
 	day, policy = as_of or getdate(), read_policy()
@@ -174,6 +177,7 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 	known = None if not_tiered or not ahead else _known(members[0], ends if at == members[0] else None)
 	way = replay(list(entries.values()), policy, day + timedelta(days=AHEAD), known)
 	now = next((standing for standing in reversed(way) if standing.day <= day), None)
+	facts = None if not_tiered else read_facts(policy, day, [customer]).loc[[customer]]
 	return Explanation(
 		customer=customer,
 		as_of=day,
@@ -192,19 +196,17 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 		),
 		bands=policy.tiers,
 		**_distances(policy, None if not_tiered else now),
-		changes=() if not_tiered else tuple(_changes(customer, way, policy, day, (override, ends))),
-		voice=() if not_tiered else tuple(_voice(customer, policy, day)),
+		changes=() if not_tiered else tuple(_changes(facts, way, policy, day, (override, ends))),
+		voice=() if not_tiered else tuple(_voice(facts, policy)),
 	)
 
 
-def _voice(customer: str, policy: Policy, day: date) -> Iterator[str]:
+def _voice(facts: "pd.DataFrame", policy: Policy) -> Iterator[str]:
 	"""What raised the churn risk, with the issues of now."""
 	if not policy.voice_raises_risk:
 		return
 	from customer_tiering.engine.voice import DETRACTOR, feedback_categories
-	from customer_tiering.tiering.facts import read_facts
 
-	facts = read_facts(policy, day, [customer]).loc[[customer]]
 	if not facts["orders_ever"].iloc[0]:
 		return
 	if overdue := facts["overdue_issues"].iloc[0]:
@@ -329,10 +331,14 @@ def _distances(policy: Policy, now: "Standing | None") -> dict:
 
 
 def _changes(
-	customer: str, way: list["Standing"], policy: Policy, day: date, override: tuple[str | None, date | None]
+	facts: "pd.DataFrame",
+	way: list["Standing"],
+	policy: Policy,
+	day: date,
+	override: tuple[str | None, date | None],
 ) -> Iterator[Change]:
 	"""What will change by itself, soonest first, if nothing more is ordered."""
-	coming = [*_tier_changes(way, day), *_stage_changes(customer, way, policy, day, override)]
+	coming = [*_tier_changes(way, day), *_stage_changes(facts, way, policy, day, override)]
 	if override[1]:
 		coming.append(Change(override[1], _("The tier set by hand ends")))
 	yield from sorted(coming, key=lambda change: change.day)
@@ -355,15 +361,17 @@ def _tier_changes(way: list["Standing"], day: date) -> Iterator[Change]:
 
 
 def _stage_changes(
-	customer: str, way: list["Standing"], policy: Policy, day: date, override: tuple[str | None, date | None]
+	facts: "pd.DataFrame",
+	way: list["Standing"],
+	policy: Policy,
+	day: date,
+	override: tuple[str | None, date | None],
 ) -> Iterator[Change]:
 	"""The stages that the customer comes into, with the follow-ups and the open ToDos of now."""
 	import pandas as pd
 
 	from customer_tiering.engine.stages import decide_stages, next_stage_on
-	from customer_tiering.tiering.facts import read_facts
 
-	facts = read_facts(policy, day, [customer]).loc[[customer]]
 	when, stage = day, facts["current_stage"].iloc[0] if day >= getdate() else None
 	stages = {each.name: each for each in policy.stages}
 

@@ -68,7 +68,8 @@ class TieringSettings(Document):
 	@property
 	def levels(self) -> dict[str, str]:
 		"""The fields of Customer that people are asked for, and how insistently."""
-		return {required_fields.FIELDS[row.field]: row.level for row in self.required_fields}
+		known = required_fields.FIELDS
+		return {known[row.field]: row.level for row in self.required_fields if row.field in known}
 
 	def refuse_field_twice(self) -> None:
 		chosen = [row.field for row in self.required_fields]
