@@ -16,6 +16,7 @@ after_uninstall = "customer_tiering.setup.uninstall.after_uninstall"
 
 additional_timeline_content = {"Customer": ["customer_tiering.tiering.timeline.tier_changes"]}
 doctype_js = {"Customer": "public/js/customer.js"}
+override_doctype_dashboards = {"Customer": "customer_tiering.tiering.connections.customer_connections"}
 
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
 ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"

@@ -167,6 +167,22 @@ class TestIssues:
 		recompute(later(1), full=False)
 		assert computed(customer).churn_risk == "Low" and explain(customer).voice == ()
 
+	def test_closing_them_out_of_the_list_is_seen_in_the_night(self, customer: str) -> None:
+		"""ERPNext writes the status past the document."""
+		from customer_tiering.tiering import jobs
+
+		issue = make.make_issue(customer, days_ago(1))
+		make.make_invoice(customer, 10, later(0))
+		recompute()
+		frappe.db.set_value("Issue", issue.name, "status", "Closed")
+		assert queued() == set()
+		jobs.recompute_tiers_nightly()
+		assert queued() == {customer}
+		frappe.db.set_value("Issue", issue.name, "modified", days_ago(3), update_modified=False)
+		frappe.db.delete("Tiering Queue")
+		jobs.recompute_tiers_nightly()
+		assert queued() == set()
+
 
 class TestFeedback:
 	def test_the_last_one_counts_until_it_is_too_old(self, customer: str) -> None:
@@ -275,3 +291,12 @@ def test_feedback_is_seen_by_who_sees_the_customer(customer: str) -> None:
 	assert api.customer_hints(customer)["points"]["program"]
 	with pytest.raises(frappe.PermissionError):
 		api.customer_hints(hidden)
+
+
+def test_feedback_is_counted_on_the_customer_s_form() -> None:
+	(connected,) = [
+		group["items"]
+		for group in frappe.get_meta("Customer").get_dashboard_data()["transactions"]
+		if "Customer Feedback" in group["items"]
+	]
+	assert connected.count("Customer Feedback") == 1

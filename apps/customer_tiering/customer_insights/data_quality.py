@@ -17,7 +17,6 @@ from frappe.utils import format_date, get_url_to_form, get_url_to_list, getdate
 from customer_tiering.customer_insights.filters import visible_customers, whole
 from customer_tiering.engine.key_dates import KEY_DATES
 from customer_tiering.engine.policy import Policy
-from customer_tiering.tiering.order_facts import money_since
 from customer_tiering.tiering.orders import orders_for, orders_from_settings
 from customer_tiering.tiering.policy import read_rules
 from customer_tiering.tiering.rates import TABLE as RATES
@@ -139,9 +138,7 @@ def problems() -> dict[str, Problem]:
 		),
 		"Duplicate Contacts": Problem(
 			_("Same E-Mail on Several Customers"),
-			_(
-				"One person would be written to as several customers; an answer or an unsubscribe fits only one."
-			),
+			_("One person gets mail as several customers; an answer or unsubscribe fits one."),
 			find=duplicate_addresses,
 		),
 		"Duplicate Customers": Problem(
@@ -161,9 +158,7 @@ def problems() -> dict[str, Problem]:
 		),
 		"Negative Total": Problem(
 			_("Negative Total in the Window"),
-			_(
-				"More was returned than bought: check whether returns are booked twice or on the wrong customer."
-			),
+			_("More returned than bought: are returns booked twice or on the wrong customer?"),
 			where="`tabCustomer`.annual_value < 0",
 			fields={"annual_value": ["<", 0]},
 		),
@@ -268,6 +263,8 @@ def missing_rates(customers: Customers) -> Findings:
 	"""Documents whose money doesn't count, for want of a Currency Exchange on or before their day."""
 	if not customers.policy:
 		return {}
+	from customer_tiering.tiering.order_facts import money_since
+
 	today = getdate()
 	since = money_since(customers.policy, today)
 	orders = orders_for(customers.policy, today, since=since)

@@ -50,7 +50,7 @@ customer_tiering.show_hints = async function (frm) {
 		(field) => `<a data-field="${field.fieldname}">${frappe.utils.escape_html(field.label)}</a>`
 	);
 	frm.layout.message?.find(".customer-missing").closest(".form-message").remove();
-	if (labels.length) {
+	if (labels.length && frm.has_perm("write")) {
 		const text = `<span class="customer-missing">${__("Still missing:")} ${labels.join(", ")}</span>`;
 		frm.dashboard.set_headline_alert(text, "yellow");
 		frm.layout.message
@@ -58,13 +58,14 @@ customer_tiering.show_hints = async function (frm) {
 			.css({ cursor: "pointer", "text-decoration": "underline" })
 			.on("click", (event) => frm.scroll_to_field(event.currentTarget.dataset.field));
 	}
-	if (!points.program) return;
-	let text = __("{0} points of {1}", [points.points, points.program]);
+	const indicate = (text, colour) =>
+		frm.dashboard.add_indicator(frappe.utils.escape_html(text), colour);
+	if (points.program)
+		indicate(__("{0} points of {1}", [points.points, points.program]), points.points > 0 ? "green" : "gray");
 	if (points.expire_on) {
 		const day = frappe.datetime.str_to_user(points.expire_on);
-		text += ` · ${__("{0} of them expire on {1}", [points.expiring, day])}`;
+		indicate(__("{0} points expire on {1}", [points.expiring, day]), "orange");
 	}
-	frm.dashboard.add_indicator(frappe.utils.escape_html(text), points.points > 0 ? "green" : "gray");
 };
 
 customer_tiering.show_history = function (frm) {

@@ -25,10 +25,13 @@ frappe.query_reports["Data Quality"] = {
 		if (!data) return default_formatter(value, row, column, data);
 		const report = frappe.query_reports["Data Quality"];
 		const escape = frappe.utils.escape_html;
-		const link = (address, text) => `<a href="${escape(address)}">${escape(text)}</a>`;
+		const link = (address, text) => `<a class="underline" href="${escape(address)}">${escape(text)}</a>`;
 		if (data.problem) {
 			const behind = `/${report.desk()}/query-report/Data%20Quality?problem=${encodeURIComponent(data.problem)}`;
 			if (column.fieldname === "label" && data.customers) return link(behind, value);
+			if (column.fieldname === "why") {
+				return `<span title="${escape(value)}" class="text-muted">${escape(value)}</span>`;
+			}
 			if (column.fieldname === "customers") {
 				const colour = value ? "red" : "green";
 				return `<span class="indicator ${colour}">${default_formatter(value, row, column, data)}</span>`;

@@ -15,7 +15,7 @@ CHUNK = 5000
 
 
 def execute(filters: dict | None = None) -> tuple:
-	"""Columns, rows, message, chart and summary. Filter: problem, one of the keys of data_quality.problems.
+	"""Columns, rows, message, chart (none) and summary. Filter: problem, one of the keys of data_quality.problems.
 
 	Raises ValidationError for any other problem, PermissionError for a user who may read no customer.
 	"""
@@ -23,7 +23,7 @@ def execute(filters: dict | None = None) -> tuple:
 	known, customers = problems(), Customers()
 	if not chosen:
 		rows = summary(known, customers)
-		return summary_columns(), rows, None, chart(rows), figures(rows, customers)
+		return summary_columns(), rows, None, None, figures(rows, customers)
 	if chosen not in known:
 		frappe.throw(
 			_("{0}: {1} is not a value that this filter can have.").format(
@@ -84,42 +84,26 @@ def row(customer: frappe._dict, finding: Finding) -> dict:
 def summary_columns() -> list[dict]:
 	return [
 		column("label", _("Problem"), "Data", 250),
-		column("customers", _("Customers"), width=100),
-		column("share", _("% of Customers"), "Percent", 130, precision=1),
-		column("mend", _("Mend It"), "Data", 150),
-		column("why", _("Why It Matters"), "Data", 620),
+		column("why", _("Why It Matters"), "Data", 560),
+		column("customers", _("Customers"), width=110),
+		column("share", _("% of Customers"), "Percent", 140, precision=1),
+		column("mend", _("Mend It"), "Data", 150, align="left"),
 	]
 
 
 def customer_columns() -> list[dict]:
 	return [
-		column("customer", _("Customer"), "Link", 240, options="Customer"),
+		column("customer", _("Customer"), "Link", 250, options="Customer"),
 		column("tier", _("Tier"), "Data", 80),
 		column("annual_value", _("Annual Value"), "Currency", 150),
-		column("owner", _("Account Manager"), "Data", 200),
-		column("detail", _("What Is Found"), "Data", 320),
-		column("mend", _("Mend It"), "Data", 150),
+		column("owner", _("Account Manager"), "Data", 220),
+		column("detail", _("What Is Found"), "Data", 380),
+		column("mend", _("Mend It"), "Data", 130, align="left"),
 	]
 
 
 def message(problem: Problem) -> str:
 	return f'<div class="text-muted small">{escape_html(problem.why)}</div>'
-
-
-def chart(rows: list[dict]) -> dict | None:
-	there = sorted((each for each in rows if each["customers"]), key=lambda each: -each["customers"])
-	if not there:
-		return None
-	return {
-		"title": _("Customers by problem"),
-		"data": {
-			"labels": [each["label"] for each in there],
-			"datasets": [{"name": _("Customers"), "values": [each["customers"] for each in there]}],
-		},
-		"type": "bar",
-		"colors": ["#e8833a"],
-		"height": 200,
-	}
 
 
 def figures(rows: list[dict], customers: Customers) -> list[dict]:
