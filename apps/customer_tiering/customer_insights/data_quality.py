@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import frappe
 from frappe import _
@@ -21,11 +21,6 @@ from customer_tiering.tiering.orders import orders_for, orders_from_settings
 from customer_tiering.tiering.policy import read_rules
 from customer_tiering.tiering.rates import TABLE as RATES
 
-CONTACTS = """
-	FROM `tabDynamic Link` link JOIN `tabContact` contact ON contact.name = link.parent
-	WHERE link.parenttype = 'Contact' AND link.link_doctype = 'Customer' AND link.link_name = `tabCustomer`.name
-"""
-ADDRESS = f"""(COALESCE(`tabCustomer`.email_id, '') != '' OR EXISTS (SELECT 1 {CONTACTS} AND contact.email_id > ''))"""
 # As tiering.owner: the default user of Tiering Settings is asked for apart.
 REACHED = """(
 	EXISTS (SELECT 1 FROM `tabUser` user WHERE user.name = `tabCustomer`.account_manager AND user.enabled = 1)
@@ -40,9 +35,6 @@ REACHED = """(
 LEFT = """(
 	`tabCustomer`.account_manager > ''
 	AND NOT EXISTS (SELECT 1 FROM `tabUser` user WHERE user.name = `tabCustomer`.account_manager AND user.enabled = 1)
-)"""
-NO_ROLE = f"""(
-	EXISTS (SELECT 1 {CONTACTS}) AND NOT EXISTS (SELECT 1 {CONTACTS} AND COALESCE(contact.buying_role, '') != '')
 )"""
 NO_DATES = " AND ".join(f"`tabCustomer`.{field} IS NULL" for field in KEY_DATES)
 
@@ -96,6 +88,19 @@ class Customers:
 		"""The rules by which orders count, with the window's length; None before a reporting currency was chosen."""
 		return read_rules() if frappe.get_cached_doc("Tiering Settings").get("reporting_currency") else None
 
+	@cached_property
+	def contacts(self) -> dict[str, tuple[bool, bool]]:
+		"""Of each customer that has contacts: whether one has an address, and whether one has a role."""
+		rows = frappe.db.sql(
+			f"""SELECT link.link_name, MAX(contact.email_id > ''), MAX(contact.buying_role > '')
+			FROM `tabContact` contact
+			JOIN `tabDynamic Link` link ON link.parenttype = 'Contact' AND link.parent = contact.name
+				AND link.link_doctype = 'Customer'
+			JOIN `tabCustomer` ON `tabCustomer`.name = link.link_name
+			WHERE {self.counted} GROUP BY link.link_name"""
+		)
+		return {name: (bool(address), bool(role)) for name, address, role in rows}
+
 	def counts(self, problems: dict[str, Problem]) -> dict[str, int]:
 		"""How many customers have each of the problems."""
 		where = {key: problem.where for key, problem in problems.items() if problem.where}
@@ -123,7 +128,7 @@ def problems() -> dict[str, Problem]:
 		"No Address": Problem(
 			_("No Address to Write To"),
 			_("Neither the customer nor a contact has an e-mail address: no mail can be sent."),
-			where=f"NOT {ADDRESS}",
+			find=without_address,
 		),
 		"No Owner": Problem(
 			_("No Owner"),
@@ -171,7 +176,7 @@ def problems() -> dict[str, Problem]:
 		"No Buying Role": Problem(
 			_("No Buying Role"),
 			_("It isn't known which contact decides: mails go to whoever comes first."),
-			where=NO_ROLE,
+			find=without_role,
 		),
 		"No Key Dates": Problem(
 			_("No Key Dates"),
@@ -182,29 +187,40 @@ def problems() -> dict[str, Problem]:
 	}
 
 
-def duplicate_addresses(customers: Customers) -> Findings:
-	"""E-mail addresses that belong to several of the customers."""
+def without_address(customers: Customers) -> Findings:
+	"""Customers to whom no mail can be sent: see outreach.recipients."""
 	rows = frappe.db.sql(
-		f"""WITH mail AS (
-			SELECT DISTINCT link.link_name AS customer, LOWER(TRIM(found.email_id)) AS address, link.parent AS contact
-			FROM `tabDynamic Link` link JOIN `tabCustomer` ON `tabCustomer`.name = link.link_name
-			JOIN (
-				SELECT parent AS contact, email_id FROM `tabContact Email` WHERE parenttype = 'Contact'
-				UNION SELECT name, email_id FROM `tabContact`
-			) found ON found.contact = link.parent
-			WHERE link.parenttype = 'Contact' AND link.link_doctype = 'Customer' AND found.email_id > ''
-				AND {customers.counted}
-		)
-		SELECT mail.customer, mail.address, mail.contact, several.number FROM mail JOIN (
-			SELECT address, COUNT(DISTINCT customer) AS number FROM mail GROUP BY address HAVING number > 1
-		) several ON several.address = mail.address
-		ORDER BY mail.customer, mail.address"""
+		f"SELECT name FROM `tabCustomer` WHERE {customers.counted} AND COALESCE(email_id, '') = ''"
 	)
+	return {name: Finding() for (name,) in rows if not customers.contacts.get(name, (False,))[0]}
+
+
+def without_role(customers: Customers) -> Findings:
+	"""Customers none of whose contacts has a role; those without a contact have another problem."""
+	return {name: Finding() for name, (_address, role) in customers.contacts.items() if not role}
+
+
+def duplicate_addresses(customers: Customers) -> Findings:
+	"""E-mail addresses that belong to several of the customers, on their contacts."""
+	linked = f"""JOIN `tabDynamic Link` link ON link.parenttype = 'Contact' AND link.parent = {{}}
+			AND link.link_doctype = 'Customer'
+		JOIN `tabCustomer` ON `tabCustomer`.name = link.link_name
+		WHERE {{}} > '' AND {customers.counted}"""
+	rows = frappe.db.sql(
+		f"""SELECT link.link_name, mail.email_id, mail.parent FROM `tabContact Email` mail
+		{linked.format("mail.parent", "mail.email_id")}
+		UNION ALL
+		SELECT link.link_name, contact.email_id, contact.name FROM `tabContact` contact
+		{linked.format("contact.name", "contact.email_id")}"""
+	)
+	pairs = [(customer, address.strip().lower()) for customer, address, _contact in rows]
+	contacts = {(row[0], row[1].strip().lower()): row[2] for row in rows}
+	form = form_urls("Contact")
 	return {
 		customer: Finding(
-			_("{0}: on {1} customers").format(address, number), get_url_to_form("Contact", contact)
+			_("{0}: on {1} customers").format(address, len(others) + 1), form(contacts[customer, address])
 		)
-		for customer, address, contact, number in reversed(rows)
+		for customer, address, others in _sharing(pairs)
 	}
 
 
@@ -230,7 +246,7 @@ def duplicate_customers(customers: Customers) -> Findings:
 		(_("Same name as {0}"), [(row[0], letters(row[1])) for row in rows]),
 		(_("Same tax ID as {0}"), [(row[0], letters(row[2])) for row in rows]),
 	):
-		for name, others in _sharing(pairs):
+		for name, _mark, others in _sharing(pairs):
 			found[name] = Finding(said.format(", ".join(others[:3]) + (" …" if others[3:] else "")))
 	return found
 
@@ -300,6 +316,12 @@ def list_url(doctype: str, filters: dict) -> str:
 	return f"{get_url_to_list(doctype)}?{urlencode(plain)}"
 
 
+def form_urls(doctype: str) -> Callable[[str], str]:
+	"""What gives the address of a document's form, also for very many of them."""
+	start = get_url_to_list(doctype)
+	return lambda name: f"{start}/{quote(name, safe='')}"
+
+
 def letters(text: str | None) -> str:
 	"""A name without case, width, spaces and punctuation."""
 	return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text or "").casefold())
@@ -311,16 +333,16 @@ def _digits(text: str | None) -> str:
 	return digits[-11:] if len(digits) >= SHORTEST_PHONE else ""
 
 
-def _sharing(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, list[str]]]:
-	"""Each customer who shares a mark with others, and those others."""
+def _sharing(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str, list[str]]]:
+	"""Each customer who shares a mark with others, the mark and those others."""
 	by_mark: dict[str, dict[str, None]] = {}
 	for name, mark in pairs:
 		if mark:
 			by_mark.setdefault(mark, {})[name] = None
-	for names in by_mark.values():
+	for mark, names in by_mark.items():
 		if len(names) > 1:
 			for name in names:
-				yield name, [other for other in names if other != name]
+				yield name, mark, [other for other in names if other != name]
 
 
 def _has_default_user() -> bool:

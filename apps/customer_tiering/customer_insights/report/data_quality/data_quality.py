@@ -4,11 +4,13 @@ Without the filter Problem a row a problem, the most pressing first; with it a r
 who brings most first. Customers are those who are neither disabled nor internal and whom the user may read.
 """
 
+from collections.abc import Callable, Iterator
+
 import frappe
 from frappe import _
-from frappe.utils import escape_html, flt, get_url_to_form
+from frappe.utils import escape_html
 
-from customer_tiering.customer_insights.data_quality import Customers, Finding, Problem, problems
+from customer_tiering.customer_insights.data_quality import Customers, Findings, Problem, form_urls, problems
 from customer_tiering.customer_insights.filters import column, percent, text
 
 CHUNK = 5000
@@ -52,33 +54,26 @@ def summary(known: dict[str, Problem], customers: Customers) -> list[dict]:
 
 def behind(problem: Problem, customers: Customers) -> list[dict]:
 	"""The customers who have the problem."""
-	found = customers.findings(problem)
-	rows = [row(each, found[each.name]) for each in about(list(found))]
+	found, form = customers.findings(problem), form_urls("Customer")
+	currency = frappe.get_cached_doc("Tiering Settings").get("reporting_currency")
+	rows = [{**each, "currency": currency, **place(each, found, form)} for each in about(list(found))]
 	return sorted(rows, key=lambda each: (-each["annual_value"], each["customer_name"]))
 
 
-def about(names: list[str]) -> list[frappe._dict]:
-	fields = ["name", "customer_name", "customer_tier", "annual_value", "account_manager"]
-	return [
-		each
-		for start in range(0, len(names), CHUNK)
-		for each in frappe.get_all(
-			"Customer", filters={"name": ("in", names[start : start + CHUNK])}, fields=fields
+def about(names: list[str]) -> Iterator[dict]:
+	for start in range(0, len(names), CHUNK):
+		yield from frappe.db.sql(
+			"""SELECT name AS customer, COALESCE(customer_name, name) AS customer_name, customer_tier AS tier,
+				COALESCE(annual_value, 0) AS annual_value, account_manager AS owner
+			FROM `tabCustomer` WHERE name IN %(names)s""",
+			{"names": names[start : start + CHUNK]},
+			as_dict=True,
 		)
-	]
 
 
-def row(customer: frappe._dict, finding: Finding) -> dict:
-	return {
-		"customer": customer.name,
-		"customer_name": customer.customer_name or customer.name,
-		"tier": customer.customer_tier,
-		"annual_value": flt(customer.annual_value),
-		"currency": frappe.get_cached_doc("Tiering Settings").get("reporting_currency"),
-		"owner": customer.account_manager,
-		"detail": finding.detail,
-		"mend": finding.url or get_url_to_form("Customer", customer.name),
-	}
+def place(customer: dict, found: Findings, form: Callable[[str], str]) -> dict:
+	finding = found[customer["customer"]]
+	return {"detail": finding.detail, "mend": finding.url or form(customer["customer"])}
 
 
 def summary_columns() -> list[dict]:
