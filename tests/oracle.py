@@ -40,6 +40,31 @@ class Document:
 
 
 @dataclass(frozen=True)
+class Points:
+	"""Loyalty points that were earned or, negative, redeemed; the last day is one on which they still count."""
+
+	posted: date
+	last_day: date
+	number: int
+
+
+@dataclass(frozen=True)
+class Issue:
+	"""An issue that isn't resolved."""
+
+	opened: date
+	resolve_by: date | None = None
+
+
+@dataclass(frozen=True)
+class Survey:
+	"""An answer of 0 to 10; of one day's answers the one that stands last counts."""
+
+	day: date
+	score: int
+
+
+@dataclass(frozen=True)
 class Person:
 	"""A customer and what is known about it besides its documents."""
 
@@ -59,6 +84,9 @@ class Person:
 	key_date_birthday: date | None = None
 	key_date_founded: date | None = None
 	key_date_partner_since: date | None = None
+	points: tuple[Points, ...] = ()
+	issues: tuple[Issue, ...] = ()
+	answers: tuple[Survey, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +125,8 @@ class Answer:
 	purchase_frequency: str | None
 	churn_risk: str | None
 	abc_class: str | None
+	feedback_category: str | None
+	loyalty_points: int
 	by_hand: bool
 	by_hand_ended: bool
 
@@ -252,8 +282,10 @@ def answer(
 		rfm_segment=segment_of(scores, policy) if scores else None,
 		lifecycle_stage=stage_of(person, own, standing.tier, policy, as_of),
 		purchase_frequency=frequency_of(own, policy),
-		churn_risk=churn_risk_of(own, population, policy, as_of),
+		churn_risk=churn_risk_of(person, own, population, policy, as_of),
 		abc_class=abc_class_of(own, population, policy),
+		feedback_category=feedback_category_of(person, policy, as_of),
+		loyalty_points=points_of(person, as_of),
 	)
 
 
@@ -390,6 +422,9 @@ def stage_of(person: Person, own: History, tier: str | None, policy: Policy, as_
 			and (not stage.no_open_follow_up or is_unattended(person, stage))
 			and own.orders_ever >= stage.min_orders
 			and (not stage.top_tier_only or tier in top_tiers)
+			and sum(issue.opened <= as_of for issue in person.issues) >= stage.min_open_issues
+			and (not stage.min_points or points_of(person, as_of) >= stage.min_points)
+			and (not stage.feedback or feedback_category_of(person, policy, as_of) == stage.feedback)
 		):
 			return stage.name
 	return None
@@ -412,7 +447,44 @@ def is_unattended(person: Person, stage: Stage) -> bool:
 	return person.current_stage == stage.name or person.open_follow_ups == 0
 
 
-def churn_risk_of(own: History, population: Population, policy: Policy, as_of: date) -> str | None:
+def points_of(person: Person, as_of: date) -> int:
+	"""Points that have been posted and are not over."""
+	return sum(p.number for p in person.points if p.posted <= as_of <= p.last_day)
+
+
+def last_score(person: Person, policy: Policy, as_of: date) -> int | None:
+	"""The last answer, unless it is too old."""
+	given = [a for a in person.answers if 0 <= (as_of - a.day).days < policy.feedback_days]
+	return sorted(given, key=lambda a: a.day)[-1].score if given else None
+
+
+def feedback_category_of(person: Person, policy: Policy, as_of: date) -> str | None:
+	"""Bad ones are those that the rules say, 9 and 10 are good ones."""
+	score = last_score(person, policy, as_of)
+	if score is None:
+		return None
+	if score <= policy.detractor_score:
+		return "Detractor"
+	return "Promoter" if score >= 9 else "Passive"
+
+
+def is_annoyed(person: Person, policy: Policy, as_of: date) -> bool:
+	"""An issue should have been resolved by now, or the last answer was a bad one."""
+	overdue = any(i.opened <= as_of and i.resolve_by and i.resolve_by < as_of for i in person.issues)
+	return overdue or feedback_category_of(person, policy, as_of) == "Detractor"
+
+
+def churn_risk_of(
+	person: Person, own: History, population: Population, policy: Policy, as_of: date
+) -> str | None:
+	"""What the silence says, and one more for a customer who is annoyed."""
+	risk = risk_of_silence(own, population, policy, as_of)
+	if risk and policy.voice_raises_risk and is_annoyed(person, policy, as_of):
+		return "Medium" if risk == "Low" else "High"
+	return risk
+
+
+def risk_of_silence(own: History, population: Population, policy: Policy, as_of: date) -> str | None:
 	"""How the silence since the last order compares with the own rhythm, else with the usual one."""
 	rhythm = rhythm_of(own.order_days) or population.usual_rhythm
 	if not own.orders_ever or not rhythm:

@@ -16,9 +16,11 @@ after_uninstall = "customer_tiering.setup.uninstall.after_uninstall"
 
 additional_timeline_content = {"Customer": ["customer_tiering.tiering.timeline.tier_changes"]}
 doctype_js = {"Customer": "public/js/customer.js"}
+override_doctype_dashboards = {"Customer": "customer_tiering.tiering.connections.customer_connections"}
 
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
 ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"
+VOICE = "customer_tiering.tiering.queue.on_voice"
 
 doc_events = {
 	"Customer": {
@@ -57,6 +59,11 @@ doc_events = {
 		doctype: {event: ENQUIRY for event in ("on_update", "on_submit", "on_cancel", "on_trash")}
 		for doctype in ("Opportunity", "Quotation")
 	},
+	**{
+		doctype: {"on_update": VOICE, "on_trash": VOICE}
+		for doctype in ("Issue", "Loyalty Point Entry", "Customer Feedback")
+	},
+	"POS Invoice": {"on_cancel": VOICE},  # its points are deleted behind the documents' back
 }
 
 permission_query_conditions = {

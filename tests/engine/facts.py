@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pandas as pd
@@ -32,6 +32,7 @@ DATES = (
 	"next_exit",
 	"next_recent_exit",
 	"next_document",
+	"next_voice",
 	"current_tier_since",
 	"current_below_keep_since",
 	"tier_override_until",
@@ -59,6 +60,7 @@ def facts_of(
 			facts[column] = pd.to_datetime(facts[column])
 		elif column not in NAMES:
 			facts[column] = facts[column].infer_objects() if rows else facts[column].astype("float64")
+	facts["last_score"] = facts["last_score"].astype("float64")
 	by_name = {person.name: person for person in people}
 	facts["root"] = pd.Series([oracle.root_of(p, by_name) for p in people], index=names, dtype=object)
 	referred = defaultdict(float)
@@ -108,7 +110,23 @@ def _row(person: Person, documents: list[Document], start: date, rules: Policy, 
 		"next_exit": _next_exit(known, rules.window_months, as_of),
 		"next_recent_exit": _next_exit(known, rules.upsell_months, as_of) if rules.upsell_value else None,
 		"next_document": min((day for day in ahead if day > as_of), default=None),
+		**_voice(person, rules, as_of),
 		**{column: getattr(person, column) for column in STANDING},
+	}
+
+
+def _voice(person: Person, rules: Policy, as_of: date) -> dict:
+	day = timedelta(days=1)
+	turns = [turn for p in person.points for turn in (p.posted, p.last_day + day)]
+	turns += [i.opened for i in person.issues] + [i.resolve_by + day for i in person.issues if i.resolve_by]
+	turns += [turn for a in person.answers for turn in (a.day, a.day + day * rules.feedback_days)]
+	opened = [issue for issue in person.issues if issue.opened <= as_of]
+	return {
+		"loyalty_points": oracle.points_of(person, as_of),
+		"open_issues": len(opened),
+		"overdue_issues": sum(bool(i.resolve_by) and i.resolve_by < as_of for i in opened),
+		"last_score": oracle.last_score(person, rules, as_of),
+		"next_voice": min((turn for turn in turns if turn > as_of), default=None),
 	}
 
 

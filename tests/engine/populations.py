@@ -170,6 +170,9 @@ def policies(draw: st.DrawFn) -> Policy:
 			quiet_days=draw(st.sampled_from((0, 0, 1, 90))),
 			min_orders=draw(st.integers(0, 3)),
 			no_open_follow_up=draw(st.booleans()),
+			min_open_issues=draw(st.sampled_from((0, 0, 0, 1))),
+			min_points=draw(st.sampled_from((0, 0, 0, 50))),
+			feedback=draw(st.sampled_from(("", "", "", "Promoter", "Passive", "Detractor"))),
 		)
 		for stage, position in zip(STAGES, positions, strict=True)
 	)
@@ -192,6 +195,9 @@ def policies(draw: st.DrawFn) -> Policy:
 		churn_high_factor=draw(st.sampled_from((1.5, 2.3, 3.0))),
 		near_score=draw(st.integers(1, 6)),
 		**draw(signal_rules()),
+		feedback_days=draw(st.sampled_from((0, 1, 90, 365))),
+		detractor_score=draw(st.sampled_from((0, 6, 8))),
+		voice_raises_risk=draw(st.booleans()),
 		high_score=draw(st.integers(1, 6)),
 	)
 
@@ -223,6 +229,22 @@ def _person(draw: st.DrawFn, name: str, names: list[str], as_of: date) -> Person
 		open_follow_ups=draw(st.sampled_from((0, 0, 1))),
 		enquiries=tuple(draw(st.lists(days_before(as_of), max_size=1))),
 		**{key_date: draw(st.one_of(st.none(), st.none(), days_before(as_of))) for key_date in KEY_DATES},
+		**draw(voices(as_of)),
+	)
+
+
+def voices(as_of: date) -> st.SearchStrategy[dict]:
+	"""Points, open issues and answers, most people having none."""
+	day = days_before(as_of)
+	points = st.builds(oracle.Points, day, day, st.sampled_from((-50, 1, 50, 100)))
+	issues = st.builds(oracle.Issue, day, st.none() | day)
+	answers = st.builds(oracle.Survey, day, st.sampled_from((0, 6, 7, 8, 9, 10)))
+	return st.fixed_dictionaries(
+		{
+			"points": st.lists(points, max_size=2).map(tuple),
+			"issues": st.lists(issues, max_size=1).map(tuple),
+			"answers": st.lists(answers, max_size=2).map(tuple),
+		}
 	)
 
 

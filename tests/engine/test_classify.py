@@ -311,6 +311,7 @@ def test_one_customer() -> None:
 		"purchase_frequency": "Normal",
 		"churn_risk": None,
 		"abc_class": "A",
+		"feedback_category": None,
 		"by_hand": False,
 		"by_hand_ended": False,
 	}

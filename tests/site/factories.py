@@ -392,3 +392,60 @@ def checksums(*doctypes: str) -> dict[str, str]:
 
 def _leaf(tree: str) -> str:
 	return frappe.get_all(tree, filters={"is_group": 0}, order_by="name", limit=1, pluck="name")[0]
+
+
+def make_feedback(
+	customer: str, score: int | str, day: date | str | None = None, **values: object
+) -> Document:
+	return frappe.get_doc(
+		doctype="Customer Feedback",
+		customer=customer,
+		score=str(score),
+		feedback_date=day or getdate(),
+		**values,
+	).insert()
+
+
+def make_issue(customer: str, resolve_by: date | str | None = None, **values: object) -> Document:
+	"""An open issue, and the day by whose noon it is to be resolved."""
+	from customer_tiering.tiering.voice_facts import due_field
+
+	due = {due_field(): f"{resolve_by} 12:00:00"} if resolve_by else {}
+	return frappe.get_doc(doctype="Issue", subject="Broken", customer=customer, **due, **values).insert()
+
+
+def ensure_loyalty_program(name: str = "Tiering Test Points", **values: object) -> str:
+	if not frappe.db.exists("Loyalty Program", name):
+		company = ensure_company()
+		frappe.get_doc(
+			doctype="Loyalty Program",
+			loyalty_program_name=name,
+			loyalty_program_type="Single Tier Program",
+			from_date="2020-01-01",
+			company=company,
+			collection_rules=[{"tier_name": "Basic", "min_spent": 0, "collection_factor": 10}],
+			conversion_factor=1,
+			expiry_duration=30,
+			expense_account=frappe.db.get_value(
+				"Account", {"company": company, "root_type": "Expense", "is_group": 0}
+			),
+			cost_center=frappe.db.get_value("Cost Center", {"company": company, "is_group": 0}),
+			**values,
+		).insert()
+	return name
+
+
+def make_points(
+	customer: str, number: int, posted: date | str, expires: date | str, **values: object
+) -> Document:
+	"""Points of the customer's own program, or of `loyalty_program`; negative ones are redeemed."""
+	given = {"loyalty_program": frappe.db.get_value("Customer", customer, "loyalty_program"), **values}
+	return frappe.get_doc(
+		doctype="Loyalty Point Entry",
+		customer=customer,
+		company=ensure_company(),
+		loyalty_points=number,
+		posting_date=posted,
+		expiry_date=expires,
+		**given,
+	).insert()

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
-from tests.oracle import add_months, expected_on, rhythm_of
+from tests.oracle import Issue, Points, Survey, add_months, expected_on, rhythm_of
 
 if TYPE_CHECKING:
 	from customer_tiering.engine.policy import Policy
@@ -49,13 +49,16 @@ class Rate:
 
 @dataclass(frozen=True)
 class Member:
-	"""A customer, whom it rolls up to and who referred it."""
+	"""A customer, whom it rolls up to and who referred it; `issues` with whether they are resolved."""
 
 	name: str
 	rolls_up_to: str | None = None
 	referred_by: str | None = None
 	disabled: bool = False
 	is_internal_customer: bool = False
+	points: tuple[Points, ...] = ()
+	issues: tuple[tuple[Issue, bool], ...] = ()
+	answers: tuple[Survey, ...] = ()
 
 	@property
 	def counted(self) -> bool:
@@ -140,7 +143,39 @@ def facts(world: World, policy: Policy, as_of: date) -> dict[str, dict]:
 		friends = [m.name for m in world.members if m.counted and m.referred_by == member.name != m.name]
 		found[member.name]["referred_value"] = sum((found[f]["annual_value"] for f in friends), Decimal(0))
 		found[member.name]["root"] = roots[member.name]
+		found[member.name] |= voice_facts(member, policy, as_of)
 	return found
+
+
+def voice_facts(member: Member, policy: Policy, as_of: date) -> dict:
+	"""Points that count, open and overdue issues, the last answer, and the next day that changes any of them."""
+	day, turns = timedelta(days=1), []
+	found = {"loyalty_points": 0, "open_issues": 0, "overdue_issues": 0, "last_score": None}
+	for entry in member.points:
+		if entry.posted <= as_of <= entry.last_day:
+			found["loyalty_points"] += entry.number
+		turns += [entry.posted, entry.last_day + day] if entry.last_day >= entry.posted else []
+	asked = policy.voice_raises_risk or any(stage.min_open_issues for stage in policy.stages)
+	for issue, resolved in member.issues if asked else ():
+		if resolved:
+			continue
+		if issue.opened > as_of:
+			turns.append(issue.opened)
+			continue
+		found["open_issues"] += 1
+		if issue.resolve_by:
+			found["overdue_issues"] += issue.resolve_by < as_of
+			turns.append(issue.resolve_by + day)
+	last = None
+	for answer in sorted(member.answers, key=lambda each: each.day):
+		if answer.day > as_of:
+			turns.append(answer.day) if policy.feedback_days else None
+		elif (as_of - answer.day).days < policy.feedback_days:
+			last = answer
+	if last:
+		found["last_score"] = float(last.score)
+		turns.append(last.day + day * policy.feedback_days)
+	return {**found, "next_voice": min((turn for turn in turns if turn > as_of), default=None)}
 
 
 def root_of(member: Member, world: World) -> str:

@@ -15,6 +15,8 @@ from tests.site.factories import computed, events, recompute
 RESERVED = {
 	"below_keep_since": "2020-01-01",
 	"churn_risk": "High",
+	"loyalty_points": 77,
+	"feedback_category": "Promoter",
 	"predicted_clv": 9,
 	"tiering_review_on": "2020-01-01",
 }

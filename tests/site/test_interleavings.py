@@ -24,6 +24,7 @@ LEDGER = (
 	*("customer", "as_of", "decision", "old_value", "new_value", "cause", "signal", "signal_key", "voids"),
 	*("detail", "annual_value", "annual_orders", "last_order_date", "rule_version"),
 )
+PROGRAM = "Tiering Test Points"
 AMOUNTS = (10, 900, 29_999.99, 30_000, 30_000.01, 120_000, 600_000)
 
 
@@ -42,6 +43,7 @@ class World:
 	number: int = 0
 	orders: list[str] = field(default_factory=list)
 	gone: set[str] = field(default_factory=set)
+	issues: list[str] = field(default_factory=list)
 
 	def order(self, customer: str, amount: float, days_ago: int) -> None:
 		"""A document as the database has it once it is submitted; without the accounts it is a hundred times as fast."""
@@ -103,6 +105,30 @@ class World:
 			above = frappe.db.get_value("Customer", above, "rolls_up_to")
 		return above == doc.name
 
+	def answer(self, customer: str, score: int, days_ago: int) -> None:
+		"""Straight into the table: the days of this world are ahead of those that the form allows."""
+		self.number += 1
+		feedback = frappe.get_doc(
+			doctype="Customer Feedback",
+			name=f"FB-{self.number:04d}",
+			customer=self.alive(customer),
+			feedback_date=self.today - timedelta(days=days_ago),
+			score=str(score),
+		)
+		feedback.db_insert()
+		queue.on_voice(feedback)
+
+	def complain(self, customer: str, days: int) -> None:
+		self.issues.append(make.make_issue(self.alive(customer), self.today + timedelta(days=days)).name)
+
+	def resolve(self, which: int) -> None:
+		if self.issues:
+			frappe.get_doc("Issue", self.issues[which % len(self.issues)]).update({"status": "Closed"}).save()
+
+	def earn(self, customer: str, points: int, days: int) -> None:
+		last_day = self.today + timedelta(days=days)
+		make.make_points(self.alive(customer), points, self.today, last_day, loyalty_program=PROGRAM)
+
 	def override(self, customer: str, tier: str | None, days: int) -> None:
 		until = self.today + timedelta(days=days) if tier else None
 		self.edit(
@@ -145,6 +171,10 @@ STEPS = st.one_of(
 	st.tuples(st.just("follow_up"), CUSTOMERS, BACK),
 	st.tuples(st.just("enquire"), CUSTOMERS),
 	st.tuples(st.just("call"), CUSTOMERS),
+	st.tuples(st.just("answer"), CUSTOMERS, st.sampled_from((0, 6, 8, 10)), st.sampled_from((-3, 0, 29))),
+	st.tuples(st.just("complain"), CUSTOMERS, st.sampled_from((-1, 0, 5))),
+	st.tuples(st.just("resolve"), st.integers(0, 5)),
+	st.tuples(st.just("earn"), CUSTOMERS, st.sampled_from((-50, 60, 150)), st.sampled_from((0, 5, 40))),
 	st.tuples(st.just("override"), CUSTOMERS, st.sampled_from(("A", "C", None)), st.sampled_from((0, 1, 40))),
 	st.tuples(st.just("birthday"), CUSTOMERS, st.sampled_from((0, 5, 30))),
 	st.tuples(st.just("group"), CUSTOMERS, st.one_of(st.none(), CUSTOMERS)),
@@ -181,9 +211,17 @@ def begin() -> None:
 	frappe.db.sql(
 		"UPDATE `tabCustomer Tier` SET grace_days = 20, minimum_dwell_days = 10, keep_value = 25000 WHERE name = 'C'"
 	)
+	make.ensure_loyalty_program(PROGRAM)
 	for name in NAMES:
-		make.make_customer(name)
+		make.make_customer(name, loyalty_program=PROGRAM)
+	for position, conditions in enumerate(
+		({"min_points": 100}, {"min_open_issues": 2}, {"feedback": "Promoter"})
+	):
+		name = f"Heard {position}"
+		stage = {"stage_name": name, "position": 41 + position, "meaning": "Repeat", **conditions}
+		frappe.get_doc(doctype="Lifecycle Stage", **stage).insert()
 	settings = {"whale_factor": 5, "upsell_value": 40_000, "decline_months": 1}
+	settings |= {"feedback_days": 30, "voice_raises_risk": 1}
 	frappe.get_single("Tiering Settings").update(settings).save()
 	past = World(lambda day: make.recompute(day), number=9000)
 	for customer, amount, days in (

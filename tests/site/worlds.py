@@ -7,6 +7,8 @@ from decimal import Decimal
 import frappe
 from frappe.utils import now
 
+from customer_tiering.tiering.voice_facts import due_field
+from tests.oracle import Issue, Points, Survey
 from tests.site.plain import CENT, Member, Paper, Rate, World
 
 AMOUNTS = tuple(map(Decimal, ("0", "0.01", "0.03", "30000", "29999.99", "99999.99", "100000", "-75.50")))
@@ -25,14 +27,14 @@ RATES = {
 def make_world(chance: random.Random, as_of: date, companies: dict[str, str], people: int = 100) -> World:
 	"""Everything random; `companies` with the currency that each keeps its books in."""
 	names = [f"Facts {number:03d}" for number in range(people)]
-	members = [some_member(chance, name, names) for name in names]
+	members = [some_member(chance, name, names, as_of) for name in names]
 	invoices = [p for name in names for p in some_invoices(chance, name, as_of, list(companies))]
 	orders = [p for name in names for p in some_orders(chance, name, as_of, list(companies))]
 	days = [paper.day for paper in (*invoices, *orders) if paper.day <= as_of]
 	return World(companies, members, invoices, orders, some_rates(chance, days))
 
 
-def some_member(chance: random.Random, name: str, names: list[str]) -> Member:
+def some_member(chance: random.Random, name: str, names: list[str], as_of: date) -> Member:
 	"""Some roll up to another one, in a circle now and then."""
 	return Member(
 		name,
@@ -40,7 +42,26 @@ def some_member(chance: random.Random, name: str, names: list[str]) -> Member:
 		referred_by=chance.choice([None, None, *chance.sample(names, 2)]),
 		disabled=chance.random() < 0.1,
 		is_internal_customer=chance.random() < 0.1,
+		points=tuple(some_points(chance, as_of) for _entry in range(chance.choice((0, 0, 1, 3)))),
+		issues=tuple(some_issue(chance, as_of) for _issue in range(chance.choice((0, 0, 1, 3)))),
+		answers=some_answers(chance, as_of),
 	)
+
+
+def some_points(chance: random.Random, as_of: date) -> Points:
+	posted = some_day(chance, as_of)
+	return Points(posted, posted + timedelta(days=chance.choice((0, 30, 365))), chance.choice((-40, 7, 100)))
+
+
+def some_issue(chance: random.Random, as_of: date) -> tuple[Issue, bool]:
+	"""Whether it is resolved is no question of the day."""
+	due = chance.choice((None, as_of, as_of - timedelta(days=1), some_day(chance, as_of)))
+	return Issue(some_day(chance, as_of), due), chance.random() < 0.3
+
+
+def some_answers(chance: random.Random, as_of: date) -> tuple[Survey, ...]:
+	days = {some_day(chance, as_of) for _answer in range(chance.choice((0, 0, 1, 3)))}
+	return tuple(Survey(day, chance.randint(0, 10)) for day in sorted(days))
 
 
 def some_invoices(chance: random.Random, customer: str, as_of: date, companies: list[str]) -> list[Paper]:
@@ -124,10 +145,62 @@ def write(world: World) -> None:
 	"""Into the tables, in the place of the exchange rates that are there; nothing is committed."""
 	frappe.db.delete("Currency Exchange")
 	insert("Currency Exchange", [rate_row(number, rate) for number, rate in enumerate(world.rates)])
-	insert("Customer", [{**vars(m), "customer_name": m.name} for m in world.members])
+	insert("Customer", [customer_row(member) for member in world.members])
+	insert("Loyalty Point Entry", [row for member in world.members for row in points_rows(member)])
+	insert("Issue", [row for member in world.members for row in issue_rows(member)])
+	insert("Customer Feedback", [row for member in world.members for row in answer_rows(member)])
 	for doctype, papers in (("Sales Invoice", world.invoices), ("Sales Order", world.orders)):
 		insert(doctype, [paper_row(doctype, paper) for paper in papers])
 		insert(f"{doctype} Item", [row for paper in papers for row in line_rows(doctype, paper)])
+
+
+def customer_row(member: Member) -> dict:
+	fields = ("name", "rolls_up_to", "referred_by", "disabled", "is_internal_customer")
+	row = {field: getattr(member, field) for field in fields}
+	return row | {"customer_name": member.name, "loyalty_program": "Facts"}
+
+
+def points_rows(member: Member) -> list[dict]:
+	"""The customer's own, and more of another program, which count for nothing."""
+	return [
+		{
+			"name": f"{member.name}-P{number}{program}",
+			"customer": member.name,
+			"loyalty_program": program,
+			"posting_date": entry.posted,
+			"expiry_date": entry.last_day,
+			"loyalty_points": entry.number,
+		}
+		for number, entry in enumerate(member.points)
+		for program in ("Facts", "Other")
+	]
+
+
+def issue_rows(member: Member) -> list[dict]:
+	return [
+		{
+			"name": f"{member.name}-I{number}",
+			"customer": member.name,
+			"status": ("Closed", "Resolved")[number % 2]
+			if resolved
+			else ("Open", "Replied", "On Hold")[number % 3],
+			"opening_date": issue.opened,
+			due_field(): issue.resolve_by and f"{issue.resolve_by} 23:59:59",
+		}
+		for number, (issue, resolved) in enumerate(member.issues)
+	]
+
+
+def answer_rows(member: Member) -> list[dict]:
+	return [
+		{
+			"name": f"{member.name}-F{number}",
+			"customer": member.name,
+			"feedback_date": answer.day,
+			"score": str(answer.score),
+		}
+		for number, answer in enumerate(member.answers)
+	]
 
 
 def rate_row(number: int, rate: Rate) -> dict:

@@ -16,6 +16,7 @@ from customer_tiering.engine.review import review_on
 from customer_tiering.engine.scores import rfm_scores, score_text, segments
 from customer_tiering.engine.stages import decide_stages
 from customer_tiering.engine.tiers import OVERRIDE, STANDING
+from customer_tiering.engine.voice import feedback_categories
 
 FACTS = (
 	"orders_ever",
@@ -32,6 +33,11 @@ FACTS = (
 	"last_enquiry",
 	"next_exit",
 	"next_document",
+	"loyalty_points",
+	"open_issues",
+	"overdue_issues",
+	"last_score",
+	"next_voice",
 	*KEY_DATES,
 )
 DECISIONS = (
@@ -44,6 +50,7 @@ DECISIONS = (
 	"purchase_frequency",
 	"churn_risk",
 	"abc_class",
+	"feedback_category",
 	"tiering_review_on",
 	"by_hand",
 	"by_hand_ended",
@@ -66,6 +73,8 @@ def classify(
 	  None), and current_tier_by_hand: whether an override gave the tier; tier_override: a name or None.
 	- root: the customer that it is tiered with, itself or one that has a row; all of a group are given.
 	- rhythm_days: median gap between its order days, NaN where there are too few.
+	- loyalty_points, open_issues, overdue_issues: whole numbers; last_score: the last answer that still counts, 0 to
+	  10, NaN without one; next_voice: the first day after `as_of` on which time alone changes any of these.
 
 	Besides, where the policy has the signal on: recent_value and next_recent_exit, referred_value, spend_0 to
 	spend_{decline_months + 1} and expected_on (see conditions and is_declining).
@@ -86,6 +95,7 @@ def classify(
 	recency = (as_of_day - facts["last_order_date"]).dt.days
 	decisions["churn_risk"] = churn_risk(facts, recency, policy, population)
 	decisions["abc_class"] = abc_classes(facts, population.abc_a_from, population.abc_b_from)
+	decisions["feedback_category"] = feedback_categories(facts, policy)
 	decisions["tiering_review_on"] = review_on(facts, decisions, policy, as_of, population)
 	for column in ("tier_since", "below_keep_since", "tiering_review_on"):
 		decisions[column] = decisions[column].dt.date

@@ -39,7 +39,7 @@ class Stage:
 	A stage is either for those who never ordered or, without `never_ordered`, for those who did.
 
 	`quiet_days` (no follow-up for so many days) and `no_open_follow_up` (no open ToDo) are looked at only when a customer
-	enters the stage.
+	enters the stage. `feedback` is the category of the last answer (see engine.voice), empty for any or none.
 	"""
 
 	name: str
@@ -51,6 +51,9 @@ class Stage:
 	min_orders: int = 0
 	top_tier_only: bool = False
 	no_open_follow_up: bool = False
+	min_open_issues: int = 0
+	min_points: int = 0
+	feedback: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class Policy:
 
 	Tiers are ordered from the best down and stages by their position, whatever order they are given in, so that
 	equal rules have equal versions. The fields are those of Tiering Settings: `companies` empty means all;
-	breakpoints are ascending, in days, orders and money; a signal's figure of zero switches the signal off.
+	breakpoints are ascending, in days, orders and money; a signal's figure of zero switches the signal off, and so does
+	zero in `feedback_days`, for how long an answer counts.
 	"""
 
 	tiers: tuple[Tier, ...]
@@ -104,6 +108,9 @@ class Policy:
 	pattern_years: int = 2
 	pattern_lead_days: int = 14
 	key_date_lead_days: int = 7
+	feedback_days: int = 0
+	detractor_score: int = 6
+	voice_raises_risk: bool = False
 	rule_version: str = field(init=False, default="", compare=False)
 
 	def __post_init__(self) -> None:
@@ -129,7 +136,14 @@ class Policy:
 			self.upsell_value > 0,
 			self.decline_months,
 			self.pattern_years,
+			self.feedback_days,
+			self.asks_for_issues,
 		)
+
+	@property
+	def asks_for_issues(self) -> bool:
+		"""Whether anything is decided by issues; else they needn't be read."""
+		return self.voice_raises_risk or any(stage.min_open_issues for stage in self.stages)
 
 	@classmethod
 	def from_json(cls, text: str) -> "Policy":

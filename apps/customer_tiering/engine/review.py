@@ -53,6 +53,7 @@ def _turning_points(
 	yield from _of_the_last_order(facts, decisions, policy, population)
 	yield from _of_the_month(facts, policy, as_of)
 	yield from _of_days_ahead(facts, policy, as_of)
+	yield days(facts["next_voice"])
 
 
 def _of_documents(facts: pd.DataFrame, policy: Policy) -> Iterator[np.ndarray]:

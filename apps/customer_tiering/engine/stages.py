@@ -8,6 +8,7 @@ import pandas as pd
 
 from customer_tiering.engine.days import days
 from customer_tiering.engine.policy import Policy, Stage
+from customer_tiering.engine.voice import feedback_categories
 
 NEVER = np.datetime64("NaT", "D")
 ALWAYS = np.datetime64("0001-01-01", "D")
@@ -27,7 +28,8 @@ def next_stage_on(
 ) -> np.ndarray:
 	"""The first day after `as_of` on which time alone moves a customer on from its decided stage (datetime64[D] or NaT).
 
-	Time opens stages and closes none, so that only a stage before the decided one can come.
+	Time opens stages and closes none, so that only a stage before the decided one can come. On the day of the facts'
+	`next_voice` (points expire, an answer grows old) it has to be asked again.
 	"""
 	soonest = np.full(len(facts), NEVER)
 	undecided = np.ones(len(facts), dtype=bool)
@@ -45,9 +47,10 @@ def _ways_in(
 	NaT where what doesn't depend on time keeps the customer out.
 	"""
 	in_top_tier = tier.isin([each.name for each in policy.tiers if each.is_top]).to_numpy()
+	category = feedback_categories(facts, policy)
 	last_order, last_follow_up = days(facts["last_order_date"]), days(facts["last_follow_up"])
 	for stage in policy.stages:
-		ready = np.where(_suits(stage, facts, in_top_tier), ALWAYS, NEVER)
+		ready = np.where(_suits(stage, facts, in_top_tier) & _speaks(stage, facts, category), ALWAYS, NEVER)
 		if stage.min_days_since_order:
 			ready = np.maximum(ready, last_order + np.timedelta64(stage.min_days_since_order, "D"))
 		entry = ready
@@ -64,3 +67,15 @@ def _suits(stage: Stage, facts: pd.DataFrame, in_top_tier: np.ndarray) -> np.nda
 	orders = facts["orders_ever"].to_numpy()
 	suits = ((orders == 0) if stage.never_ordered else (orders > 0)) & (orders >= stage.min_orders)
 	return suits & in_top_tier if stage.top_tier_only else suits
+
+
+def _speaks(stage: Stage, facts: pd.DataFrame, category: np.ndarray) -> np.ndarray:
+	"""The conditions on issues, points and the last answer."""
+	holds = np.ones(len(facts), dtype=bool)
+	if stage.min_open_issues:
+		holds &= (facts["open_issues"] >= stage.min_open_issues).to_numpy()
+	if stage.min_points:
+		holds &= (facts["loyalty_points"] >= stage.min_points).to_numpy()
+	if stage.feedback:
+		holds &= category == stage.feedback
+	return holds

@@ -7,6 +7,7 @@ import frappe
 from frappe.utils import add_days, date_diff, escape_html, format_date
 from jinja2 import TemplateError
 
+from customer_tiering.tiering.points import points_of
 from customer_tiering.tiering.templates import fill
 
 OFFER_DAYS = 14
@@ -26,6 +27,7 @@ SAMPLE = {
 	"days_since_order": 187,
 	"last_item": "Example item",
 	"offer_until": "31-07-2026",
+	"loyalty_points": 120,
 	"rep_name": "Your sales team",
 	"unsubscribe_url": "https://example.com/unsubscribe",
 }
@@ -68,6 +70,7 @@ def merge_values(
 		"days_since_order": date_diff(as_of, customer.last_order_date) if customer.last_order_date else "",
 		"last_item": _last_item(last_invoice.name),
 		"offer_until": format_date(add_days(as_of, OFFER_DAYS)),
+		"loyalty_points": points_of(customer.name, as_of).points,
 		"rep_name": _rep_name(customer) or company,
 		"unsubscribe_url": unsubscribe_url,
 	}

@@ -30,6 +30,7 @@ PARTIES = "tiering_party"
 PARTIES_COLUMNS = {
 	"Customer": {"tiering_referred_by": ("referred_by",), "tiering_rolls_up_to": ("rolls_up_to",)},
 	"Opportunity": {PARTIES: ("party_name",)},
+	"Loyalty Point Entry": {PARTIES: ("customer",)},
 }
 
 

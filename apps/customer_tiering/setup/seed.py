@@ -9,6 +9,9 @@ from collections.abc import Iterable
 
 import frappe
 
+# Off by default, so that an update changes nothing; a new site has them on.
+NEW_SITE = {"feedback_days": 180, "voice_raises_risk": 1}
+
 REMEMBERED_AS = "customer_tiering_seeded"
 RECORDS = (
 	"customer_tier",
@@ -25,7 +28,7 @@ def seed() -> None:
 	for kind in RECORDS:
 		if kind not in seeded:
 			_insert_missing(read_defaults(kind))
-	_seed_settings()
+	_seed_settings(NEW_SITE if not seeded else {})
 	from customer_tiering.outreach.server_scripts import seed_server_scripts
 
 	seed_server_scripts(first_time="server_script" not in seeded)
@@ -66,12 +69,13 @@ def _insert_missing(records: list[dict]) -> None:
 			doc.insert(ignore_permissions=True)
 
 
-def _seed_settings() -> None:
+def _seed_settings(new_site: dict) -> None:
 	"""Give the fields that have never been saved, all of them or those of a newer version, their defaults."""
 	settings, saved = frappe.get_single("Tiering Settings"), frappe.db.get_singles_dict("Tiering Settings")
 	missing = {f.fieldname: f.default for f in settings.meta.fields if f.default and f.fieldname not in saved}
 	if not settings.reporting_currency and _company_currency():
 		missing["reporting_currency"] = _company_currency()
+	missing |= new_site
 	if not missing:
 		return
 	settings.update(missing)

@@ -1,10 +1,11 @@
 """What the Desk calls. Every function checks permission first."""
 
+from dataclasses import asdict
 from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import cint
+from frappe.utils import cint, getdate
 from frappe.utils.background_jobs import get_workers
 from frappe.utils.scheduler import is_scheduler_disabled
 
@@ -85,6 +86,9 @@ def get_policy() -> dict:
 				"min_orders",
 				"top_tier_only",
 				"no_open_follow_up",
+				"min_points",
+				"min_open_issues",
+				"feedback",
 			],
 			order_by="position asc",
 		),
@@ -134,6 +138,20 @@ def explain_tier(customer: str, as_of: str | None = None) -> dict:
 	explanation = explain(customer, _day(as_of) if as_of else None)
 	hidden = {name for name in explanation.members if not frappe.has_permission("Customer", "read", doc=name)}
 	return explanation.without(hidden).as_dict()
+
+
+@frappe.whitelist()
+def customer_hints(customer: str) -> dict:
+	"""For the customer's form: {"missing": fields that people are asked for and that are empty, "points": of the Loyalty Program}.
+
+	Raises PermissionError for who may not read the customer.
+	"""
+	frappe.has_permission("Customer", "read", doc=customer, throw=True)
+	from customer_tiering.tiering.points import points_of
+	from customer_tiering.tiering.required_fields import missing
+
+	doc, levels = frappe.get_doc("Customer", customer), frappe.get_cached_doc("Tiering Settings").levels
+	return {"missing": missing(doc, levels), "points": asdict(points_of(customer, getdate()))}
 
 
 def _day(text: str) -> date:

@@ -96,7 +96,7 @@ class Context:
 
 def target_values(facts: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
 	"""What every computed field should hold: columns COMPUTED_FIELDS, indexed by customer, dates as datetime.date."""
-	target = decisions.join(facts[["annual_value", "annual_orders", "last_order_date"]])
+	target = decisions.join(facts[["annual_value", "annual_orders", "last_order_date", "loyalty_points"]])
 	target["last_order_date"] = target["last_order_date"].dt.date
 	target = target.astype(object)
 	return target.where(target.notna(), None)[list(COMPUTED_FIELDS)]

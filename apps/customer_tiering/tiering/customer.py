@@ -21,6 +21,8 @@ COMPUTED_FIELDS = (
 	"purchase_frequency",
 	"abc_class",
 	"churn_risk",
+	"loyalty_points",
+	"feedback_category",
 	"tiering_review_on",
 )
 RESERVED_FIELDS = ("predicted_clv",)

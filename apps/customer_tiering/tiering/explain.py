@@ -16,6 +16,8 @@ from customer_tiering.tiering.groups import members_of
 from customer_tiering.tiering.policy import read_policy
 
 if TYPE_CHECKING:
+	import pandas as pd
+
 	from customer_tiering.engine.replay import Entry, Standing
 	from customer_tiering.tiering.documents import Document
 
@@ -62,7 +64,7 @@ class Explanation:
 	the cent, where they count. A customer that is tiered together with others has them all in `members`, the one they roll
 	up to first, and all their lines. `overridden` is a tier set by hand, on the customer `overridden_at`, with
 	its reason and last day where they are known. Who isn't tiered at
-	all has the reason in `not_tiered`.
+	all has the reason in `not_tiered`. `voice` says why the churn risk is one level higher than the silence makes it.
 	"""
 
 	customer: str
@@ -86,6 +88,7 @@ class Explanation:
 	room_down: Decimal | None
 	next_down: str | None
 	changes: tuple[Change, ...]
+	voice: tuple[str, ...]
 
 	def without(self, hidden: Collection[str]) -> "Explanation":
 		"""The same for somebody who may not see some of the members: their documents are one line, and nothing names them."""
@@ -130,7 +133,8 @@ class Explanation:
 		]
 		bands = " · ".join(f"{band.name} ≥ {band.entry_value:,.2f}" for band in self.bands)
 		changes = [f"{format_date(change.day)}: {change.what}" for change in self.changes]
-		return "\n".join([head, *self._notes(), bands, *lines, *self._distance_texts(), *changes])
+		about = [*self._notes(), *self.voice]
+		return "\n".join([head, *about, bands, *lines, *self._distance_texts(), *changes])
 
 	def _notes(self) -> Iterator[str]:
 		if self.not_tiered:
@@ -166,6 +170,7 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 	"""
 	from customer_tiering.engine.replay import replay
 	from customer_tiering.tiering.documents import entries_of, read_documents
+	from customer_tiering.tiering.facts import read_facts
 
 	not_tiered = _not_tiered(customer)
 	day, policy = as_of or getdate(), read_policy()
@@ -178,6 +183,7 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 	known = None if not_tiered or not ahead else _known(members[0], ends if at == members[0] else None)
 	way = replay(list(entries.values()), policy, day + timedelta(days=AHEAD), known)
 	now = next((standing for standing in reversed(way) if standing.day <= day), None)
+	facts = None if not_tiered else read_facts(policy, day, [customer]).loc[[customer]]
 	return Explanation(
 		customer=customer,
 		as_of=day,
@@ -198,8 +204,27 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 		),
 		bands=policy.tiers,
 		**_distances(policy, None if not_tiered else now),
-		changes=() if not_tiered else tuple(_changes(customer, way, policy, day, (override, ends))),
+		changes=() if not_tiered else tuple(_changes(facts, way, policy, day, (override, ends))),
+		voice=() if not_tiered else tuple(_voice(facts, policy)),
 	)
+
+
+def _voice(facts: "pd.DataFrame", policy: Policy) -> Iterator[str]:
+	"""What raised the churn risk, with the issues of now."""
+	if not policy.voice_raises_risk:
+		return
+	from customer_tiering.engine.voice import DETRACTOR, feedback_categories
+
+	if not facts["orders_ever"].iloc[0]:
+		return
+	if overdue := facts["overdue_issues"].iloc[0]:
+		yield _("Churn risk is raised by one level: {0} issues should have been resolved by now.").format(
+			overdue
+		)
+	if feedback_categories(facts, policy)[0] == DETRACTOR:
+		yield _("Churn risk is raised by one level: the last feedback was {0} of 10.").format(
+			int(facts["last_score"].iloc[0])
+		)
 
 
 def _known(head: str, override_ends: date | None) -> "Standing | None":
@@ -314,10 +339,14 @@ def _distances(policy: Policy, now: "Standing | None") -> dict:
 
 
 def _changes(
-	customer: str, way: list["Standing"], policy: Policy, day: date, override: tuple[str | None, date | None]
+	facts: "pd.DataFrame",
+	way: list["Standing"],
+	policy: Policy,
+	day: date,
+	override: tuple[str | None, date | None],
 ) -> Iterator[Change]:
 	"""What will change by itself, soonest first, if nothing more is ordered."""
-	coming = [*_tier_changes(way, day), *_stage_changes(customer, way, policy, day, override)]
+	coming = [*_tier_changes(way, day), *_stage_changes(facts, way, policy, day, override)]
 	if override[1]:
 		coming.insert(0, _override_change(*override, way))
 	yield from sorted(coming, key=lambda change: change.day)
@@ -348,15 +377,17 @@ def _tier_changes(way: list["Standing"], day: date) -> Iterator[Change]:
 
 
 def _stage_changes(
-	customer: str, way: list["Standing"], policy: Policy, day: date, override: tuple[str | None, date | None]
+	facts: "pd.DataFrame",
+	way: list["Standing"],
+	policy: Policy,
+	day: date,
+	override: tuple[str | None, date | None],
 ) -> Iterator[Change]:
 	"""The stages that the customer comes into, with the follow-ups and the open ToDos of now."""
 	import pandas as pd
 
 	from customer_tiering.engine.stages import decide_stages, next_stage_on
-	from customer_tiering.tiering.facts import read_facts
 
-	facts = read_facts(policy, day, [customer]).loc[[customer]]
 	when, stage = day, facts["current_stage"].iloc[0] if day >= getdate() else None
 	stages = {each.name: each for each in policy.stages}
 

@@ -13,9 +13,17 @@ from customer_tiering.tiering.customer import COMPUTED_FIELDS
 from customer_tiering.tiering.groups import COUNTED, referred, roots
 from customer_tiering.tiering.order_facts import read_order_facts
 from customer_tiering.tiering.temporary import in_scope, open_scope
+from customer_tiering.tiering.voice_facts import read_voice_facts
 
 DATES = ("tier_override_until", "current_tier_since", "current_below_keep_since", *KEY_DATES)
-COUNTS = ("orders_ever", "annual_orders", "open_follow_ups")
+COUNTS = (
+	"orders_ever",
+	"annual_orders",
+	"open_follow_ups",
+	"loyalty_points",
+	"open_issues",
+	"overdue_issues",
+)
 
 # Customers whose last tier event was the beginning of an override.
 TIERS_BY_HAND = """
@@ -53,6 +61,7 @@ def with_orders(
 	scoped = customers is not None
 	if scoped:
 		open_scope(customers)
+	people = people.join(read_voice_facts(policy, as_of, scoped))
 	friends = referred(scoped)
 	if scoped:
 		open_scope({*customers, *friends.index})

@@ -8,7 +8,7 @@ from frappe.utils import add_to_date, getdate, now_datetime
 
 from customer_tiering.tiering import queue, retention
 from customer_tiering.tiering.recompute import RunInProgressError, no_progress, recompute
-from customer_tiering.tiering.scope import full_run_is_due, last_full_run
+from customer_tiering.tiering.scope import customers_with_changed_issues, full_run_is_due, last_full_run
 
 TIMEOUT = 3600
 RESULT = "customer_tiering.result"
@@ -20,6 +20,7 @@ def recompute_tiers_nightly() -> None:
 	"""A full run when one is due, else an incremental one. The first run on a site is never started by itself."""
 	retention.tidy()
 	if last_full_run():
+		queue.add(customers_with_changed_issues(), queue.OTHER)
 		_enqueue(run, "nightly", full=full_run_is_due(getdate()), show_progress=False)
 	else:
 		yesterday = add_to_date(

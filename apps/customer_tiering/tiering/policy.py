@@ -31,6 +31,8 @@ WHOLE_NUMBERS = (
 	"pattern_years",
 	"pattern_lead_days",
 	"key_date_lead_days",
+	"feedback_days",
+	"detractor_score",
 )
 NUMBERS = ("churn_medium_factor", "churn_high_factor", "sleep_factor", "upsell_value")
 
@@ -69,6 +71,7 @@ def policy_of(
 		monetary_breakpoints=breakpoints(settings.monetary_breakpoints),
 		**{field: cint(settings.get(field)) for field in WHOLE_NUMBERS},
 		**{field: flt(settings.get(field)) for field in NUMBERS},
+		voice_raises_risk=bool(cint(settings.voice_raises_risk)),
 	)
 
 
@@ -91,11 +94,19 @@ def _tier(row: Rule) -> Tier:
 
 
 def _stage(row: Rule) -> Stage:
-	numbers = ("position", "min_days_since_order", "quiet_days", "min_orders")
+	numbers = (
+		"position",
+		"min_days_since_order",
+		"quiet_days",
+		"min_orders",
+		"min_open_issues",
+		"min_points",
+	)
 	flags = ("never_ordered", "top_tier_only", "no_open_follow_up")
 	return Stage(
 		name=row.name,
 		meaning=row.meaning,
+		feedback=row.get("feedback") or "",
 		**{key: cint(row.get(key)) for key in numbers},
 		**{key: bool(cint(row.get(key))) for key in flags},
 	)
@@ -129,5 +140,8 @@ def _takes_whoever_ordered(stage: Stage) -> bool:
 		stage.no_open_follow_up,
 		stage.min_orders > 1,
 		stage.top_tier_only,
+		stage.min_open_issues,
+		stage.min_points,
+		stage.feedback,
 	)
 	return not stage.never_ordered and not any(conditions)

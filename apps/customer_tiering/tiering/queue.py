@@ -63,6 +63,13 @@ def on_enquiry(document: "frappe.Document", method: str | None = None) -> None:
 
 
 @never_in_the_way
+def on_voice(document: "frappe.Document", method: str | None = None) -> None:
+	"""An Issue, a Loyalty Point Entry, a Customer Feedback or a sale at the till was added, changed or deleted."""
+	before = document.get_doc_before_save()
+	add({doc.customer for doc in (document, before) if doc}, OTHER)
+
+
+@never_in_the_way
 def on_contact(contact: "frappe.Document", method: str | None = None) -> None:
 	before = contact.get_doc_before_save()
 	links = [*contact.links, *(before.links if before else ())]
@@ -90,7 +97,7 @@ def _linked(document: "frappe.Document", before: "frappe.Document | None", field
 
 def add(customers: Collection[str], cause: str) -> None:
 	"""Note that the decisions about these customers may change, and start a run once that is committed."""
-	customers = sorted(filter(None, customers))
+	customers = sorted(set(filter(None, customers)))
 	if not customers or frappe.flags.in_install or frappe.flags.in_uninstall:
 		return
 	_insert(customers, cause)

@@ -115,6 +115,13 @@ def on_rate_deleted(rate: "frappe.Document", method: str | None = None) -> None:
 	frappe.db.set_global(RATE_DELETED, frappe.utils.now())
 
 
+def customers_with_changed_issues() -> list[str]:
+	"""Of the last two days: ERPNext closes issues out of their list without telling any hook."""
+	two_days_ago = frappe.utils.add_to_date(frappe.utils.now_datetime(), days=-2)
+	filters = {"modified": (">", two_days_ago), "customer": ("is", "set")}
+	return frappe.get_all("Issue", filters=filters, pluck="customer", distinct=True, order_by="customer")
+
+
 def with_related(customers: Iterable[str]) -> set[str]:
 	"""Also who referred them, and all members of the groups that any of these belong to."""
 	pairs = frappe.db.sql(

@@ -10,6 +10,7 @@ frappe.ui.form.on("Customer", {
 	refresh(frm) {
 		if (frm.is_new()) return;
 		customer_tiering.show_tier(frm);
+		customer_tiering.show_hints(frm);
 		frm.add_custom_button(__("Why this tier?"), () => customer_tiering.explain(frm), __("View"));
 		frm.add_custom_button(__("Tiering History"), () => customer_tiering.show_history(frm), __("View"));
 	},
@@ -46,6 +47,35 @@ customer_tiering.pill = function (frm, parts, colour) {
 		.text(parts.join(" · "))
 		.attr("title", __("Why this tier?"))
 		.on("click", () => customer_tiering.explain(frm));
+};
+
+// What is missing, and the points of the Loyalty Program.
+customer_tiering.show_hints = async function (frm) {
+	const customer = frm.doc.name;
+	const question = (frm.tiering_hints = (frm.tiering_hints || 0) + 1);
+	const { message } = await frappe.call("customer_tiering.tiering.api.customer_hints", { customer });
+	if (!message || frm.doc.name !== customer || frm.tiering_hints !== question) return;
+	const { missing, points } = message;
+	const labels = missing.map(
+		(field) => `<a data-field="${field.fieldname}">${frappe.utils.escape_html(field.label)}</a>`
+	);
+	frm.layout.message?.find(".customer-missing").closest(".form-message").remove();
+	if (labels.length && frm.has_perm("write")) {
+		const text = `<span class="customer-missing">${__("Still missing:")} ${labels.join(", ")}</span>`;
+		frm.dashboard.set_headline_alert(text, "yellow");
+		frm.layout.message
+			?.find("[data-field]")
+			.css({ cursor: "pointer", "text-decoration": "underline" })
+			.on("click", (event) => frm.scroll_to_field(event.currentTarget.dataset.field));
+	}
+	const indicate = (text, colour) =>
+		frm.dashboard.add_indicator(frappe.utils.escape_html(text), colour);
+	if (points.program)
+		indicate(__("{0} points of {1}", [points.points, points.program]), points.points > 0 ? "green" : "gray");
+	if (points.expire_on) {
+		const day = frappe.datetime.str_to_user(points.expire_on);
+		indicate(__("{0} points expire on {1}", [points.expiring, day]), "orange");
+	}
 };
 
 customer_tiering.show_history = function (frm) {
@@ -125,6 +155,8 @@ customer_tiering.explanation_html = function (explanation) {
 				bold(explanation.decided),
 			])
 		);
+
+	sentences.push(...explanation.voice.map(escape));
 
 	const changes = explanation.changes
 		.map((change) => `<li>${day(change.day)}: ${escape(change.what)}</li>`)

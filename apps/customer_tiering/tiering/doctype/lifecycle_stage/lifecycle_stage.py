@@ -7,7 +7,14 @@ from customer_tiering.tiering.customer import forget_untiered
 from customer_tiering.tiering.siblings import others
 
 LARGEST = 36500
-DAYS_AND_COUNTS = ("position", "min_days_since_order", "quiet_days", "min_orders")
+DAYS_AND_COUNTS = (
+	"position",
+	"min_days_since_order",
+	"quiet_days",
+	"min_orders",
+	"min_points",
+	"min_open_issues",
+)
 
 
 class LifecycleStage(Document):
@@ -90,6 +97,15 @@ class LifecycleStage(Document):
 def _asks_for_no_more(first: Document, second: Document) -> bool:
 	if cint(first.never_ordered) != cint(second.never_ordered):
 		return False
-	numbers = ("min_days_since_order", "quiet_days", "no_open_follow_up", "top_tier_only")
+	if first.feedback and first.feedback != second.feedback:
+		return False
+	numbers = (
+		"min_days_since_order",
+		"quiet_days",
+		"no_open_follow_up",
+		"top_tier_only",
+		"min_points",
+		"min_open_issues",
+	)
 	orders = max(cint(first.min_orders), 1) <= max(cint(second.min_orders), 1)
 	return orders and all(cint(first.get(field)) <= cint(second.get(field)) for field in numbers)

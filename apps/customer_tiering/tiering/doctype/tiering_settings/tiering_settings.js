@@ -108,6 +108,9 @@ async function show_policy(frm) {
 			stage.min_orders && __("at least {0} orders", [stage.min_orders]),
 			stage.top_tier_only && __("in a top tier"),
 			stage.no_open_follow_up && __("no open follow-up"),
+			stage.min_points && __("at least {0} points", [stage.min_points]),
+			stage.min_open_issues && __("at least {0} open issues", [stage.min_open_issues]),
+			stage.feedback && __(stage.feedback),
 		]
 			.filter(Boolean)
 			.join(", ");

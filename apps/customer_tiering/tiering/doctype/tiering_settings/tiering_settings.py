@@ -5,6 +5,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import flt
 
+from customer_tiering.tiering import required_fields
 from customer_tiering.tiering.policy import breakpoints
 
 SMALLEST, LARGEST_WINDOW, LARGEST_SCORE = 1, 120, 5
@@ -32,6 +33,8 @@ RANGES = {
 	"pattern_years": (0, 10),
 	"pattern_lead_days": (0, 180),
 	"key_date_lead_days": (0, 180),
+	"feedback_days": (0, LARGEST_DAYS),
+	"detractor_score": (0, 8),
 	"ledger_retention_years": (0, LARGEST_YEARS),
 }
 # Pairs of which the first must be less than the second.
@@ -61,6 +64,8 @@ class TieringSettings(Document):
 		self.refuse_disabled_user()
 		self.refuse_unused_currency()
 		self.warn_without_orders()
+		self.refuse_field_twice()
+		required_fields.refuse_conflicts(self.levels)
 		self.tell_what_is_switched_off()
 
 	def on_update(self) -> None:
@@ -69,6 +74,38 @@ class TieringSettings(Document):
 			frappe.enqueue(
 				"customer_tiering.setup.indexes.add_indexes", queue="long", enqueue_after_commit=True
 			)
+		required_fields.apply(self.levels)
+		self.warn_of_required_always()
+
+	@property
+	def levels(self) -> dict[str, str]:
+		"""The fields of Customer that people are asked for, and how insistently."""
+		known = required_fields.FIELDS
+		return {known[row.field]: row.level for row in self.required_fields if row.field in known}
+
+	def refuse_field_twice(self) -> None:
+		chosen = [row.field for row in self.required_fields]
+		for field in chosen:
+			if chosen.count(field) > 1:
+				frappe.throw(
+					_("{0} stands twice in {1}.").format(_(field), _(self.meta.get_label("required_fields")))
+				)
+
+	def warn_of_required_always(self) -> None:
+		"""Whoever requires a field of customers who lack it stops whatever saves them."""
+		before = self.get_doc_before_save()
+		known = before.levels if before else {}
+		for field, level in self.levels.items():
+			if level != required_fields.ALWAYS or known.get(field) == level:
+				continue
+			if lacking := required_fields.count_without(field):
+				frappe.msgprint(
+					_(
+						"{0} customers have no {1}: nobody and no integration can save them until they have."
+					).format(lacking, required_fields.label_of(field)),
+					indicator="orange",
+					title=_("Required Always"),
+				)
 
 	def refuse_out_of_range(self, field: str, smallest: float, largest: float | None) -> None:
 		value = flt(self.get(field))

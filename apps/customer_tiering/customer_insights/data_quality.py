@@ -1,0 +1,363 @@
+"""What keeps tiering and outreach from working, customer by customer, for the session's user: set-wise, whatever their number.
+
+A problem is found by a condition on `tabCustomer`, or by a function where SQL alone can't say it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import quote, urlencode
+
+import frappe
+from frappe import _
+from frappe.utils import format_date, get_url_to_form, get_url_to_list, getdate
+
+from customer_tiering.customer_insights.filters import visible_customers, whole
+from customer_tiering.engine.key_dates import KEY_DATES
+from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering.orders import orders_for, orders_from_settings
+from customer_tiering.tiering.policy import read_rules
+from customer_tiering.tiering.rates import TABLE as RATES
+
+# As tiering.owner: the default user of Tiering Settings is asked for apart.
+REACHED = """(
+	EXISTS (SELECT 1 FROM `tabUser` user WHERE user.name = `tabCustomer`.account_manager AND user.enabled = 1)
+	OR EXISTS (
+		SELECT 1 FROM `tabSales Team` team
+		JOIN `tabSales Person` person ON person.name = team.sales_person
+		JOIN `tabEmployee` employee ON employee.name = person.employee
+		JOIN `tabUser` user ON user.name = employee.user_id AND user.enabled = 1
+		WHERE team.parenttype = 'Customer' AND team.parent = `tabCustomer`.name
+	)
+)"""
+LEFT = """(
+	`tabCustomer`.account_manager > ''
+	AND NOT EXISTS (SELECT 1 FROM `tabUser` user WHERE user.name = `tabCustomer`.account_manager AND user.enabled = 1)
+)"""
+NO_DATES = " AND ".join(f"`tabCustomer`.{field} IS NULL" for field in KEY_DATES)
+
+# Shorter numbers are extensions and the like.
+SHORTEST_PHONE = 7
+
+
+@dataclass(frozen=True)
+class Finding:
+	"""What is wrong with a customer, and the address of the page where one mends it, if that isn't the customer's form."""
+
+	detail: str = ""
+	url: str = ""
+
+
+Findings = dict[str, Finding]
+
+
+@dataclass(frozen=True)
+class Problem:
+	"""`where` or `find` says which customers have it; `fields` are the filters of the list that holds exactly these."""
+
+	label: str
+	why: str
+	where: str | None = None
+	find: Callable[["Customers"], Findings] | None = None
+	fields: dict | None = None
+	shown: str | None = None
+
+	@property
+	def list_url(self) -> str | None:
+		"""The list of these customers, where filters of a list can say which they are."""
+		if self.fields is None:
+			return None
+		return list_url("Customer", {"disabled": 0, "is_internal_customer": 0, **self.fields})
+
+
+class Customers:
+	"""Customers who count and whom the session's user may read. Raises PermissionError for one who may read none."""
+
+	def __init__(self) -> None:
+		self.counted = f"""`tabCustomer`.disabled = 0 AND `tabCustomer`.is_internal_customer = 0
+			AND {visible_customers()}"""
+
+	@cached_property
+	def number(self) -> int:
+		return whole(frappe.db.sql(f"SELECT COUNT(*) FROM `tabCustomer` WHERE {self.counted}")[0][0])
+
+	@cached_property
+	def policy(self) -> Policy | None:
+		"""The rules by which orders count, with the window's length; None before a reporting currency was chosen."""
+		return read_rules() if frappe.get_cached_doc("Tiering Settings").get("reporting_currency") else None
+
+	@cached_property
+	def contacts(self) -> dict[str, tuple[bool, bool]]:
+		"""Of each customer that has contacts: whether one has an address, and whether one has a role."""
+		rows = frappe.db.sql(
+			f"""SELECT link.link_name, MAX(contact.email_id > ''), MAX(contact.buying_role > '')
+			FROM `tabContact` contact
+			JOIN `tabDynamic Link` link ON link.parenttype = 'Contact' AND link.parent = contact.name
+				AND link.link_doctype = 'Customer'
+			JOIN `tabCustomer` ON `tabCustomer`.name = link.link_name
+			WHERE {self.counted} GROUP BY link.link_name"""
+		)
+		return {name: (bool(address), bool(role)) for name, address, role in rows}
+
+	def counts(self, problems: dict[str, Problem]) -> dict[str, int]:
+		"""How many customers have each of the problems."""
+		where = {key: problem.where for key, problem in problems.items() if problem.where}
+		sums = ", ".join(f"SUM({condition})" for condition in where.values())
+		row = frappe.db.sql(f"SELECT {sums} FROM `tabCustomer` WHERE {self.counted}")[0] if where else ()
+		counted = dict(zip(where, map(whole, row), strict=True))
+		return {
+			key: counted[key] if key in counted else len(problem.find(self))
+			for key, problem in problems.items()
+		}
+
+	def findings(self, problem: Problem) -> Findings:
+		if problem.find:
+			return problem.find(self)
+		shown = problem.shown or "NULL"
+		rows = frappe.db.sql(
+			f"SELECT `tabCustomer`.name, {shown} FROM `tabCustomer` WHERE {self.counted} AND {problem.where}"
+		)
+		return {name: Finding(str(value or "")) for name, value in rows}
+
+
+def problems() -> dict[str, Problem]:
+	"""By key, the most pressing first, in the session's language."""
+	return {
+		"No Address": Problem(
+			_("No Address to Write To"),
+			_("Neither the customer nor a contact has an e-mail address: no mail can be sent."),
+			find=without_address,
+		),
+		"No Owner": Problem(
+			_("No Owner"),
+			_("No enabled account manager, sales person or default user: follow-ups reach nobody."),
+			where="FALSE" if _has_default_user() else f"NOT {REACHED}",
+		),
+		"Owner Left": Problem(
+			_("Owner Disabled"),
+			_("The account manager's user is disabled: follow-ups go to somebody else or to nobody."),
+			where=LEFT,
+			shown="`tabCustomer`.account_manager",
+		),
+		"Duplicate Contacts": Problem(
+			_("Same E-Mail on Several Customers"),
+			_("One person gets mail as several customers; an answer or unsubscribe fits one."),
+			find=duplicate_addresses,
+		),
+		"Duplicate Customers": Problem(
+			_("Possible Duplicate Customers"),
+			_("Same name, tax ID or phone: orders are split, so tiers come out too low. Merge them."),
+			find=duplicate_customers,
+		),
+		"Missing Rates": Problem(
+			_("Missing Exchange Rates"),
+			_("Documents count as orders, but their money doesn't count towards the tier."),
+			find=missing_rates,
+		),
+		"Future Documents": Problem(
+			_("Documents Dated in the Future"),
+			_("They count from their day on; a mistyped year hides an order for long."),
+			find=future_documents,
+		),
+		"Negative Total": Problem(
+			_("Negative Total in the Window"),
+			_("More returned than bought: are returns booked twice or on the wrong customer?"),
+			where="`tabCustomer`.annual_value < 0",
+			fields={"annual_value": ["<", 0]},
+		),
+		"No Industry": Problem(
+			_("No Industry"),
+			_("Rules and audiences by industry leave these customers out."),
+			where="COALESCE(`tabCustomer`.industry, '') = ''",
+			fields={"industry": ["is", "not set"]},
+		),
+		"No Buying Role": Problem(
+			_("No Buying Role"),
+			_("It isn't known which contact decides: mails go to whoever comes first."),
+			find=without_role,
+		),
+		"No Key Dates": Problem(
+			_("No Key Dates"),
+			_("Neither birthday, foundation nor start of the partnership: no greeting, no reminder."),
+			where=f"({NO_DATES})",
+			fields={field: ["is", "not set"] for field in KEY_DATES},
+		),
+	}
+
+
+def without_address(customers: Customers) -> Findings:
+	"""Customers to whom no mail can be sent: see outreach.recipients."""
+	rows = frappe.db.sql(
+		f"SELECT name FROM `tabCustomer` WHERE {customers.counted} AND COALESCE(email_id, '') = ''"
+	)
+	return {name: Finding() for (name,) in rows if not customers.contacts.get(name, (False,))[0]}
+
+
+def without_role(customers: Customers) -> Findings:
+	"""Customers none of whose contacts has a role; those without a contact have another problem."""
+	return {name: Finding() for name, (_address, role) in customers.contacts.items() if not role}
+
+
+def duplicate_addresses(customers: Customers) -> Findings:
+	"""E-mail addresses that belong to several of the customers, on their contacts."""
+	linked = f"""JOIN `tabDynamic Link` link ON link.parenttype = 'Contact' AND link.parent = {{}}
+			AND link.link_doctype = 'Customer'
+		JOIN `tabCustomer` ON `tabCustomer`.name = link.link_name
+		WHERE {{}} > '' AND {customers.counted}"""
+	rows = frappe.db.sql(
+		f"""SELECT link.link_name, mail.email_id, mail.parent FROM `tabContact Email` mail
+		{linked.format("mail.parent", "mail.email_id")}
+		UNION ALL
+		SELECT link.link_name, contact.email_id, contact.name FROM `tabContact` contact
+		{linked.format("contact.name", "contact.email_id")}"""
+	)
+	pairs = [(customer, address.strip().lower()) for customer, address, _contact in rows]
+	contacts = {(row[0], row[1].strip().lower()): row[2] for row in rows}
+	form = form_urls("Contact")
+	return {
+		customer: Finding(
+			_("{0}: on {1} customers").format(address, len(others) + 1), form(contacts[customer, address])
+		)
+		for customer, address, others in _sharing(pairs)
+	}
+
+
+def duplicate_customers(customers: Customers) -> Findings:
+	"""Customers who share their name, tax ID or a phone number, however it is written."""
+	rows = frappe.db.sql(
+		f"""SELECT `tabCustomer`.name, customer_name, tax_id, mobile_no FROM `tabCustomer`
+		WHERE {customers.counted} ORDER BY `tabCustomer`.name"""
+	)
+	phones = frappe.db.sql(
+		f"""SELECT DISTINCT link.link_name, phone.phone FROM `tabContact Phone` phone
+		JOIN `tabDynamic Link` link ON link.parenttype = 'Contact' AND link.parent = phone.parent
+			AND link.link_doctype = 'Customer'
+		JOIN `tabCustomer` ON `tabCustomer`.name = link.link_name
+		WHERE {customers.counted}"""
+	)
+	found: Findings = {}
+	for said, pairs in (
+		(
+			_("Same phone as {0}"),
+			[(row[0], _digits(row[3])) for row in rows] + [(n, _digits(p)) for n, p in phones],
+		),
+		(_("Same name as {0}"), [(row[0], letters(row[1])) for row in rows]),
+		(_("Same tax ID as {0}"), [(row[0], letters(row[2])) for row in rows]),
+	):
+		for name, _mark, others in _sharing(pairs):
+			found[name] = Finding(said.format(", ".join(others[:3]) + (" …" if others[3:] else "")))
+	return found
+
+
+def future_documents(customers: Customers) -> Findings:
+	"""Submitted documents that don't count yet, because their day is still to come."""
+	orders = orders_from_settings()
+	rows = frappe.db.sql(
+		f"""SELECT document.customer, COUNT(*), MAX({orders.day}), MAX(document.name)
+		FROM {orders.table} document JOIN `tabCustomer` ON `tabCustomer`.name = document.customer
+		WHERE {orders.counts} AND {orders.day} > %(today)s AND {customers.counted}
+		GROUP BY document.customer""",
+		{"today": getdate()},
+	)
+	return {
+		customer: Finding(
+			_("{0} documents, the last on {1}").format(number, format_date(last)),
+			get_url_to_form(orders.doctype, document)
+			if number == 1
+			else list_url(
+				orders.doctype,
+				{"customer": customer, orders.day_field: [">", str(getdate())], "docstatus": 1},
+			),
+		)
+		for customer, number, last, document in rows
+	}
+
+
+def missing_rates(customers: Customers) -> Findings:
+	"""Documents whose money doesn't count, for want of a Currency Exchange on or before their day."""
+	if not customers.policy:
+		return {}
+	from customer_tiering.tiering.order_facts import money_since
+
+	today = getdate()
+	since = money_since(customers.policy, today)
+	orders = orders_for(customers.policy, today, since=since)
+	if not orders.abroad:
+		return {}
+	rows = frappe.db.sql(
+		f"""SELECT document.customer, company.default_currency, COUNT(*), MIN({orders.day})
+		FROM {orders.table} document
+		JOIN `tabCustomer` ON `tabCustomer`.name = document.customer
+		JOIN `tabCompany` company ON company.name = document.company
+		LEFT JOIN `{RATES}` rate ON rate.company = document.company AND rate.day = {orders.day}
+		WHERE {orders.counts} AND document.company IN %(abroad)s AND {orders.day} BETWEEN %(since)s AND %(today)s
+			AND rate.company IS NULL AND {customers.counted}
+		GROUP BY document.customer, company.default_currency""",
+		{"abroad": orders.abroad, "since": since, "today": today},
+	)
+	to = customers.policy.reporting_currency
+	return {
+		customer: Finding(
+			_("{0} to {1}: {2} documents from {3} on").format(currency, to, number, format_date(first)),
+			list_url("Currency Exchange", {"from_currency": currency, "to_currency": to}),
+		)
+		for customer, currency, number, first in rows
+	}
+
+
+def list_url(doctype: str, filters: dict) -> str:
+	"""The address of a list with these filters; one that is no plain value is an operator and its value."""
+	plain = {
+		key: frappe.as_json(value, indent=None) if isinstance(value, list) else value
+		for key, value in filters.items()
+	}
+	return f"{get_url_to_list(doctype)}?{urlencode(plain)}"
+
+
+def form_urls(doctype: str) -> Callable[[str], str]:
+	"""What gives the address of a document's form, also for very many of them."""
+	start = get_url_to_list(doctype)
+	return lambda name: f"{start}/{quote(name, safe='')}"
+
+
+def letters(text: str | None) -> str:
+	"""A name without case, width, spaces and punctuation."""
+	return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text or "").casefold())
+
+
+def _digits(text: str | None) -> str:
+	"""A phone number's digits, with or without the country's code in front: the last eleven. Empty if too short."""
+	digits = re.sub(r"\D", "", unicodedata.normalize("NFKC", text or "")).lstrip("0")
+	return digits[-11:] if len(digits) >= SHORTEST_PHONE else ""
+
+
+def _sharing(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str, list[str]]]:
+	"""Each customer who shares a mark with others, the mark and those others."""
+	by_mark: dict[str, dict[str, None]] = {}
+	for name, mark in pairs:
+		if mark:
+			by_mark.setdefault(mark, {})[name] = None
+	for mark, names in by_mark.items():
+		if len(names) > 1:
+			for name in names:
+				yield name, mark, [other for other in names if other != name]
+
+
+def _has_default_user() -> bool:
+	user = frappe.db.get_single_value("Tiering Settings", "default_follow_up_user")
+	return bool(user and frappe.db.get_value("User", user, "enabled"))
+
+
+@frappe.whitelist()
+def count_without_address(filters: str | dict | None = None) -> dict:
+	"""For the card on the workspace: {"value", "fieldtype", "route", "route_options"}; raises PermissionError for who sees no customer."""
+	frappe.has_permission("Customer", "read", throw=True)
+	key = "No Address"
+	return {
+		"value": Customers().counts({key: problems()[key]})[key],
+		"fieldtype": "Int",
+		"route": ["query-report", "Data Quality"],
+		"route_options": {"problem": key},
+	}

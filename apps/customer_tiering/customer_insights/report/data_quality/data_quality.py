@@ -1,0 +1,114 @@
+"""Data Quality: what keeps tiering and outreach from working, and where one mends it.
+
+Without the filter Problem a row a problem, the most pressing first; with it a row for each customer who has the problem,
+who brings most first. Customers are those who are neither disabled nor internal and whom the user may read.
+"""
+
+from collections.abc import Callable, Iterator
+
+import frappe
+from frappe import _
+from frappe.utils import escape_html
+
+from customer_tiering.customer_insights.data_quality import Customers, Findings, Problem, form_urls, problems
+from customer_tiering.customer_insights.filters import column, percent, text
+
+CHUNK = 5000
+
+
+def execute(filters: dict | None = None) -> tuple:
+	"""Columns, rows, message, chart (none) and summary. Filter: problem, one of the keys of data_quality.problems.
+
+	Raises ValidationError for any other problem, PermissionError for a user who may read no customer.
+	"""
+	chosen = text(frappe._dict(filters or {}), "problem", _("Problem"))
+	known, customers = problems(), Customers()
+	if not chosen:
+		rows = summary(known, customers)
+		return summary_columns(), rows, None, None, figures(rows, customers)
+	if chosen not in known:
+		frappe.throw(
+			_("{0}: {1} is not a value that this filter can have.").format(
+				_("Problem"), escape_html(chosen[:140])
+			),
+			title=_("Problem"),
+		)
+	return customer_columns(), behind(known[chosen], customers), message(known[chosen])
+
+
+def summary(known: dict[str, Problem], customers: Customers) -> list[dict]:
+	"""A row a problem."""
+	counts = customers.counts(known)
+	return [
+		{
+			"problem": key,
+			"label": problem.label,
+			"why": problem.why,
+			"customers": counts[key],
+			"share": percent(counts[key], customers.number) or 0,
+			"mend": problem.list_url if counts[key] else None,
+		}
+		for key, problem in known.items()
+	]
+
+
+def behind(problem: Problem, customers: Customers) -> list[dict]:
+	"""The customers who have the problem."""
+	found, form = customers.findings(problem), form_urls("Customer")
+	currency = frappe.get_cached_doc("Tiering Settings").get("reporting_currency")
+	rows = [{**each, "currency": currency, **place(each, found, form)} for each in about(list(found))]
+	return sorted(rows, key=lambda each: (-each["annual_value"], each["customer_name"]))
+
+
+def about(names: list[str]) -> Iterator[dict]:
+	for start in range(0, len(names), CHUNK):
+		yield from frappe.db.sql(
+			"""SELECT name AS customer, COALESCE(customer_name, name) AS customer_name, customer_tier AS tier,
+				COALESCE(annual_value, 0) AS annual_value, account_manager AS owner
+			FROM `tabCustomer` WHERE name IN %(names)s""",
+			{"names": names[start : start + CHUNK]},
+			as_dict=True,
+		)
+
+
+def place(customer: dict, found: Findings, form: Callable[[str], str]) -> dict:
+	finding = found[customer["customer"]]
+	return {"detail": finding.detail, "mend": finding.url or form(customer["customer"])}
+
+
+def summary_columns() -> list[dict]:
+	return [
+		column("label", _("Problem"), "Data", 250),
+		column("why", _("Why It Matters"), "Data", 560),
+		column("customers", _("Customers"), width=110),
+		column("share", _("% of Customers"), "Percent", 140, precision=1),
+		column("mend", _("Mend It"), "Data", 150, align="left"),
+	]
+
+
+def customer_columns() -> list[dict]:
+	return [
+		column("customer", _("Customer"), "Link", 250, options="Customer"),
+		column("tier", _("Tier"), "Data", 80),
+		column("annual_value", _("Annual Value"), "Currency", 150),
+		column("owner", _("Account Manager"), "Data", 220),
+		column("detail", _("What Is Found"), "Data", 380),
+		column("mend", _("Mend It"), "Data", 130, align="left"),
+	]
+
+
+def message(problem: Problem) -> str:
+	return f'<div class="text-muted small">{escape_html(problem.why)}</div>'
+
+
+def figures(rows: list[dict], customers: Customers) -> list[dict]:
+	open_problems = sum(bool(each["customers"]) for each in rows)
+	return [
+		{"label": _("Customers"), "value": customers.number, "datatype": "Int"},
+		{
+			"label": _("Problems Found"),
+			"value": open_problems,
+			"datatype": "Int",
+			"indicator": "Red" if open_problems else "Green",
+		},
+	]
