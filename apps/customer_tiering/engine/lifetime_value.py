@@ -16,22 +16,26 @@ from customer_tiering.engine.gamma_gamma import GammaGamma, can_be_fitted
 
 # With fewer who ordered again the parameters say more about chance than about customers.
 LEAST_REPEATERS = 100
-# In steps of about this many days money to come is worth less.
+# Money to come is taken to be worth the same within so many days.
 DISCOUNT_STEP = 91
 DAYS_A_YEAR = 365.25
 
 
 class NoFitError(Exception):
-	"""There is no model; `reason` is one of the following, `found` and `needed` are numbers of customers, where they matter."""
+	"""There is no model, or nothing to test it on; `reason` is one of those below.
+
+	`repeaters` are the customers who ordered again and brought money, `needed` how many it would have taken.
+	"""
 
 	TOO_FEW_REPEATERS = "too few repeaters"
 	ORDERS_DO_NOT_FIT = "orders do not fit"
 	SPEND_DOES_NOT_FIT = "spend does not fit"
 	SPEND_HAS_NO_MEAN = "spend has no mean"
+	NOTHING_CAME = "nothing came"
 
-	def __init__(self, reason: str, found: int = 0, needed: int = 0) -> None:
+	def __init__(self, reason: str, repeaters: int, needed: int) -> None:
 		super().__init__(reason)
-		self.reason, self.found, self.needed = reason, found, needed
+		self.reason, self.repeaters, self.needed = reason, repeaters, needed
 
 
 @dataclass(frozen=True)
@@ -49,37 +53,33 @@ class Model:
 		Columns: alive, the probability that it is still a customer; orders, how many days with one are expected; spend, the
 		money expected of each; value, both multiplied, in money of today: what comes in a year is worth 1 ÷ (1 + discount) of it.
 		"""
-		spend = self.spend.expected_spend(known)
+		orders, spend = self.orders.expected_orders(known, days), self.spend.expected_spend(known)
+		worth = self._orders_worth(known, days, yearly_discount) if yearly_discount else orders
 		return pd.DataFrame(
-			{
-				"alive": self.orders.alive(known),
-				"orders": self.orders.expected_orders(known, days),
-				"spend": spend,
-				"value": self._orders_worth(known, days, yearly_discount) * spend,
-			}
+			{"alive": self.orders.alive(known), "orders": orders, "spend": spend, "value": worth * spend}
 		)
 
 	def _orders_worth(self, known: pd.DataFrame, days: int, yearly_discount: float) -> pd.Series:
-		steps = -(-days // DISCOUNT_STEP) if yearly_discount else 1
-		ends = np.linspace(0, days, steps + 1)
-		so_far = [self.orders.expected_orders(known, end) for end in ends]
+		"""The orders to be expected, each for what its money is worth today."""
+		ends = np.linspace(0, days, -(-days // DISCOUNT_STEP) + 1)
+		until = [self.orders.expected_orders(known, end) for end in ends]
 		worth = (1 + yearly_discount) ** (-(ends[:-1] + ends[1:]) / 2 / DAYS_A_YEAR)
-		return sum((after - before) * w for before, after, w in zip(so_far, so_far[1:], worth, strict=False))
+		return sum((end - start) * each for start, end, each in zip(until, until[1:], worth, strict=False))
 
 
 def fit(known: pd.DataFrame, least_repeaters: int = LEAST_REPEATERS) -> Model:
 	"""The model of these `buyers`. Raises NoFitError, with the reason, where none can be had."""
-	repeaters = int(can_be_fitted(known).sum())
-	if repeaters < max(least_repeaters, 1):
-		raise NoFitError(NoFitError.TOO_FEW_REPEATERS, repeaters, least_repeaters)
+	repeaters, needed = int(can_be_fitted(known).sum()), max(least_repeaters, 1)
+	if repeaters < needed:
+		raise NoFitError(NoFitError.TOO_FEW_REPEATERS, repeaters, needed)
 	orders = bg_nbd.fit(known)
 	if orders is None:
-		raise NoFitError(NoFitError.ORDERS_DO_NOT_FIT)
+		raise NoFitError(NoFitError.ORDERS_DO_NOT_FIT, repeaters, needed)
 	spend = gamma_gamma.fit(known)
 	if spend is None:
-		raise NoFitError(NoFitError.SPEND_DOES_NOT_FIT)
+		raise NoFitError(NoFitError.SPEND_DOES_NOT_FIT, repeaters, needed)
 	if not spend.has_a_mean:
-		raise NoFitError(NoFitError.SPEND_HAS_NO_MEAN)
+		raise NoFitError(NoFitError.SPEND_HAS_NO_MEAN, repeaters, needed)
 	return Model(orders, spend, len(known), repeaters)
 
 
@@ -88,7 +88,7 @@ class BackTest:
 	"""How far predictions of the `days` after `fitted_until` were off, for the customers known then; money as given.
 
 	An `error` is the mean over customers of the absolute difference; a `bias` what all predictions together are too high
-	(above 0) or too low, as a share of what was brought (NaN if nothing was). The naive guess is that each customer brings again
+	(above 0) or too low, as a share of what was brought. The naive guess is that each customer brings again
 	what it brought in the equally long time before.
 	"""
 
@@ -116,8 +116,11 @@ def back_test(
 	days = min(days, span // 2)
 	until = as_of - timedelta(days=days)
 	known = buyers(order_days, until)
-	predicted = fit(known, least_repeaters).predict(known, days)["value"]
+	model = fit(known, least_repeaters)
+	predicted = model.predict(known, days)["value"]
 	came = brought(order_days, until, as_of).reindex(known.index, fill_value=0.0)
+	if came.sum() <= 0:
+		raise NoFitError(NoFitError.NOTHING_CAME, model.repeaters, least_repeaters)
 	before = brought(order_days, until - timedelta(days=days), until).reindex(known.index, fill_value=0.0)
 	return BackTest(
 		until,
@@ -135,5 +138,4 @@ def _error(guess: pd.Series, came: pd.Series) -> float:
 
 
 def _bias(guess: pd.Series, came: pd.Series) -> float:
-	total = float(came.sum())
-	return float(guess.sum()) / total - 1 if total > 0 else float("nan")
+	return float(guess.sum() / came.sum() - 1)

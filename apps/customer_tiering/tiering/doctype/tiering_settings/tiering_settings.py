@@ -32,6 +32,8 @@ RANGES = {
 	"pattern_years": (0, 10),
 	"pattern_lead_days": (0, 180),
 	"key_date_lead_days": (0, 180),
+	"clv_horizon_months": (SMALLEST, 60),
+	"clv_discount_percent": (0, 100),
 	"ledger_retention_years": (0, LARGEST_YEARS),
 }
 # Pairs of which the first must be less than the second.
