@@ -381,10 +381,10 @@ class TestOrderDays:
 
 @pytest.fixture(scope="module")
 def days() -> pd.DataFrame:
-	"""1,200 customers who began within a hundred days, for 600 days."""
+	"""700 customers who began within a hundred days, for 600 days."""
 	chance = np.random.default_rng(3)
 	rows = []
-	for number in range(1200):
+	for number in range(700):
 		at, rate, gone = chance.uniform(0, 100), chance.gamma(0.8, 1 / 25), chance.beta(0.6, 3)
 		paid = chance.gamma(20, 2)
 		while at < 600:

@@ -17,11 +17,13 @@ def maximise(
 ) -> tuple[np.ndarray, float] | None:
 	"""The parameters for which the mean log likelihood of an observation is highest, and its value there.
 
-	`likelihood` takes positive parameters and gives its value and its gradient. It is climbed from each of the `starts`, on
-	a logarithmic scale, within `bounds`; a bound that the top leans against is an answer. None if no climb came to a top.
+	`likelihood` takes positive parameters and gives its value and its gradient. It is climbed on a logarithmic scale, within
+	`bounds`, from the highest of the `starts`; from the others if that leads to no top. A bound that the top leans against is an
+	answer. None if no climb came to a top.
 	"""
-	tops = [_climb(likelihood, start, np.log(bounds)) for start in starts]
-	return max(filter(None, tops), key=lambda top: top[1], default=None)
+	highest_first = sorted(starts, key=lambda start: -likelihood(np.array(start))[0])
+	tops = (_climb(likelihood, start, np.log(bounds)) for start in highest_first)
+	return next((top for top in tops if top), None)
 
 
 def _climb(

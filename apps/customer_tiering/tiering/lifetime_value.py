@@ -12,7 +12,6 @@ from frappe import _
 from frappe.utils import add_months, cint, date_diff, flt, format_date, getdate, now_datetime
 
 from customer_tiering.tiering import temporary
-from customer_tiering.tiering.groups import COUNTED
 from customer_tiering.tiering.lock import only_one, unless_disconnected
 from customer_tiering.tiering.orders import smallest_unit
 from customer_tiering.tiering.policy import read_policy
@@ -130,6 +129,8 @@ def _terms() -> tuple[int, float]:
 def _customers() -> "pd.DataFrame":
 	"""Index: all customers. Columns counted, whether its orders say anything; predicted, what stands there."""
 	import pandas as pd
+
+	from customer_tiering.tiering.groups import COUNTED
 
 	rows = frappe.db.sql(
 		f"SELECT name, {COUNTED.format('customer')}, predicted_clv FROM `tabCustomer` customer ORDER BY name"
