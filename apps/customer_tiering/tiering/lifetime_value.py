@@ -11,6 +11,7 @@ import frappe
 from frappe import _
 from frappe.utils import add_months, cint, date_diff, flt, format_date, getdate, now_datetime
 
+from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import temporary
 from customer_tiering.tiering.lock import only_one, unless_disconnected
 from customer_tiering.tiering.orders import smallest_unit
@@ -66,9 +67,7 @@ def fit_lifetime_value(
 	_refuse_other_days(as_of, today)
 	refusal = _("Another fit of lifetime values is at work: see the list of Lifetime Value Fits.")
 	with only_one(LOCK, refusal, wait):
-		frappe.db.set_value(
-			DOCTYPE, {"status": "Running"}, "status", "Interrupted"
-		)  # whoever wrote that is dead
+		_mark_dead_fits()
 		record = _start(as_of)
 		try:
 			values, changed = _find(as_of, progress)
@@ -83,41 +82,55 @@ def fit_lifetime_value(
 
 def _find(as_of: date, progress: Progress) -> tuple[dict, "pd.Series"]:
 	"""The values of the record, and by customer the predictions that are others than those that stand there."""
-	from customer_tiering.engine.buyers import buyers, order_days
-	from customer_tiering.engine.lifetime_value import NoFitError, fit
-	from customer_tiering.tiering.daily_orders import read_daily_orders
-
 	policy = read_policy()
 	months, discount = _terms()
 	progress(0, 0, _("Reading orders"))
 	customers = _customers()
-	days = order_days(read_daily_orders(policy, as_of))
-	days = days[days["customer"].isin(customers.index[customers["counted"]])]
-	known = buyers(days, as_of)
-	progress(0, 0, _("Fitting"))
+	days = _order_days(policy, as_of, customers)
+	found, predicted = _predict(days, as_of, date_diff(add_months(as_of, months), as_of), discount, progress)
+	predicted = predicted.reindex(customers.index, fill_value=0.0).round(
+		smallest_unit(policy.reporting_currency)
+	)
+	changed = predicted[predicted != customers["predicted"]]
 	values = {
 		"as_of": as_of,
 		"horizon_months": months,
 		"discount_percent": discount,
 		"currency": policy.reporting_currency,
-		"customers": len(known),
+		**found,
+		"predicted": float(predicted.sum()),
+		"changed": len(changed),
 	}
-	horizon = date_diff(add_months(as_of, months), as_of)
+	return values, changed
+
+
+def _order_days(policy: Policy, as_of: date, customers: "pd.DataFrame") -> "pd.DataFrame":
+	"""The days with orders of the customers who count."""
+	from customer_tiering.engine.buyers import order_days
+	from customer_tiering.tiering.daily_orders import read_daily_orders
+
+	days = order_days(read_daily_orders(policy, as_of))
+	return days[days["customer"].isin(customers.index[customers["counted"]])]
+
+
+def _predict(
+	days: "pd.DataFrame", as_of: date, horizon: int, discount: float, progress: Progress
+) -> tuple[dict, "pd.Series"]:
+	"""What the record says about model and test, and each customer's value within `horizon` days; none where there is no model."""
+	from customer_tiering.engine.buyers import buyers
+	from customer_tiering.engine.lifetime_value import NoFitError, fit
+
+	known = buyers(days, as_of)
+	values = {"customers": len(known)}
+	progress(0, 0, _("Fitting"))
 	try:
 		model = fit(known)
 	except NoFitError as error:
 		values |= {"status": NOT_FITTED, "repeaters": error.repeaters, "reason": why_not(error)}
-		predicted = customers["predicted"] * 0.0
-	else:
-		values |= {"status": FITTED, **_parameters(model)}
-		progress(0, 0, _("Testing on the past"))
-		values |= _tested(days, as_of, horizon)
-		predicted = model.predict(known, horizon, discount / 100)["value"]
-		predicted = predicted.reindex(customers.index, fill_value=0.0)
-	predicted = predicted.round(smallest_unit(policy.reporting_currency))
-	changed = predicted[predicted != customers["predicted"]]
-	values |= {"changed": len(changed), "predicted": float(predicted.sum())}
-	return values, changed
+		return values, known["spend"][:0]
+	progress(0, 0, _("Testing on the past"))
+	values |= {"status": FITTED, **_parameters(model), **_tested(days, as_of, horizon)}
+	return values, model.predict(known, horizon, discount / 100)["value"]
 
 
 def _terms() -> tuple[int, float]:
@@ -199,6 +212,11 @@ def why_not(error: "NoFitError") -> str:
 		),
 		error.NOTHING_CAME: _("Nothing was ordered in the days to be predicted."),
 	}[error.reason]
+
+
+def _mark_dead_fits() -> None:
+	"""Whoever holds the lock is the only one alive."""
+	frappe.db.set_value(DOCTYPE, {"status": "Running"}, "status", "Interrupted")
 
 
 def _start(as_of: date) -> "frappe.Document":
