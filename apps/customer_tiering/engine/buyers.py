@@ -29,8 +29,8 @@ def buyers(days: pd.DataFrame, as_of: date) -> pd.DataFrame:
 	"""One row a customer that has ordered until `as_of`, from its `order_days`.
 
 	Index: customer. Columns frequency (days with an order after the first one), recency (days from the first to the last
-	one), age (days from the first one to `as_of`), and spend, the mean money of the days after the first one (NaN where
-	there is none). The first is left out as in the papers: whoever has come back is asked what coming back is worth.
+	one), age (days from the first one to `as_of`); spend, the mean money of the days after the first one (NaN where there is
+	none), which the papers fit to; and paid, the money of all of them.
 	"""
 	today = pd.Timestamp(as_of)
 	by_customer = days[days["day"] <= today].groupby("customer", sort=False, observed=True)
@@ -42,6 +42,7 @@ def buyers(days: pd.DataFrame, as_of: date) -> pd.DataFrame:
 			"recency": (day["max"] - day["min"]).dt.days,
 			"age": (today - day["min"]).dt.days,
 			"spend": (money["sum"] - money["first"]) / frequency.where(frequency > 0),
+			"paid": money["sum"],
 		}
 	)
 

@@ -13,9 +13,11 @@ from scipy.special import digamma, gammaln
 
 from customer_tiering.engine.maximum import maximise
 
-STARTS = ((1.0, 2.0, 1.0), (6.0, 3.0, 0.4), (30.0, 5.0, 0.2))
-# Of p, q - 1, gamma (in mean spend an order). With q at 1 or below the customers would have no mean.
+STARTS = ((1.0, 3.0, 1.0), (6.0, 4.0, 0.4), (2.0, 1.0, 0.2))
+# Of p, q, gamma (in mean spend an order).
 BOUNDS = ((1e-3, 1e4), (1e-3, 1e4), (1e-6, 1e6))
+# Whoever has ordered once has an expected spend if p + q is more than 1; close to that it would be enormous.
+LEAST = 1.1
 
 
 @dataclass(frozen=True)
@@ -29,17 +31,19 @@ class GammaGamma:
 
 	@property
 	def has_a_mean(self) -> bool:
-		"""False where customers differ so much that what a new one spends has no mean worth the name."""
-		return self.q - 1 > 2 * BOUNDS[1][0]
+		"""False where orders differ so much that one of them says nothing about the next."""
+		return self.p + self.q > LEAST
 
 	def expected_spend(self, buyers: pd.DataFrame) -> pd.Series:
 		"""What each customer's next order will bring: its own mean drawn towards everybody's, the less the more it ordered.
 
-		Formula (5) of the paper. A mean below zero (more was credited than sold) counts as zero.
+		Formula (5) of the paper, but with the first order among those that tell of the customer. The model is fitted without it,
+		as published; yet it is all that is known of most customers, and where means differ so much that they have no mean
+		themselves (q of 1 or less), it is what there is to go by. Money below zero (more was credited than sold) counts as zero.
 		"""
-		x = buyers["frequency"].to_numpy(float)
-		spent = x * np.maximum(buyers["spend"].fillna(0.0).to_numpy(float), 0.0)
-		return pd.Series((self.gamma + spent) * self.p / (self.p * x + self.q - 1), index=buyers.index)
+		orders, paid = buyers["frequency"].to_numpy(float) + 1, buyers["paid"].to_numpy(float)
+		expected = (self.gamma + np.maximum(paid, 0.0)) * self.p / (self.p * orders + self.q - 1)
+		return pd.Series(expected, index=buyers.index)
 
 
 def can_be_fitted(buyers: pd.DataFrame) -> pd.Series:
@@ -59,21 +63,21 @@ def fit(buyers: pd.DataFrame) -> GammaGamma | None:
 	found = maximise(_Likelihood(x, spend / unit), STARTS, BOUNDS)
 	if found is None:
 		return None
-	(p, more_than_one, gamma), mean = found
+	(p, q, gamma), mean = found
 	in_money = (mean - np.log(unit)) * len(fitted)
-	return GammaGamma(float(p), float(1 + more_than_one), float(gamma * unit), float(in_money))
+	return GammaGamma(float(p), float(q), float(gamma * unit), float(in_money))
 
 
 class _Likelihood:
-	"""The mean log likelihood of a customer, and its gradient by p, q - 1 and gamma."""
+	"""The mean log likelihood of a customer, and its gradient."""
 
 	def __init__(self, x: np.ndarray, spend: np.ndarray) -> None:
 		self.x, self.spent, self.log_spent = x, x * spend, np.log(x * spend)
 		self.constant = -np.log(spend).mean()
 
 	def __call__(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
-		p, more_than_one, gamma = parameters
-		q, orders = 1 + more_than_one, p * self.x
+		p, q, gamma = parameters
+		orders = p * self.x
 		log_sum = np.log(gamma + self.spent)
 		values = gammaln(orders + q) - gammaln(orders) - gammaln(q) + q * np.log(gamma)
 		values += orders * self.log_spent - (orders + q) * log_sum

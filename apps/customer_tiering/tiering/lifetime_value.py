@@ -208,7 +208,7 @@ def why_not(error: "NoFitError") -> str:
 		error.ORDERS_DO_NOT_FIT: _("No model of how often customers order fits these orders."),
 		error.SPEND_DOES_NOT_FIT: _("No model of what customers spend fits these orders."),
 		error.SPEND_HAS_NO_MEAN: _(
-			"What customers spend differs so much that there is no mean to go by: a few large orders outweigh all others."
+			"What customers spend differs so much from order to order that one order says nothing about the next."
 		),
 		error.NOTHING_CAME: _("Nothing was ordered in the days to be predicted."),
 	}[error.reason]
