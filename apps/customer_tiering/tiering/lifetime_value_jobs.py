@@ -28,14 +28,14 @@ def run_fit(show_progress: bool = False) -> None:
 
 
 def _enqueue(what: str, show_progress: bool) -> None:
-	"""One of a kind: two clicks are one fit."""
+	"""One of a kind: two clicks are one fit. At once, as nothing has been written that it would have to wait for: older
+	versions of the framework commit nothing then, and start nothing after it."""
 	frappe.enqueue(
 		run_fit,
 		queue="long",
 		timeout=TIMEOUT,
 		job_id=f"customer_tiering.lifetime_value.{what}",
 		deduplicate=True,
-		enqueue_after_commit=True,
 		show_progress=show_progress,
 	)
 
