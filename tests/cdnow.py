@@ -21,6 +21,9 @@ PACKAGE = "lifetimes==0.11.3"
 WHEEL = "Lifetimes-0.11.3-py3-none-any.whl"
 SHA256 = "261e3dc89977c2b60767ca6728aaa29d429de0c814635070a749c36555895da8"
 MEMBER = "lifetimes/datasets/CDNOW_master.txt"
+SAMPLE = "lifetimes/datasets/CDNOW_sample.txt"
+SUMMARY = "lifetimes/datasets/cdnow_customers_summary.csv"
+SAMPLED = 2_357
 ROWS = 69_659
 CUSTOMERS = 23_570
 TOTAL = Decimal("2500315.63")
@@ -51,6 +54,25 @@ def purchases() -> tuple[Purchase, ...]:
 	assert len({row.customer for row in rows}) == CUSTOMERS
 	assert sum(row.amount for row in rows) == TOTAL
 	return rows
+
+
+@cache
+def sampled() -> dict[str, str]:
+	"""One customer in ten, whom papers on customer value are about: the file's name of each by the sample's own number."""
+	with zipfile.ZipFile(wheel()) as archive:
+		rows = [line.split() for line in archive.read(SAMPLE).decode("ascii").splitlines()]
+	found = {number: customer for customer, number, *_rest in rows}
+	assert len(found) == SAMPLED
+	return found
+
+
+@cache
+def summary() -> dict[str, tuple[int, float, float]]:
+	"""The sample as it is published: by its number frequency, recency and age of each in the first 39 weeks, the two in weeks."""
+	with zipfile.ZipFile(wheel()) as archive:
+		_, *lines = archive.read(SUMMARY).decode("ascii").splitlines()
+	rows = [line.split(",") for line in lines]
+	return {f"{int(row[0]):04d}": (int(row[1]), float(row[2]), float(row[3])) for row in rows}
 
 
 def documents() -> list[Document]:

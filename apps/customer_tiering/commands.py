@@ -200,6 +200,54 @@ def outreach(context: frappe._dict, as_json: bool) -> None:
 		raise SystemExit(1)
 
 
+@tiering.command("clv")
+@click.option("--as-of", metavar="YYYY-MM-DD", help="Predict from this day instead of today.")
+@click.option("--dry-run", is_flag=True, help="Show the fit and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the fit as JSON.")
+@pass_context
+def clv(context: frappe._dict, as_of: str | None, dry_run: bool, as_json: bool) -> None:
+	"""Fit the model of lifetime value to all orders and write on each customer what it is expected to bring.
+
+	Where there is no model, as with too few customers who came back, all predictions are emptied and the exit code is 1.
+	"""
+	from customer_tiering.tiering.lifetime_value import fit_lifetime_value
+
+	day = _day(as_of)
+	with _site(context), _progress(hidden=as_json) as progress:
+		fit = fit_lifetime_value(day, dry_run, progress)
+	if as_json:
+		click.echo(json.dumps(fit.as_dict(), ensure_ascii=False))
+	elif fit.is_fitted:
+		_print_fit(fit.as_dict())
+	if not fit.is_fitted:
+		raise click.ClickException(f"No prediction: {fit.values['reason']}")
+
+
+def _print_fit(fit: dict) -> None:
+	click.echo(
+		f"{fit['name'] or 'Dry run, nothing written'}: {fit['horizon_months']} months from {fit['as_of']}"
+	)
+	click.echo(
+		f"{fit['customers']} customers, {fit['repeaters']} of them came back; {fit['changed']} changed;"
+		f" {fit['predicted']:,.2f} {fit['currency']} expected of all together"
+	)
+	click.echo(
+		"How often: BG/NBD r {orders_r:.4g}, alpha {orders_alpha:.4g} days, a {orders_a:.4g}, b {orders_b:.4g},"
+		" log likelihood {orders_log_likelihood:.1f}".format(**fit)
+	)
+	click.echo(
+		"How much: Gamma-Gamma p {spend_p:.4g}, q {spend_q:.4g}, gamma {spend_gamma:.4g},"
+		" log likelihood {spend_log_likelihood:.1f}".format(**fit)
+	)
+	if "test_error" in fit:
+		click.echo(
+			"Off by {test_error:,.2f} a customer and {test_bias:+.1f} % in all; the guess {naive_error:,.2f} and {naive_bias:+.1f} %".format(
+				**fit
+			)
+		)
+	click.echo(fit["test_note"])
+
+
 @tiering.command("demo")
 @click.option("--customers", default=3000, show_default=True, help="How many customers to make.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -216,7 +264,7 @@ def demo(context: frappe._dict, customers: int, as_json: bool) -> None:
 @contextmanager
 def _site(context: frappe._dict) -> Iterator[None]:
 	"""A connection to the one site named; an error becomes one line and exit code 1."""
-	from customer_tiering.tiering.recompute import connection_is_lost
+	from customer_tiering.tiering.lock import connection_is_lost
 
 	frappe.init(site=get_site(context))
 	frappe.connect()

@@ -79,6 +79,7 @@ has_permission = {
 scheduler_events = {
 	"all": ["customer_tiering.tiering.jobs.drain_queue_regularly"],
 	"daily_long": ["customer_tiering.tiering.jobs.recompute_tiers_nightly"],
+	"weekly_long": ["customer_tiering.tiering.lifetime_value_jobs.fit_lifetime_value_weekly"],
 	"hourly_long": [
 		"customer_tiering.follow_up.jobs.create_follow_ups_hourly",
 		"customer_tiering.outreach.jobs.run_outreach_hourly",

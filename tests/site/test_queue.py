@@ -172,7 +172,7 @@ class TestWhatARunDoes:
 
 	def test_while_another_run_writes_the_job_leaves_it_to_that(self, customer: str) -> None:
 		from customer_tiering.tiering import jobs
-		from customer_tiering.tiering.recompute import RunInProgressError
+		from customer_tiering.tiering.lock import RunInProgressError
 
 		recompute()
 		queue.add([customer], queue.OTHER)

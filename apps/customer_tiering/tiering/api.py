@@ -10,6 +10,7 @@ from frappe.utils.background_jobs import get_workers
 from frappe.utils.scheduler import is_scheduler_disabled
 
 from customer_tiering.tiering.jobs import enqueue_preview, enqueue_recompute, take_result
+from customer_tiering.tiering.lifetime_value_jobs import enqueue_fit
 from customer_tiering.tiering.policy import read_rules, refuse_gaps
 from customer_tiering.tiering.scope import last_full_run
 
@@ -29,6 +30,26 @@ def recompute_now(confirmed: bool | int | str = False) -> dict:
 		return {"message": _("Recomputing in the background. You will be told when it is done.")}
 	enqueue_preview()
 	return {"message": _("This is the first run: looking what it would write.")}
+
+
+@frappe.whitelist(methods=["POST"])
+def fit_lifetime_value_now() -> dict:
+	"""Start a fit of the lifetime values in the background.
+
+	Returns {"message", "last"}, the latter the newest finished Lifetime Value Fit (None if there is none): one that comes after it
+	has the result. Raises PermissionError for others than managers, ValidationError where no worker runs or the rules have gaps.
+	"""
+	frappe.only_for(MANAGERS)
+	refuse_without_worker("clv")
+	refuse_gaps(read_rules())
+	enqueue_fit()
+	last = frappe.get_all(
+		"Lifetime Value Fit", {"status": ("!=", "Running")}, order_by="name desc", limit=1, pluck="name"
+	)
+	return {
+		"message": _("Fitting in the background. You will be told when it is done."),
+		"last": (last or [None])[0],
+	}
 
 
 def refuse_without_worker(command: str) -> None:

@@ -25,6 +25,7 @@ COMPUTED_FIELDS = (
 	"feedback_category",
 	"tiering_review_on",
 )
+# Written by fits of lifetime value alone.
 RESERVED_FIELDS = ("predicted_clv",)
 OVERRIDE_FIELDS = ("tier_override", "tier_override_until", "tier_override_reason")
 SELF_REFERENCES = ("referred_by", "rolls_up_to")

@@ -7,7 +7,8 @@ from frappe import _
 from frappe.utils import add_to_date, getdate, now_datetime
 
 from customer_tiering.tiering import queue, retention
-from customer_tiering.tiering.recompute import RunInProgressError, no_progress, recompute
+from customer_tiering.tiering.lock import RunInProgressError
+from customer_tiering.tiering.recompute import no_progress, recompute
 from customer_tiering.tiering.scope import customers_with_changed_issues, full_run_is_due, last_full_run
 
 TIMEOUT = 3600

@@ -1,7 +1,6 @@
 """A run: facts, decisions, differences, writing. The one entry for button, command and nightly job."""
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from frappe.utils import getdate, now_datetime
 
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import queue
+from customer_tiering.tiering.lock import only_one, unless_disconnected
 from customer_tiering.tiering.scope import Scope, full_scope, incremental_scope, last_full_run
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ Progress = Callable[[int, int, str], None]
 
 def no_progress(done: int, total: int, what: str) -> None:
 	pass
-
-
-class RunInProgressError(frappe.ValidationError):
-	"""Another run is writing at this moment."""
 
 
 @dataclass(frozen=True)
@@ -260,25 +256,10 @@ def _complete(run: "frappe.Document", summary: Summary, scope: Scope, population
 def _fail(run: "frappe.Document") -> None:
 	"""Without a database it stays Running, and the next run marks it as interrupted."""
 	error = frappe.get_traceback()
-	with _unless_disconnected():
+	with unless_disconnected():
 		frappe.db.rollback()
 		run.db_set({"status": "Failed", "finished_at": now_datetime(), "error": error})
 		frappe.db.commit()
-
-
-@contextmanager
-def _unless_disconnected() -> Iterator[None]:
-	try:
-		yield
-	except Exception as error:
-		if not connection_is_lost(error):
-			raise
-
-
-def connection_is_lost(error: Exception) -> bool:
-	"""Whether the database server went away: drivers differ, the names of their errors (PEP 249) don't."""
-	names = {kind.__name__ for kind in type(error).__mro__}
-	return not names.isdisjoint(("OperationalError", "InterfaceError"))
 
 
 def _mark_dead_runs() -> None:
@@ -286,23 +267,10 @@ def _mark_dead_runs() -> None:
 	frappe.db.set_value("Tiering Run", {"status": "Running"}, "status", "Interrupted")
 
 
-class _only_run:
-	"""A lock of the database server: one run a site, on however many machines, freed when its holder dies."""
-
-	def __init__(self, wait: int = 0) -> None:
-		self.wait = wait  # seconds
-
-	def __enter__(self) -> None:
-		self.name = f"{frappe.conf.db_name}.{LOCK}"[-64:]
-		if not frappe.db.sql("SELECT GET_LOCK(%s, %s)", (self.name, self.wait))[0][0]:
-			frappe.throw(
-				_("Another recompute is running. Its progress is in the list of Tiering Runs."),
-				RunInProgressError,
-			)
-
-	def __exit__(self, *exc: object) -> None:
-		with _unless_disconnected():  # with the connection the lock is gone, too
-			frappe.db.sql("SELECT RELEASE_LOCK(%s)", self.name)
+def _only_run(wait: int = 0) -> only_one:
+	return only_one(
+		LOCK, _("Another recompute is running. Its progress is in the list of Tiering Runs."), wait
+	)
 
 
 def _refuse_other_days(as_of: date, today: date) -> None:

@@ -35,6 +35,8 @@ RANGES = {
 	"key_date_lead_days": (0, 180),
 	"feedback_days": (0, LARGEST_DAYS),
 	"detractor_score": (0, 8),
+	"clv_horizon_months": (SMALLEST, 60),
+	"clv_discount_percent": (0, 100),
 	"ledger_retention_years": (0, LARGEST_YEARS),
 }
 # Pairs of which the first must be less than the second.

@@ -1,0 +1,89 @@
+"""What a customer will spend an order: the Gamma-Gamma model.
+
+Fader and Hardie (2013), The Gamma-Gamma model of monetary value. What a customer
+spends an order varies around a mean of its own (gamma distributed: p), and the means differ between customers (inverse
+gamma distributed: q, gamma), independently of how often they order. gamma is in money.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import digamma, gammaln
+
+from customer_tiering.engine.maximum import maximise
+
+STARTS = ((1.0, 3.0, 1.0), (6.0, 4.0, 0.4), (2.0, 1.0, 0.2))
+# Of p, q, gamma (in mean spend an order).
+BOUNDS = ((1e-3, 1e4), (1e-3, 1e4), (1e-6, 1e6))
+# Whoever has ordered once has an expected spend if p + q is more than 1; close to that it would be enormous.
+LEAST = 1.1
+
+
+@dataclass(frozen=True)
+class GammaGamma:
+	"""A fitted model: p, q, gamma in money; `log_likelihood` of all the customers that it was fitted to."""
+
+	p: float
+	q: float
+	gamma: float
+	log_likelihood: float
+
+	@property
+	def has_a_mean(self) -> bool:
+		"""False where orders differ so much that one of them says nothing about the next."""
+		return self.p + self.q > LEAST
+
+	def expected_spend(self, buyers: pd.DataFrame) -> pd.Series:
+		"""What each customer's next order will bring: its own mean drawn towards everybody's, the less the more it ordered.
+
+		Formula (5) of the paper, but with the first order among those that tell of the customer. The model is fitted without it,
+		as published; yet it is all that is known of most customers, and where means differ so much that they have no mean
+		themselves (q of 1 or less), it is what there is to go by. Money below zero (more was credited than sold) counts as zero.
+		"""
+		orders, paid = buyers["frequency"].to_numpy(float) + 1, buyers["paid"].to_numpy(float)
+		expected = (self.gamma + np.maximum(paid, 0.0)) * self.p / (self.p * orders + self.q - 1)
+		return pd.Series(expected, index=buyers.index)
+
+
+def can_be_fitted(buyers: pd.DataFrame) -> pd.Series:
+	"""Which customers the model can be fitted to: who ordered again, and with a mean above zero."""
+	return (buyers["frequency"] > 0) & (buyers["spend"] > 0)
+
+
+def fit(buyers: pd.DataFrame) -> GammaGamma | None:
+	"""The model that makes likeliest what these customers spent; None if the search came to no end.
+
+	Columns `frequency`, days with an order after the first one; `spend`, the mean money of these. Customers that can't be
+	fitted are left aside; there must be others.
+	"""
+	fitted = buyers[can_be_fitted(buyers)]
+	x, spend = fitted["frequency"].to_numpy(float), fitted["spend"].to_numpy(float)
+	unit = spend.mean()
+	found = maximise(_Likelihood(x, spend / unit), STARTS, BOUNDS)
+	if found is None:
+		return None
+	(p, q, gamma), mean = found
+	in_money = (mean - np.log(unit)) * len(fitted)
+	return GammaGamma(float(p), float(q), float(gamma * unit), float(in_money))
+
+
+class _Likelihood:
+	"""The mean log likelihood of a customer, and its gradient."""
+
+	def __init__(self, x: np.ndarray, spend: np.ndarray) -> None:
+		self.x, self.spent, self.log_spent = x, x * spend, np.log(x * spend)
+		self.constant = -np.log(spend).mean()
+
+	def __call__(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
+		p, q, gamma = parameters
+		orders = p * self.x
+		log_sum = np.log(gamma + self.spent)
+		values = gammaln(orders + q) - gammaln(orders) - gammaln(q) + q * np.log(gamma)
+		values += orders * self.log_spent - (orders + q) * log_sum
+		gradient = [
+			(self.x * (digamma(orders + q) - digamma(orders) + self.log_spent - log_sum)).mean(),
+			(digamma(orders + q) - digamma(q) + np.log(gamma) - log_sum).mean(),
+			(q / gamma - (orders + q) / (gamma + self.spent)).mean(),
+		]
+		return float(values.mean() + self.constant), np.array(gradient)
