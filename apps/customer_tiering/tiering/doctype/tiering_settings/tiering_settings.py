@@ -5,10 +5,12 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import flt
 
+from customer_tiering.tiering.interests import enqueue_interests
 from customer_tiering.tiering.policy import breakpoints
 
 SMALLEST, LARGEST_WINDOW, LARGEST_SCORE = 1, 120, 5
 LARGEST_DAYS, LARGEST_FACTOR, LARGEST_YEARS = 3650, 1000000, 100
+LARGEST_WEIGHT = 1000
 # Fields that hold a number: the smallest and the largest that makes sense.
 RANGES = {
 	"window_months": (SMALLEST, LARGEST_WINDOW),
@@ -33,6 +35,16 @@ RANGES = {
 	"pattern_lead_days": (0, 180),
 	"key_date_lead_days": (0, 180),
 	"ledger_retention_years": (0, LARGEST_YEARS),
+	"interest_topics": (0, 20),
+	"interest_min_score": (0, LARGEST_FACTOR),
+	"interest_half_life": (SMALLEST, LARGEST_DAYS),
+	"interest_free_opens": (0, 100),
+	"interest_weight_purchase": (0, LARGEST_WEIGHT),
+	"interest_weight_enquiry": (0, LARGEST_WEIGHT),
+	"interest_weight_event": (0, LARGEST_WEIGHT),
+	"interest_weight_click": (0, LARGEST_WEIGHT),
+	"interest_weight_open": (0, LARGEST_WEIGHT),
+	"interest_weight_page_view": (0, LARGEST_WEIGHT),
 }
 # Pairs of which the first must be less than the second.
 RISING = (("abc_a_percent", "abc_b_percent"), ("churn_medium_factor", "churn_high_factor"))
@@ -52,11 +64,14 @@ class TieringSettings(Document):
 		self.warn_without_orders()
 
 	def on_update(self) -> None:
-		"""Sales Orders are read through an index that they get when they count."""
+		"""Sales Orders are read through an index that they get when they count; interests follow their settings soon."""
 		if self.has_value_changed("orders_from"):
 			frappe.enqueue(
 				"customer_tiering.setup.indexes.add_indexes", queue="long", enqueue_after_commit=True
 			)
+
+		if any(self.has_value_changed(field) for field in RANGES if field.startswith("interest_")):
+			enqueue_interests()
 
 	def refuse_out_of_range(self, field: str, smallest: float, largest: float | None) -> None:
 		value = flt(self.get(field))
