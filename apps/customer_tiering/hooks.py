@@ -44,6 +44,10 @@ doc_events = {
 	"Lifecycle Stage": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
 	"RFM Segment": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
 	"Follow Up Rule": {"after_rename": "customer_tiering.follow_up.withdraw.after_rule_renamed"},
+	**{
+		doctype: {"after_rename": "customer_tiering.tiering.interest_sources.after_rename"}
+		for doctype in ("Item Group", "Item", "Email Template")
+	},
 	"Sales Invoice": {
 		"on_submit": [
 			"customer_tiering.tiering.queue.on_order",

@@ -105,6 +105,12 @@ def _topics(sources: set[Source]) -> dict[str, set[str]]:
 	return found
 
 
+def after_rename(doc: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
+	"""Topics follow a renamed record: the framework finds dynamic links by a list that it caches, so it may miss them."""
+	values = {"source_type": doc.doctype, "source": old}
+	frappe.db.set_value("Interest Source", values, "source", new, update_modified=False)
+
+
 def route(text: str | None) -> str:
 	"""The path of an address of this site, as Web Page View keeps it: no host, no query, no slash around it."""
 	return urlsplit((text or "").strip()).path.strip("/")
