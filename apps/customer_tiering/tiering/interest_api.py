@@ -61,7 +61,7 @@ def preview_topic(topic: str) -> dict:
 		frappe.throw(_("{0} is expected.").format(_("Interest Topic")))
 	doc = frappe.get_doc(given)
 	saved = "" if doc.get("__islocal") else doc.name
-	doc.name = saved or doc.topic_name or _("New")
+	doc.name = saved or doc.topic_name or "?"
 	others = [source for source in read_sources() if source.topic != saved]
 	sources = [] if doc.disabled else sources_of(doc)
 	best = strongest_topics(getdate(), [*others, *sources])
