@@ -9,36 +9,36 @@ frappe.ui.form.on("Customer", {
 	},
 });
 
-// Computed ones are drawn paler and have no cross: taken off, they would be back with the next run.
+// Computed ones are dashed and have a plus instead of the cross: taken off, they would be back with the next run.
 customer_tiering.mark_computed_interests = function (frm) {
 	const control = frm.fields_dict.interests;
-	if (!control || !control.get_pill_html) return;
+	if (!control?.get_pill_html) return;
 	if (!control.marks_computed) {
-		const plain = control.get_pill_html;
 		control.marks_computed = true;
+		const plain = control.get_pill_html;
 		control.get_pill_html = function (value) {
+			const pill = plain.call(this, value);
 			const row = (this.rows || []).find((row) => row.topic === value);
-			if (!row || !row.computed) return plain.call(this, value);
-			const pill = $(plain.call(this, value));
-			pill.css({ border: "1px dashed var(--gray-500)", background: "transparent" });
-			pill.attr("title", __("Computed from what the customer does. Add it by hand to keep it for ever."));
-			pill.find(".btn-remove").remove();
-			return pill[0].outerHTML;
+			return row?.computed ? customer_tiering.computed_pill(pill) : pill;
 		};
-		// What is computed can still be chosen: that sets it by hand.
-		control.custom_awesomplete_filter = function (awesomplete) {
-			awesomplete.filter = (item) =>
-				!(this.rows || []).some((row) => row.topic === item.value && !row.computed);
-		};
-		const validate = control.validate;
-		control.validate = function (value) {
-			const rows = value || [];
-			const last = rows[rows.length - 1];
-			const others = rows.slice(0, -1).filter((row) => !(row.computed && last && row.topic === last.topic));
-			return validate.call(this, last ? [...others, last] : rows);
-		};
+		control.$input_area.on("click", ".btn-keep", (event) => {
+			const topic = decodeURIComponent($(event.currentTarget).closest(".tb-selected-value").data().value);
+			const row = frm.doc.interests.find((row) => row.topic === topic);
+			row.computed = 0;
+			frm.dirty();
+			control.set_formatted_input(frm.doc.interests);
+		});
 	}
-	control.refresh_input && control.set_formatted_input(frm.doc.interests);
+	if (control.$input_area) control.set_formatted_input(frm.doc.interests);
+};
+
+customer_tiering.computed_pill = function (html) {
+	const pill = $(html).css({ border: "1px dashed var(--gray-500)", background: "transparent" });
+	pill.attr("title", __("Computed from what the customer does."));
+	pill.find(".btn-remove").replaceWith(
+		`<span class="btn-keep" style="margin-left: 4px" title="${__("Keep it for ever")}">${frappe.utils.icon("add", "xs")}</span>`
+	);
+	return pill[0].outerHTML;
 };
 
 customer_tiering.explain_interests = async function (frm) {
