@@ -345,6 +345,21 @@ class TestTags:
 		assert tags(customer) == {TEA: "by hand", COFFEE: "by hand"}
 		assert set(interest_names(customer)) == {TEA, COFFEE}
 
+	def test_keeping_a_computed_one_on_the_form_sets_it_by_hand(self, customer: str) -> None:
+		topic()
+		invoice(customer, "Espresso 1")
+		compute_interests()
+		form = frappe.get_doc("Customer", customer)
+		form.interests[0].computed = 0
+		form.save()
+		assert tags(customer) == {COFFEE: "by hand"}
+		changes = [
+			json.loads(data) for data in frappe.get_all("Version", {"docname": customer}, pluck="data")
+		]
+		assert changes and not any(change["row_changed"] for change in changes), (
+			"it breaks the form's timeline"
+		)
+
 	def test_a_tag_set_by_hand_can_be_taken_away_again_and_a_computed_one_cannot(self, customer: str) -> None:
 		topic()
 		topic(TEA)

@@ -1,5 +1,7 @@
 """What saving, merging and deleting a Customer does to its interests."""
 
+from collections.abc import Collection, Iterable
+
 import frappe
 from frappe.model.document import Document
 
@@ -15,9 +17,21 @@ def validate(customer: Document, method: str | None = None) -> None:
 	by_hand = {row.topic: row for row in customer.get("interests") or () if not row.computed}
 	stored = [] if customer.is_new() else _stored(customer.name)
 	computed = [row for row in stored if row.computed and row.topic not in by_hand]
+	_as_new_rows(by_hand.values(), {row.name for row in stored if row.computed})
 	customer.set("interests", [*by_hand.values(), *computed])
 	for idx, row in enumerate(customer.interests, start=1):
 		row.idx = idx
+
+
+def _as_new_rows(by_hand: Iterable[Document], computed: Collection[str]) -> None:
+	"""A computed row that somebody keeps becomes another row.
+
+	A Version in which a row of a Table MultiSelect has changed breaks the form: its timeline looks for a grid.
+	"""
+	for row in by_hand:
+		if row.name in computed:
+			row.name = None
+			row.set("__islocal", 1)
 
 
 def _stored(customer: str) -> list[frappe._dict]:
