@@ -248,6 +248,28 @@ def _print_fit(fit: dict) -> None:
 	click.echo(fit["test_note"])
 
 
+@tiering.command("interests")
+@click.option("--as-of", metavar="YYYY-MM-DD", help="Score as of this day instead of today.")
+@click.option("--dry-run", is_flag=True, help="Show what would change and write nothing.")
+@click.option(
+	"--explain", "customer", metavar="CUSTOMER", help="Say where this customer's interests come from."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@pass_context
+def interests(
+	context: frappe._dict, as_of: str | None, dry_run: bool, customer: str | None, as_json: bool
+) -> None:
+	"""Put each customer's strongest Interest Topics on the customer; tags set by hand stay."""
+	from customer_tiering.tiering.interest_explain import explain_interests
+	from customer_tiering.tiering.interests import compute_interests
+
+	day = _day(as_of)
+	with _site(context):
+		result = explain_interests(customer, day) if customer else compute_interests(day, dry_run)
+		text = json.dumps(result.as_dict(), ensure_ascii=False) if as_json else result.as_text()
+	click.echo(text)
+
+
 @tiering.command("demo")
 @click.option("--customers", default=3000, show_default=True, help="How many customers to make.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

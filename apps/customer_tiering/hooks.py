@@ -15,7 +15,7 @@ before_uninstall = "customer_tiering.setup.uninstall.before_uninstall"
 after_uninstall = "customer_tiering.setup.uninstall.after_uninstall"
 
 additional_timeline_content = {"Customer": ["customer_tiering.tiering.timeline.tier_changes"]}
-doctype_js = {"Customer": "public/js/customer.js"}
+doctype_js = {"Customer": ["public/js/customer.js", "public/js/customer_interests.js"]}
 override_doctype_dashboards = {"Customer": "customer_tiering.tiering.connections.customer_connections"}
 
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
@@ -24,10 +24,19 @@ VOICE = "customer_tiering.tiering.queue.on_voice"
 
 doc_events = {
 	"Customer": {
-		"validate": "customer_tiering.tiering.customer.validate",
+		"validate": [
+			"customer_tiering.tiering.customer.validate",
+			"customer_tiering.tiering.customer_interests.validate",
+		],
 		"on_update": "customer_tiering.tiering.queue.on_customer",
-		"on_trash": "customer_tiering.tiering.queue.on_customer",
-		"before_rename": "customer_tiering.tiering.customer.before_rename",
+		"on_trash": [
+			"customer_tiering.tiering.queue.on_customer",
+			"customer_tiering.tiering.customer_interests.on_trash",
+		],
+		"before_rename": [
+			"customer_tiering.tiering.customer.before_rename",
+			"customer_tiering.tiering.customer_interests.before_rename",
+		],
 		"after_rename": [
 			"customer_tiering.tiering.customer.after_rename",
 			"customer_tiering.follow_up.withdraw.after_rename",
@@ -37,6 +46,10 @@ doc_events = {
 	"Lifecycle Stage": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
 	"RFM Segment": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
 	"Follow Up Rule": {"after_rename": "customer_tiering.follow_up.withdraw.after_rule_renamed"},
+	**{
+		doctype: {"after_rename": "customer_tiering.tiering.interest_sources.after_rename"}
+		for doctype in ("Item Group", "Item", "Email Template")
+	},
 	"Sales Invoice": {
 		"on_submit": [
 			"customer_tiering.tiering.queue.on_order",
@@ -70,6 +83,7 @@ permission_query_conditions = {
 	"Tiering Event": "customer_tiering.tiering.permissions.tiering_event_query",
 	"Outreach Enrollment": "customer_tiering.tiering.permissions.outreach_enrollment_query",
 	"Outreach Touch": "customer_tiering.tiering.permissions.outreach_touch_query",
+	"Interest Signal": "customer_tiering.tiering.permissions.interest_signal_query",
 }
 has_permission = {
 	doctype: "customer_tiering.tiering.permissions.has_permission" for doctype in permission_query_conditions
@@ -78,7 +92,10 @@ has_permission = {
 # Frappe tells scheduled jobs apart by the last two parts of their names alone.
 scheduler_events = {
 	"all": ["customer_tiering.tiering.jobs.drain_queue_regularly"],
-	"daily_long": ["customer_tiering.tiering.jobs.recompute_tiers_nightly"],
+	"daily_long": [
+		"customer_tiering.tiering.jobs.recompute_tiers_nightly",
+		"customer_tiering.tiering.interests.compute_interests_nightly",
+	],
 	"weekly_long": ["customer_tiering.tiering.lifetime_value_jobs.fit_lifetime_value_weekly"],
 	"hourly_long": [
 		"customer_tiering.follow_up.jobs.create_follow_ups_hourly",
@@ -100,4 +117,5 @@ ignore_links_on_delete = [
 	"Outreach Enrollment",
 	"Outreach Touch",
 	"Outreach Suppression",
+	"Interest Signal",
 ]

@@ -323,9 +323,8 @@ def make_communication(doctype: str, name: str, day: date | str, **values: objec
 
 
 def make_event(customer: str, day: date | str, **values: object) -> Document:
-	event = frappe.get_doc(
-		doctype="Event", subject="Visit", event_type="Private", starts_on=f"{day} 10:00:00", **values
-	)
+	values = {"subject": "Visit", **values}
+	event = frappe.get_doc(doctype="Event", event_type="Private", starts_on=f"{day} 10:00:00", **values)
 	event.append("event_participants", {"reference_doctype": "Customer", "reference_docname": customer})
 	return event.insert()
 

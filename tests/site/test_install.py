@@ -105,7 +105,7 @@ look("Scheduled Job Type", frappe.get_all("Scheduled Job Type", {{"method": ("li
 look("Scheduled Job Type of a script", frappe.get_all("Scheduled Job Type", {{"server_script": ("is", "set")}}, pluck="name"))
 look("Default", frappe.get_all("DefaultValue", {{"defkey": ("like", "%tiering%")}}, pluck="name"))
 look("Singles", frappe.db.sql("SELECT DISTINCT doctype FROM tabSingles WHERE doctype LIKE 'Tiering%%'"))
-look("tables", [t for t in frappe.db.get_tables(cached=False) if t.startswith(("tabTiering", "tabOutreach", "tabFollow Up", "tabCustomer Tier", "tabLifecycle", "tabRFM", "tabInterest", "tabOffer"))])
+look("tables", [t for t in frappe.db.get_tables(cached=False) if t.startswith(("tabTiering", "tabOutreach", "tabFollow Up", "tabCustomer Tier", "tabLifecycle", "tabRFM", "tabInterest", "tabCustomer Interest", "tabOffer"))])
 look("indexes", frappe.db.sql(
 	"SELECT DISTINCT table_name, index_name FROM information_schema.statistics WHERE table_schema = DATABASE()"
 	" AND (index_name LIKE 'tiering%%' OR (column_name IN %s AND table_name IN ('tabCustomer', 'tabToDo', 'tabContact')))",

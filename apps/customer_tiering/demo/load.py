@@ -28,6 +28,10 @@ PASSWORD = "demo-Tiering-26"
 TERRITORIES = ("Germany", "Italy", "India", "United States")
 CHINESE_TERRITORY = "China"
 ITEMS = ("Starter Kit", "Service Plan", "Premium Set", "Spare Parts", "入门套装", "年度保养")
+TOPICS = {
+	"Equipment": ("Starter Kit", "Premium Set", "入门套装"),
+	"Maintenance": ("Service Plan", "Spare Parts", "年度保养"),
+}
 Progress = Callable[[int, int, str], None]
 
 
@@ -50,6 +54,7 @@ def load(customers: int = 3000, progress: Progress = lambda done, total, what: N
 	_write_orders(documents, companies)
 	frappe.db.commit()
 	played = play(today - timedelta(days=DAYS_PLAYED), today, progress)
+	_make_interests()
 	return {"customers": customers, "orders": len(documents), **played}
 
 
@@ -145,6 +150,15 @@ def _make_people_and_items() -> None:
 				is_stock_item=0,
 				stock_uom="Nos",
 			).insert(ignore_permissions=True)
+
+
+def _make_interests() -> None:
+	from customer_tiering.tiering.interests import compute_interests
+
+	for name, items in TOPICS.items():
+		sources = [{"source_type": "Item", "source": item} for item in items]
+		frappe.get_doc(doctype="Interest Topic", topic_name=name, sources=sources).insert()
+	compute_interests()
 
 
 def _write_customers(companies: list[str], rng: "Generator") -> None:

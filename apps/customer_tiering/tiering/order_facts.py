@@ -206,17 +206,20 @@ def _undone_orders(orders: Orders, scoped: bool, joins: str = "") -> str:
 
 	Starts from the returns, or from the customers asked for, and goes on by keys: both are few.
 	"""
-	if scoped:
-		start = f"""`{SCOPE}` scope STRAIGHT_JOIN {orders.table} sold ON sold.customer = scope.name
-			STRAIGHT_JOIN {orders.table} back ON back.return_against = sold.name"""
-	else:
-		# Else MariaDB reads every invoice to find the few that are returns.
-		known = frappe.db.has_index(f"tab{orders.doctype}", "return_against")
-		start = f"{orders.table} back {'FORCE INDEX (return_against)' if known else ''}"
-	return f"""({orders.credited(start)}) credit
+	return f"""({orders.credited(returns(orders, scoped))}) credit
 		STRAIGHT_JOIN {orders.table} document ON document.name = credit.return_against {joins}
 		WHERE {orders.counts} AND {orders.is_sale} AND {orders.in_companies} AND {orders.day} <= %(as_of)s
 			AND {IS_UNDONE}"""
+
+
+def returns(orders: Orders, scoped: bool) -> str:
+	"""What follows FROM to read returns, as `back`: all, or those of the customers in the scope."""
+	if scoped:
+		return f"""`{SCOPE}` scope STRAIGHT_JOIN {orders.table} sold ON sold.customer = scope.name
+			STRAIGHT_JOIN {orders.table} back ON back.return_against = sold.name"""
+	# Else MariaDB reads every invoice to find the few that are returns.
+	known = frappe.db.has_index(f"tab{orders.doctype}", "return_against")
+	return f"{orders.table} back {'FORCE INDEX (return_against)' if known else ''}"
 
 
 def _order_days(texts: pd.Series) -> pd.DataFrame:

@@ -116,6 +116,14 @@ class Orders:
 			WHERE back.return_against IS NOT NULL AND {self._is_known_return}
 			GROUP BY back.return_against"""
 
+	def credited_lines(self, source: str) -> str:
+		"""What returns took back of orders' lines: `line`, `credited` in the company's currency, and how many `returns`."""
+		return f"""
+			SELECT gone.sales_invoice_item AS line, SUM(gone.base_net_amount) AS credited, COUNT(*) AS returns
+			FROM {source} STRAIGHT_JOIN `tab{self.doctype} Item` gone ON gone.parent = back.name
+			WHERE gone.sales_invoice_item > '' AND {self._is_known_return}
+			GROUP BY gone.sales_invoice_item"""
+
 	@property
 	def _is_known_return(self) -> str:
 		counts = COUNTS[self.doctype].format("back")

@@ -18,6 +18,10 @@ def outreach_touch_query(user: str | None = None) -> str:
 	return _condition("Outreach Touch", user)
 
 
+def interest_signal_query(user: str | None = None) -> str:
+	return _condition("Interest Signal", user)
+
+
 def has_permission(
 	doc: "frappe.Document", ptype: str | None = None, user: str | None = None, **_more: object
 ) -> bool:

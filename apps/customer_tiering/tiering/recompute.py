@@ -74,7 +74,7 @@ def recompute(
 	full = full and customers is None
 	if dry_run:
 		return _decide(_scope(as_of, full, customers), as_of, progress).summary
-	_refuse_other_days(as_of, today)
+	refuse_other_days(as_of, today)
 	with _only_run(wait):
 		_mark_dead_runs()
 		run = _start_run(as_of, full)
@@ -273,7 +273,8 @@ def _only_run(wait: int = 0) -> only_one:
 	)
 
 
-def _refuse_other_days(as_of: date, today: date) -> None:
+def refuse_other_days(as_of: date, today: date) -> None:
+	"""Raise ValidationError for writing as of another day, except on a site marked for demo or tests."""
 	if as_of != today and not (frappe.conf.allow_tests or frappe.conf.customer_tiering_demo):
 		frappe.throw(
 			_(

@@ -6,10 +6,12 @@ from frappe.model.document import Document
 from frappe.utils import flt
 
 from customer_tiering.tiering import required_fields
+from customer_tiering.tiering.interests import enqueue_interests
 from customer_tiering.tiering.policy import breakpoints
 
 SMALLEST, LARGEST_WINDOW, LARGEST_SCORE = 1, 120, 5
 LARGEST_DAYS, LARGEST_FACTOR, LARGEST_YEARS = 3650, 1000000, 100
+LARGEST_WEIGHT = 1000
 # Fields that hold a number: the smallest and the largest that makes sense.
 RANGES = {
 	"window_months": (SMALLEST, LARGEST_WINDOW),
@@ -38,6 +40,16 @@ RANGES = {
 	"clv_horizon_months": (SMALLEST, 60),
 	"clv_discount_percent": (0, 100),
 	"ledger_retention_years": (0, LARGEST_YEARS),
+	"interest_topics": (0, 20),
+	"interest_min_score": (0, LARGEST_FACTOR),
+	"interest_half_life": (SMALLEST, LARGEST_DAYS),
+	"interest_free_opens": (0, 100),
+	"interest_weight_purchase": (0, LARGEST_WEIGHT),
+	"interest_weight_enquiry": (0, LARGEST_WEIGHT),
+	"interest_weight_event": (0, LARGEST_WEIGHT),
+	"interest_weight_click": (0, LARGEST_WEIGHT),
+	"interest_weight_open": (0, LARGEST_WEIGHT),
+	"interest_weight_page_view": (0, LARGEST_WEIGHT),
 }
 # Pairs of which the first must be less than the second.
 RISING = (("abc_a_percent", "abc_b_percent"), ("churn_medium_factor", "churn_high_factor"))
@@ -71,13 +83,15 @@ class TieringSettings(Document):
 		self.tell_what_is_switched_off()
 
 	def on_update(self) -> None:
-		"""Sales Orders are read through an index that they get when they count."""
+		"""Sales Orders are read through an index that they get when they count; interests follow their settings soon."""
 		if self.has_value_changed("orders_from"):
 			frappe.enqueue(
 				"customer_tiering.setup.indexes.add_indexes", queue="long", enqueue_after_commit=True
 			)
 		required_fields.apply(self.levels)
 		self.warn_of_required_always()
+		if any(self.has_value_changed(field) for field in RANGES if field.startswith("interest_")):
+			enqueue_interests()
 
 	@property
 	def levels(self) -> dict[str, str]:
