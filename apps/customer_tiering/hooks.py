@@ -15,7 +15,11 @@ before_uninstall = "customer_tiering.setup.uninstall.before_uninstall"
 after_uninstall = "customer_tiering.setup.uninstall.after_uninstall"
 
 additional_timeline_content = {"Customer": ["customer_tiering.tiering.timeline.tier_changes"]}
-doctype_js = {"Customer": "public/js/customer.js"}
+doctype_js = {
+	"Customer": "public/js/customer.js",
+	"Follow Up Rule": "public/js/audience.js",
+	"Outreach Sequence": "public/js/audience.js",
+}
 
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
 ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"

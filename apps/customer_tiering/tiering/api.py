@@ -1,5 +1,6 @@
 """What the Desk calls. Every function checks permission first."""
 
+import heapq
 from datetime import date
 
 import frappe
@@ -7,6 +8,8 @@ from frappe import _
 from frappe.utils import cint
 from frappe.utils.background_jobs import get_workers
 
+from customer_tiering.tiering.audience import customers_in
+from customer_tiering.tiering.audience import validate as validate_audience
 from customer_tiering.tiering.jobs import enqueue_preview, enqueue_recompute, take_result
 from customer_tiering.tiering.policy import read_rules, refuse_gaps
 from customer_tiering.tiering.scope import last_full_run
@@ -101,6 +104,37 @@ def explain_tier(customer: str, as_of: str | None = None) -> dict:
 	explanation = explain(customer, _day(as_of) if as_of else None)
 	hidden = {name for name in explanation.members if not frappe.has_permission("Customer", "read", doc=name)}
 	return explanation.without(hidden).as_dict()
+
+
+SHOWN, LOOKED_AT = 8, 1000
+
+
+@frappe.whitelist()
+def preview_audience(filters: str = "[]", company: str | None = None) -> dict:
+	"""How many customers an audience has now, and some of them: {"count", "some": [{"name", "customer_name"}]}.
+
+	For those who edit rules and sequences; the names are only of customers that the user may see. Raises PermissionError for
+	others, ValidationError for filters that can't be read.
+	"""
+	frappe.only_for(MANAGERS)
+	if not isinstance(filters, str) or not isinstance(company or "", str):
+		frappe.throw(_("The audience can't be read: it is no list of filters."))
+	validate_audience(filters)
+	found = customers_in(filters, company or None)
+	return {"count": len(found), "some": _some(found)}
+
+
+def _some(customers: set[str]) -> list[dict]:
+	if not customers or not frappe.has_permission("Customer", "read"):
+		return []
+	names = heapq.nsmallest(LOOKED_AT, customers)
+	return frappe.get_list(
+		"Customer",
+		filters={"name": ("in", names)},
+		fields=["name", "customer_name"],
+		order_by="annual_value desc",
+		limit=SHOWN,
+	)
 
 
 def _day(text: str) -> date:
