@@ -19,7 +19,10 @@ doctype_js = {
 	"Customer": "public/js/customer.js",
 	"Follow Up Rule": "public/js/audience.js",
 	"Outreach Sequence": "public/js/audience.js",
+	"ToDo": "public/js/todo.js",
+	"User": "public/js/user.js",
 }
+doctype_list_js = {"ToDo": "public/js/todo_list.js"}
 
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
 ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"
@@ -55,7 +58,12 @@ doc_events = {
 	"Contact": {event: "customer_tiering.tiering.queue.on_contact" for event in ("on_update", "on_trash")},
 	**{
 		doctype: {"on_update": FOLLOW_UP, "on_trash": FOLLOW_UP}
-		for doctype in ("Communication", "Event", "Call Log", "ToDo")
+		for doctype in ("Communication", "Event", "Call Log")
+	},
+	"ToDo": {
+		"validate": "customer_tiering.follow_up.outcome.validate",
+		"on_update": [FOLLOW_UP, "customer_tiering.follow_up.outcome.on_update"],
+		"on_trash": FOLLOW_UP,
 	},
 	**{
 		doctype: {event: ENQUIRY for event in ("on_update", "on_submit", "on_cancel", "on_trash")}
@@ -65,6 +73,7 @@ doc_events = {
 
 permission_query_conditions = {
 	"Tiering Event": "customer_tiering.tiering.permissions.tiering_event_query",
+	"Follow Up": "customer_tiering.tiering.permissions.follow_up_query",
 	"Outreach Enrollment": "customer_tiering.tiering.permissions.outreach_enrollment_query",
 	"Outreach Touch": "customer_tiering.tiering.permissions.outreach_touch_query",
 }
@@ -93,6 +102,7 @@ ignore_links_on_delete = [
 	"Tiering Event",
 	"Tiering Queue",
 	"Tiering Run",
+	"Follow Up",
 	"Outreach Enrollment",
 	"Outreach Touch",
 	"Outreach Suppression",

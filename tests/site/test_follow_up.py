@@ -289,15 +289,15 @@ def test_a_todo_that_is_refused_stops_no_other() -> None:
 
 
 KILLED_BEFORE = """
-from customer_tiering.follow_up import create
+from customer_tiering.follow_up import create, todos
 made = []
-real = create._create
-def die(rule, event, day):
+real = todos._insert
+def die(row, *rest):
 	if len(made) == 2:
 		os.kill(os.getpid(), signal.SIGKILL)
-	made.append(event)
-	return real(rule, event, day)
-create._create = die
+	made.append(row)
+	return real(row, *rest)
+todos._insert = die
 create.create_follow_ups()
 """
 KILLED_AFTER = """

@@ -1,5 +1,5 @@
 // Who a rule or a sequence is for: the framework's own filter control over Customer, inside the form.
-// A form that has the fields audience_filters and audience_editor (and, if it has one, company) calls
+// A form that has the fields audience_filters and audience_editor (and, if it has one, audience_company: a field named company would be filled in with the user's own) calls
 // customer_tiering.edit_audience(frm) in its refresh.
 frappe.provide("customer_tiering");
 
@@ -70,7 +70,7 @@ class AudienceEditor {
 		const answer = await frappe
 			.call({
 				method: "customer_tiering.tiering.api.preview_audience",
-				args: { filters: this.stored, company: this.frm.doc.company || null },
+				args: { filters: this.stored, company: this.frm.doc.audience_company || null },
 				type: "GET",
 			})
 			.catch(() => null);

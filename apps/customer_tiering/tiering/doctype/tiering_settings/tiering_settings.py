@@ -32,6 +32,7 @@ RANGES = {
 	"pattern_years": (0, 10),
 	"pattern_lead_days": (0, 180),
 	"key_date_lead_days": (0, 180),
+	"follow_ups_per_day": (0, 1000),
 	"ledger_retention_years": (0, LARGEST_YEARS),
 }
 # Pairs of which the first must be less than the second.
@@ -48,6 +49,7 @@ class TieringSettings(Document):
 		for field in BREAKPOINTS:
 			self.refuse_wrong_breakpoints(field)
 		self.refuse_disabled_user()
+		self.refuse_capacity_of_nobody()
 		self.refuse_unused_currency()
 		self.warn_without_orders()
 
@@ -92,6 +94,15 @@ class TieringSettings(Document):
 					_(self.meta.get_label("default_follow_up_user")), user
 				)
 			)
+
+	def refuse_capacity_of_nobody(self) -> None:
+		for row in self.follow_up_capacity:
+			if bool(row.user) == bool(row.role):
+				frappe.throw(
+					_("{0}, row {1}: choose a user or a role.").format(
+						_(self.meta.get_label("follow_up_capacity")), row.idx
+					)
+				)
 
 	def refuse_unused_currency(self) -> None:
 		"""With a currency in which nobody keeps books, the next run would take everybody's tier away."""
