@@ -19,13 +19,16 @@ doctype_js = {
 	"Customer": "public/js/customer.js",
 	"Follow Up Rule": "public/js/audience.js",
 	"Outreach Sequence": "public/js/audience.js",
-	"ToDo": "public/js/todo.js",
-	"User": "public/js/user.js",
+	"ToDo": ["public/js/follow_up.js", "public/js/todo.js"],
+	"User": ["public/js/follow_up.js", "public/js/user.js"],
 }
-doctype_list_js = {"ToDo": "public/js/todo_list.js"}
+doctype_list_js = {"ToDo": ["public/js/follow_up.js", "public/js/todo_list.js"]}
+page_js = {"my-follow-ups": "public/js/follow_up.js"}
 
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
 ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"
+
+IN_AUDIENCES = "customer_tiering.tiering.audience.after_rename"
 
 doc_events = {
 	"Customer": {
@@ -38,9 +41,14 @@ doc_events = {
 			"customer_tiering.follow_up.withdraw.after_rename",
 		],
 	},
-	"Customer Tier": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
-	"Lifecycle Stage": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
-	"RFM Segment": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
+	**{
+		doctype: {"after_rename": ["customer_tiering.tiering.renames.after_rename", IN_AUDIENCES]}
+		for doctype in ("Customer Tier", "Lifecycle Stage", "RFM Segment")
+	},
+	**{
+		doctype: {"after_rename": IN_AUDIENCES}
+		for doctype in ("Interest Topic", "Territory", "Customer Group", "Industry Type", "Market Segment")
+	},
 	"Follow Up Rule": {"after_rename": "customer_tiering.follow_up.withdraw.after_rule_renamed"},
 	"Sales Invoice": {
 		"on_submit": [

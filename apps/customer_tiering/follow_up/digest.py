@@ -1,15 +1,17 @@
 """One notice a rep and run, whatever came in: what is new, the best first."""
 
+from html import unescape
+
 import frappe
 from frappe import _
 from frappe.utils import escape_html, get_url, strip_html
 
 from customer_tiering.follow_up.todos import language_of
 
-SHOWN = 10
+SHOWN, LONGEST = 10, 200
 NEW = """
 	SELECT follow_up.name, follow_up.user, follow_up.customer, customer.customer_name, customer.customer_tier,
-		todo.description, todo.name AS todo, user.language
+		todo.description, user.language
 	FROM `tabFollow Up` follow_up
 	JOIN `tabUser` user ON user.name = follow_up.user
 	JOIN `tabToDo` todo ON todo.name = follow_up.todo AND todo.status = 'Open'
@@ -39,16 +41,16 @@ def _tell(user: str, rows: list[frappe._dict]) -> None:
 
 	with language_of(rows[0].language or frappe.db.get_single_value("System Settings", "language")):
 		subject = (
-			_("You have a new follow-up: {0}").format(rows[0].customer_name)
+			_("You have a new follow-up")
 			if len(rows) == 1
 			else _("You have {0} new follow-ups").format(len(rows))
 		)
 		notice = {
 			"type": "Assignment",
-			"subject": escape_html(subject),
+			"subject": subject,
 			"email_content": _items(rows),
 			"document_type": "ToDo",
-			"document_name": rows[0].todo if len(rows) == 1 else _("My Follow-Ups"),
+			"document_name": _("My Follow-Ups"),  # the mail names it in its headline
 			"link": get_url("/app/my-follow-ups"),
 			"from_user": "Administrator" if user != "Administrator" else None,
 		}
@@ -58,9 +60,13 @@ def _tell(user: str, rows: list[frappe._dict]) -> None:
 def _items(rows: list[frappe._dict]) -> str:
 	items = [
 		f"<li><b>{escape_html(row.customer_name or row.customer)}</b>"
-		f" {escape_html(row.customer_tier or '')}: {escape_html(strip_html(row.description or ''))[:200]}</li>"
+		f" {escape_html(row.customer_tier or '')}: {escape_html(_plain(row.description))}</li>"
 		for row in rows[:SHOWN]
 	]
 	if len(rows) > SHOWN:
 		items.append(f"<li>{escape_html(_('and {0} more').format(len(rows) - SHOWN))}</li>")
 	return f"<ul>{''.join(items)}</ul>"
+
+
+def _plain(text: str | None) -> str:
+	return " ".join(unescape(strip_html(text or "")).split())[:LONGEST]

@@ -31,7 +31,7 @@ def on_update(todo: "frappe.Document", method: str | None = None) -> None:
 		return
 	if todo.reference_type != "Customer" or not frappe.db.exists("Customer", todo.reference_name):
 		return
-	about = _(outcome, context="Follow-up")
+	about = _(outcome, context="ToDo")
 	if todo.follow_up_lost_reason:
 		about += f" ({todo.follow_up_lost_reason})"
 	text = _("Follow-up by {0}: {1}").format(get_fullname(frappe.session.user), about)

@@ -42,7 +42,9 @@ def _rules() -> list[tuple[str, str]]:
 
 
 def _note_signals(rule: "frappe.Document", events: list[frappe._dict]) -> int:
-	audience = customers_in(rule.audience_filters, rule.audience_company, among={event.customer for event in events})
+	audience = customers_in(
+		rule.audience_filters, rule.audience_company, among={event.customer for event in events}
+	)
 	found = [
 		Due(
 			rule=rule.name,
@@ -97,7 +99,9 @@ def _key_date(rule: "frappe.Document", after: date, day: date) -> Iterable[Due]:
 	ahead = timedelta(days=rule.days_ahead or 0)
 	coming = next_anniversary(pd.Series(dates, dtype="datetime64[ns]"), after + ahead + DAY)
 	near = {name: getdate(on) for name, on in zip(dates, coming.tolist(), strict=True) if on <= day + ahead}
-	for customer in sorted(customers_in(rule.audience_filters, rule.audience_company, among=set(near), as_of=day)):
+	for customer in sorted(
+		customers_in(rule.audience_filters, rule.audience_company, among=set(near), as_of=day)
+	):
 		on = near[customer]
 		yield Due(rule.name, customer, f"{customer}|{rule.key_date}|{on.year}", day, day, detail=str(on))
 

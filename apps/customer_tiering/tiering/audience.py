@@ -81,6 +81,43 @@ def customers_in(
 	return found
 
 
+def after_rename(doc: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
+	"""Audiences follow a record's new name: without this they would be empty without a word."""
+	for doctype in frappe.get_all("DocField", filters={"fieldname": "audience_filters"}, pluck="parent"):
+		for name, filters in frappe.get_all(
+			doctype,
+			filters={"audience_filters": ("is", "set")},
+			fields=["name", "audience_filters"],
+			as_list=True,
+		):
+			renamed = _renamed(filters, doc.doctype, old, new)
+			if renamed != filters:
+				frappe.db.set_value(doctype, name, "audience_filters", renamed, update_modified=False)
+
+
+def _renamed(filters: str, doctype: str, old: str, new: str) -> str:
+	try:
+		conditions = _parse(filters)
+	except frappe.ValidationError:  # broken already: it says so when it is used
+		frappe.clear_last_message()
+		return filters
+	rows = [list(condition) for condition in conditions]
+	for row in rows:
+		field = frappe.get_meta(row[0]).get_field(row[1])
+		if field and field.fieldtype == "Link" and field.options == doctype:
+			row[3] = _with_new_name(row[3], old, new)
+	changed = rows != [list(condition) for condition in conditions]
+	return json.dumps(rows, ensure_ascii=False) if changed else filters
+
+
+def _with_new_name(value: object, old: str, new: str) -> object:
+	if isinstance(value, list):
+		return [new if each == old else each for each in value]
+	if isinstance(value, str):
+		return ",".join(new if each.strip() == old else each for each in value.split(","))
+	return value
+
+
 def _parse(filters: Filters) -> list[Condition]:
 	try:
 		rows = json.loads(filters or "[]") if isinstance(filters, str) else list(filters or ())
