@@ -1,12 +1,14 @@
 """Hands over the open follow-ups of somebody who leaves: to one user, or to the next in line for each customer."""
 
+from collections.abc import Collection
 from datetime import date
 
 import frappe
 from frappe import _
 from frappe.utils import get_fullname, getdate
 
-from customer_tiering.tiering.owner import Owners
+from customer_tiering.follow_up.hand_out import IN_TURN
+from customer_tiering.tiering.owner import ACCOUNT_MANAGER, Owners
 
 
 def hand_over(user: str, to: str | None = None, day: date | None = None) -> int:
@@ -15,11 +17,30 @@ def hand_over(user: str, to: str | None = None, day: date | None = None) -> int:
 	Saves each ToDo, so that its events run; the caller commits.
 	"""
 	is_his = {"allocated_to": user, "status": "Open", "follow_up_rule": ("is", "set")}
-	todos = frappe.get_all("ToDo", filters=is_his, fields=["name", "reference_name"], order_by="date, name")
+	fields = ["name", "reference_name", "follow_up_rule"]
+	todos = frappe.get_all("ToDo", filters=is_his, fields=fields, order_by="date, name")
 	owners = Owners({todo.reference_name for todo in todos}, day or getdate(), absent={user})
+	first = first_choices({todo.follow_up_rule for todo in todos})
 	return sum(
-		_reassign(todo.name, user, to or next(owners.in_line(todo.reference_name), None)) for todo in todos
+		_reassign(
+			todo.name,
+			user,
+			to
+			or next(
+				owners.in_line(todo.reference_name, first.get(todo.follow_up_rule, ACCOUNT_MANAGER)), None
+			),
+		)
+		for todo in todos
 	)
+
+
+def first_choices(rules: Collection[str]) -> dict[str, str]:
+	"""Whom each rule asks first: a kind of owner, or a user's name. What goes round a role goes to the account manager."""
+	rows = frappe.get_all(
+		"Follow Up Rule", filters={"name": ("in", list(rules))}, fields=["name", "assign_to", "user"]
+	)
+	asked = {"User": lambda row: row.user, IN_TURN: lambda row: ACCOUNT_MANAGER}
+	return {row.name: asked.get(row.assign_to, lambda row: row.assign_to)(row) for row in rows}
 
 
 def hand_over_of_disabled(day: date) -> int:

@@ -72,8 +72,13 @@ def consume_batches(
 	commit()  # what another worker commits while we wait for its lock must be seen
 	while True:
 		reader = frappe.get_doc(doctype, name, for_update=True)
-		events = _unseen(reader, signal_field) if reader.enabled else []
-		handled += handle(reader, events) if events else 0
+		frappe.db.savepoint("batch")
+		try:
+			events = _unseen(reader, signal_field) if reader.enabled else []
+			handled += handle(reader, events) if events else 0
+		except frappe.ValidationError:
+			frappe.db.rollback(save_point="batch")  # nothing was read
+			raise
 		if len(events) == BATCH:
 			reader.db_set("last_event", events[-1].name, update_modified=False)
 		commit()
