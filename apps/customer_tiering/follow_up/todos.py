@@ -1,16 +1,25 @@
-"""Writes what was decided as ToDos: the framework's documents with all their events, some at a time."""
+"""Writes what was decided as ToDos, some at a time.
 
+Each is inserted as a document: all events of ToDo run, those of other apps too. What is most of the cost of the framework's
+own way is done once for a batch: links are known to exist and aren't looked up again, the customers' assignments and the work
+list of runs are brought up to date together, the comments "assigned" on the timelines are written without events of Comment,
+and reps are told in one notice (`digest`).
+"""
+
+import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import date
+from typing import NamedTuple
 
 import frappe
 from frappe import _
-from frappe.utils import add_days, escape_html, getdate
+from frappe.utils import add_days, escape_html, get_fullname, getdate, sanitize_html
 
 from customer_tiering.follow_up.hand_out import IN_TURN, Decision
 from customer_tiering.follow_up.holidays import DueDates
 from customer_tiering.follow_up.waiting import HANDED_OUT
+from customer_tiering.tiering import queue
 from customer_tiering.tiering.chunks import rows_of
 from customer_tiering.tiering.readers import EVENT_FIELDS, EVENT_FIGURES
 from customer_tiering.tiering.templates import fill
@@ -19,6 +28,14 @@ BATCH = 100
 EVENT = (*EVENT_FIELDS, *EVENT_FIGURES)
 Commit = Callable[[], None]
 Progress = Callable[[int, int, str], None]
+
+
+class Comment(NamedTuple):
+	"""What the framework says on the timeline of a document that is assigned."""
+
+	customer: str
+	kind: str
+	text: str
 
 
 def write(decision: Decision, day: date, commit: Commit, progress: Progress) -> tuple[int, int]:
@@ -33,11 +50,13 @@ def write(decision: Decision, day: date, commit: Commit, progress: Progress) -> 
 	for start in range(0, total, BATCH):
 		batch = decision.to_hand_out[start : start + BATCH]
 		known = Known(batch)
+		done = Done()
 		for row, user in batch:
 			rule = decision.rules[row.rule]
-			if _written(row, user, rule, known, day, due.of(rule)):
+			if _written(row, user, rule, known, day, due.of(rule), done):
 				made += 1
 				unowned += not user
+		done.write(day)
 		commit()
 		progress(start + len(batch), total, _("Handing out"))
 	return made, unowned
@@ -110,11 +129,17 @@ def event_without_signal(
 
 
 def _written(
-	row: frappe._dict, user: str | None, rule: "frappe.Document", known: Known, day: date, due: date
+	row: frappe._dict,
+	user: str | None,
+	rule: "frappe.Document",
+	known: Known,
+	day: date,
+	due: date,
+	done: "Done",
 ) -> bool:
 	frappe.db.savepoint("follow_up")
 	try:
-		todo = known.todos.get(row.follow_up_key) or _insert(row, user, rule, known, due)
+		todo = known.todos.get(row.follow_up_key) or _insert(row, user, rule, known, due, done)
 	except (frappe.QueryDeadlockError, frappe.QueryTimeoutError):
 		raise  # the batch is undone and decided again the next time
 	except Exception as error:
@@ -126,10 +151,7 @@ def _written(
 		)
 		_mark(row, {"due_from": add_days(day, 1), "reason": frappe.utils.strip_html(str(error))[:500]})
 		return False
-	_mark(
-		row,
-		{"status": HANDED_OUT, "user": user, "handed_out_on": day, "todo": todo, "reason": None, "told": 0},
-	)
+	done.rows.append((row, user, todo))
 	if rule.assign_to == IN_TURN:
 		rule.db_set("last_user", user, update_modified=False)
 	return row.follow_up_key not in known.todos
@@ -142,7 +164,14 @@ def _mark(row: frappe._dict, values: dict) -> None:
 	)
 
 
-def _insert(row: frappe._dict, user: str | None, rule: "frappe.Document", known: Known, due: date) -> str:
+def _insert(
+	row: frappe._dict,
+	user: str | None,
+	rule: "frappe.Document",
+	known: Known,
+	due: date,
+	done: "Done",
+) -> str:
 	customer = known.customers[row.customer]
 	with language_of(known.languages.get(user) or known.site_language):
 		description = text_of(rule, customer, known.event_of(row, rule))
@@ -151,6 +180,7 @@ def _insert(row: frappe._dict, user: str | None, rule: "frappe.Document", known:
 		status="Open",
 		allocated_to=user,
 		assigned_by=frappe.session.user,
+		assigned_by_full_name=get_fullname(frappe.session.user),
 		description=description,
 		reference_type="Customer",
 		reference_name=row.customer,
@@ -159,10 +189,83 @@ def _insert(row: frappe._dict, user: str | None, rule: "frappe.Document", known:
 		follow_up_rule=rule.name,
 		follow_up_key=row.follow_up_key,
 	)
+	said: list[Comment] = []
+	todo.add_assign_comment = lambda text, comment_type: said.append(
+		Comment(row.customer, comment_type, text)
+	)
+	todo.update_in_reference = lambda: None
+	todo.flags.update(ignore_links=True, queued_together=True)
 	todo.insert(ignore_permissions=True)
+	done.comments.extend(said)
 	if user in known.restricted:
 		_let_see(user, row.customer)
 	return todo.name
+
+
+class Done:
+	"""What a batch has made, and what is left to do for all of it at once."""
+
+	def __init__(self) -> None:
+		self.rows: list[tuple[frappe._dict, str | None, str]] = []  # with user and ToDo
+		self.comments: list[Comment] = []
+
+	def write(self, day: date) -> None:
+		if not self.rows:
+			return
+		customers = {row.customer for row, _user, _todo in self.rows}
+		self._mark(day)
+		self._insert_comments()
+		update_assignments(customers)
+		queue.add(customers, queue.OTHER)
+
+	def _mark(self, day: date) -> None:
+		values = [(row.name, HANDED_OUT, user, day, todo, None, 0) for row, user, todo in self.rows]
+		columns = ("status", "user", "handed_out_on", "todo", "reason", "told")
+		frappe.db.sql(
+			f"""INSERT INTO `tabFollow Up` (name, {", ".join(columns)}) VALUES {", ".join(["%s"] * len(values))}
+			ON DUPLICATE KEY UPDATE {", ".join(f"{column} = VALUES({column})" for column in columns)}""",
+			values,
+		)
+
+	def _insert_comments(self) -> None:
+		now, user = frappe.utils.now(), frappe.session.user
+		common = {
+			"creation": now,
+			"modified": now,
+			"owner": user,
+			"modified_by": user,
+			"reference_doctype": "Customer",
+			"comment_email": user,
+		}
+		rows = [
+			(
+				*(frappe.generate_hash(length=10), comment.kind, comment.customer),
+				*(sanitize_html(comment.text, always_sanitize=True), *common.values()),
+			)
+			for comment in self.comments
+		]
+		if rows:
+			frappe.db.bulk_insert(
+				"Comment", ("name", "comment_type", "reference_name", "content", *common), rows
+			)
+
+
+def update_assignments(customers: Collection[str]) -> None:
+	"""As ToDo.update_in_reference does for one document: who has an open ToDo on the customer."""
+	assigned: dict[str, list[str]] = {name: [] for name in customers}
+	for row in rows_of(
+		"""SELECT reference_name, allocated_to FROM `tabToDo` WHERE reference_type = 'Customer'
+			AND reference_name IN %(names)s AND status NOT IN ('Cancelled', 'Closed')
+			AND COALESCE(allocated_to, '') != '' ORDER BY creation, name""",
+		customers,
+	):
+		assigned[row.reference_name].append(row.allocated_to)
+	cases = [(name, json.dumps(users) if users else "") for name, users in sorted(assigned.items())]
+	frappe.db.sql(
+		f"""UPDATE `tabCustomer` SET _assign = CASE name {" ".join(["WHEN %s THEN %s"] * len(cases))} ELSE _assign END
+		WHERE name IN %s""",
+		[*(value for case in cases for value in case), [name for name, _users in cases]],
+	)
 
 
 def _restricted(users: Collection[str]) -> set[str]:
