@@ -169,18 +169,23 @@ def explain(context: frappe._dict, customer: str, as_of: str | None, as_json: bo
 
 
 @tiering.command("follow-ups")
+@click.option("--as-of", metavar="YYYY-MM-DD", help="Look as of this day instead of today.")
+@click.option("--dry-run", is_flag=True, help="Count what would be handed out and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @pass_context
-def follow_ups(context: frappe._dict, as_json: bool) -> None:
-	"""Create the ToDos of the signals that have not been acted on, and take back those of void ones."""
-	from customer_tiering.follow_up.create import create_follow_ups
-	from customer_tiering.follow_up.withdraw import withdraw_follow_ups
+def follow_ups(context: frappe._dict, as_of: str | None, dry_run: bool, as_json: bool) -> None:
+	"""Make the ToDos that are due, the best customers first, and close those that have settled themselves."""
+	from customer_tiering.follow_up.create import run_follow_ups
 
-	with _site(context):
-		result = {"created": create_follow_ups(), "withdrawn": withdraw_follow_ups()}
-	click.echo(
-		json.dumps(result) if as_json else ", ".join(f"{count} {what}" for what, count in result.items())
-	)
+	day = _day(as_of)
+	with _site(context), _progress(hidden=as_json) as progress:
+		result = run_follow_ups(day, dry_run, progress)
+	if as_json:
+		click.echo(json.dumps(result))
+	else:
+		click.echo(", ".join(f"{count} {what.replace('_', ' ')}" for what, count in result.items()))
+	if result["broken"]:
+		raise click.ClickException("The audience of a rule can't be read: open the rules and save them.")
 
 
 @tiering.command("outreach")

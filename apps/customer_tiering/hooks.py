@@ -15,12 +15,22 @@ before_uninstall = "customer_tiering.setup.uninstall.before_uninstall"
 after_uninstall = "customer_tiering.setup.uninstall.after_uninstall"
 
 additional_timeline_content = {"Customer": ["customer_tiering.tiering.timeline.tier_changes"]}
-doctype_js = {"Customer": ["public/js/customer.js", "public/js/customer_interests.js"]}
+doctype_js = {
+	"Customer": ["public/js/customer.js", "public/js/customer_interests.js"],
+	"Follow Up Rule": "public/js/audience.js",
+	"Outreach Sequence": "public/js/audience.js",
+	"ToDo": ["public/js/follow_up.js", "public/js/todo.js"],
+	"User": ["public/js/follow_up.js", "public/js/user.js"],
+}
+doctype_list_js = {"ToDo": ["public/js/follow_up.js", "public/js/todo_list.js"]}
+page_js = {"my-follow-ups": "public/js/follow_up.js"}
 override_doctype_dashboards = {"Customer": "customer_tiering.tiering.connections.customer_connections"}
 
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
 ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"
 VOICE = "customer_tiering.tiering.queue.on_voice"
+
+IN_AUDIENCES = "customer_tiering.tiering.audience.after_rename"
 
 doc_events = {
 	"Customer": {
@@ -42,9 +52,14 @@ doc_events = {
 			"customer_tiering.follow_up.withdraw.after_rename",
 		],
 	},
-	"Customer Tier": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
-	"Lifecycle Stage": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
-	"RFM Segment": {"after_rename": "customer_tiering.tiering.renames.after_rename"},
+	**{
+		doctype: {"after_rename": ["customer_tiering.tiering.renames.after_rename", IN_AUDIENCES]}
+		for doctype in ("Customer Tier", "Lifecycle Stage", "RFM Segment")
+	},
+	**{
+		doctype: {"after_rename": IN_AUDIENCES}
+		for doctype in ("Interest Topic", "Territory", "Customer Group", "Industry Type", "Market Segment")
+	},
 	"Follow Up Rule": {"after_rename": "customer_tiering.follow_up.withdraw.after_rule_renamed"},
 	**{
 		doctype: {"after_rename": "customer_tiering.tiering.interest_sources.after_rename"}
@@ -66,7 +81,12 @@ doc_events = {
 	"Contact": {event: "customer_tiering.tiering.queue.on_contact" for event in ("on_update", "on_trash")},
 	**{
 		doctype: {"on_update": FOLLOW_UP, "on_trash": FOLLOW_UP}
-		for doctype in ("Communication", "Event", "Call Log", "ToDo")
+		for doctype in ("Communication", "Event", "Call Log")
+	},
+	"ToDo": {
+		"validate": "customer_tiering.follow_up.outcome.validate",
+		"on_update": [FOLLOW_UP, "customer_tiering.follow_up.outcome.on_update"],
+		"on_trash": FOLLOW_UP,
 	},
 	**{
 		doctype: {event: ENQUIRY for event in ("on_update", "on_submit", "on_cancel", "on_trash")}
@@ -81,6 +101,7 @@ doc_events = {
 
 permission_query_conditions = {
 	"Tiering Event": "customer_tiering.tiering.permissions.tiering_event_query",
+	"Follow Up": "customer_tiering.tiering.permissions.follow_up_query",
 	"Outreach Enrollment": "customer_tiering.tiering.permissions.outreach_enrollment_query",
 	"Outreach Touch": "customer_tiering.tiering.permissions.outreach_touch_query",
 	"Interest Signal": "customer_tiering.tiering.permissions.interest_signal_query",
@@ -114,6 +135,7 @@ ignore_links_on_delete = [
 	"Tiering Event",
 	"Tiering Queue",
 	"Tiering Run",
+	"Follow Up",
 	"Outreach Enrollment",
 	"Outreach Touch",
 	"Outreach Suppression",

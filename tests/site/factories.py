@@ -49,7 +49,15 @@ def forget_cached_rules() -> None:
 
 def as_if_new() -> None:
 	"""Inside `uncommitted`: a site whose customers are all out of account and that never had a run."""
-	for doctype in ("Tiering Event", "Tiering Queue", "Tiering Run", "Outreach Enrollment", "Outreach Touch"):
+	ledgers = (
+		"Tiering Event",
+		"Tiering Queue",
+		"Tiering Run",
+		"Follow Up",
+		"Outreach Enrollment",
+		"Outreach Touch",
+	)
+	for doctype in ledgers:
 		frappe.db.delete(doctype)
 	frappe.db.sql("UPDATE tabCustomer SET disabled = 1 WHERE disabled = 0")
 

@@ -171,6 +171,7 @@ def _empty_ledgers() -> None:
 	for doctype in LEDGERS:
 		frappe.db.delete(doctype)
 	frappe.db.delete("ToDo", {"follow_up_key": ("is", "set")})
+	frappe.db.delete("Follow Up")
 	for doctype in READERS:
 		frappe.db.sql(f"UPDATE `tab{doctype}` SET last_event = NULL")
 

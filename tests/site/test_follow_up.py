@@ -1,6 +1,7 @@
 """A customer falls asleep, a rep finds a ToDo: once, for the right person, whatever dies or runs twice meanwhile."""
 
 import html
+import json
 import signal
 from collections.abc import Callable, Iterator
 from unittest.mock import patch
@@ -11,6 +12,7 @@ from frappe.desk.doctype.todo.todo import ToDo
 
 from customer_tiering.follow_up.create import create_follow_ups
 from customer_tiering.tiering.recompute import recompute
+from tests.site.factories import checksums
 from tests.site.sleepers import (
 	clean_slate,
 	customer,
@@ -289,15 +291,15 @@ def test_a_todo_that_is_refused_stops_no_other() -> None:
 
 
 KILLED_BEFORE = """
-from customer_tiering.follow_up import create
+from customer_tiering.follow_up import create, todos
 made = []
-real = create._create
-def die(rule, event, day):
+real = todos._insert
+def die(row, *rest):
 	if len(made) == 2:
 		os.kill(os.getpid(), signal.SIGKILL)
-	made.append(event)
-	return real(rule, event, day)
-create._create = die
+	made.append(row)
+	return real(row, *rest)
+todos._insert = die
 create.create_follow_ups()
 """
 KILLED_AFTER = """
@@ -350,3 +352,13 @@ create_follow_ups()
 	(todo,) = todos(customer)
 	frappe.delete_doc("ToDo", todo.name)
 	assert create_follow_ups() == 0
+
+
+def test_the_command_writes_nothing_in_a_dry_run(bench_command: Callable) -> None:
+	sleeper()
+	before = checksums("ToDo", "Follow Up", "Follow Up Rule")
+	done = bench_command("tiering", "follow-ups", "--dry-run", "--json", "--as-of", str(day(3)))
+	assert done.returncode == 0, done.stderr
+	assert json.loads(done.stdout)["created"] == 1
+	assert checksums("ToDo", "Follow Up", "Follow Up Rule") == before
+	assert bench_command("tiering", "follow-ups", "--as-of", "nonsense").returncode != 0

@@ -66,6 +66,7 @@ def play(start: date, end: date, progress: Progress = lambda done, total, what: 
 	from customer_tiering.tiering.recompute import recompute
 
 	_switch_on_sequences()
+	_let_rules_begin(start)
 	days = (end - start).days + 1
 	todos = mails = 0
 	for number in range(days):
@@ -77,6 +78,12 @@ def play(start: date, end: date, progress: Progress = lambda done, total, what: 
 		mails += run_workflow(as_of=day).get("queued", 0)
 		progress(number + 1, days, str(day))
 	return {"todos": todos, "mails": mails}
+
+
+def _let_rules_begin(start: date) -> None:
+	"""Rules that were seeded today look no further back than today."""
+	for rule in frappe.get_all("Follow Up Rule", pluck="name"):
+		frappe.db.set_value("Follow Up Rule", rule, "planned_until", start, update_modified=False)
 
 
 def _buyers(day: date) -> list[str]:

@@ -1,66 +1,116 @@
-"""Makes ToDos from signals: one for each rule and event, however often it is run."""
+"""Makes ToDos of what is due: one for each rule and period of a customer, however often it is run."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import add_days, escape_html, getdate
+from frappe.utils import getdate
 
-from customer_tiering.tiering.owner import owner_of
-from customer_tiering.tiering.readers import consume
-from customer_tiering.tiering.templates import fill
+from customer_tiering.follow_up.digest import tell
+from customer_tiering.follow_up.escalate import escalate
+from customer_tiering.follow_up.hand_out import Decision, decide
+from customer_tiering.follow_up.hand_over import hand_over_of_disabled
+from customer_tiering.follow_up.lock import only_one
+from customer_tiering.follow_up.log import write_log
+from customer_tiering.follow_up.plan import plan
+from customer_tiering.follow_up.settle import settle
+from customer_tiering.follow_up.todos import write
+from customer_tiering.follow_up.waiting import WAITING, withdraw
+from customer_tiering.follow_up.withdraw import withdraw_follow_ups
+from customer_tiering.tiering.chunks import chunks
+
+PATIENCE = 600  # seconds
+Progress = Callable[[int, int, str], None]
+
+
+def no_progress(done: int, total: int, what: str) -> None:
+	pass
 
 
 def create_follow_ups(as_of: date | None = None) -> int:
-	"""Create the ToDos of all enabled rules for events not acted on. Returns how many were created."""
+	"""Everything that `run_follow_ups` does; returns how many ToDos were made."""
+	return run_follow_ups(as_of)["created"]
+
+
+def run_follow_ups(
+	as_of: date | None = None, dry_run: bool = False, progress: Progress = no_progress
+) -> dict[str, int]:
+	"""Take back what has become void, close what has settled itself, note what is due, hand it out, and tell about it.
+
+	Counts: created, unowned (of those, without anybody to do it), waiting (for a rep with room), withdrawn, settled, escalated,
+	handed_over, and broken (rules that can't be read). Commits as it goes; killed anywhere, the next run goes on and makes
+	nothing twice. A dry run writes nothing and counts what would be. Raises ValidationError for a day other than today on a
+	site that is not marked for demo or tests. While another run is at work this one waits, and leaves it to that one in
+	the end.
+	"""
 	day = as_of or getdate()
-	rules = frappe.get_all("Follow Up Rule", filters={"enabled": 1}, pluck="name", order_by="name")
-	return sum(
-		consume("Follow Up Rule", rule, "signal", lambda rule, event: _create(rule, event, day))
-		for rule in rules
-	)
+	if not dry_run:
+		_refuse_other_days(day)
+	with only_one(PATIENCE) as alone:
+		if not alone:
+			return dict.fromkeys(COUNTS, 0)
+		frappe.db.commit()  # what another run committed while we waited must be seen
+		return _dry(day, progress) if dry_run else _run(day, progress)
 
 
-def _create(rule: "frappe.Document", event: frappe._dict, day: date) -> bool:
-	key = f"{rule.name}|{event.signal_key}"
-	if not frappe.db.exists("Customer", event.customer) or frappe.db.exists("ToDo", {"follow_up_key": key}):
-		return False
-	customer = frappe.get_doc("Customer", event.customer)
-	owner = owner_of(customer)
-	with _language_of(owner):
-		description = _text(rule, customer, event)
-	frappe.get_doc(
-		doctype="ToDo",
-		allocated_to=owner,
-		description=description,
-		reference_type="Customer",
-		reference_name=customer.name,
-		priority=rule.priority,
-		date=add_days(day, rule.due_in_days),
-		follow_up_rule=rule.name,
-		follow_up_key=key,
-	).insert(ignore_permissions=True)
-	return True
+COUNTS = (*("created", "unowned", "waiting", "withdrawn", "settled", "escalated", "handed_over", "broken"),)
 
 
-@contextmanager
-def _language_of(user: str | None) -> Iterator[None]:
-	"""Jobs run in the bench's language; who gets the ToDo reads it in his or her own, else in the site's."""
-	before = frappe.local.lang
-	own = frappe.db.get_value("User", user, "language") if user else None
-	frappe.local.lang = own or frappe.db.get_single_value("System Settings", "language") or before
+def _run(day: date, progress: Progress) -> dict[str, int]:
+	commit = frappe.db.commit
+	progress(0, 0, _("Looking what is done"))
+	counts = dict.fromkeys(COUNTS, 0)
+	counts["withdrawn"] = withdraw_follow_ups()
+	counts["settled"] = settle(day)
+	counts["handed_over"] = hand_over_of_disabled(day)
+	progress(0, 0, _("Looking what is due"))
+	broken = set(plan(day, commit))
+	decision = decide(day)
+	_note(decision)
+	commit()
+	counts["created"], counts["unowned"] = write(decision, day, commit, progress)
+	counts["waiting"] = frappe.db.count("Follow Up", {"status": WAITING})
+	counts["withdrawn"] += sum(map(len, decision.withdrawn.values()))
+	counts["escalated"] = escalate(day)
+	counts["broken"] = len(broken | decision.broken)
+	write_log(counts, decision, broken | decision.broken)
+	commit()
+	tell()
+	return counts
+
+
+def _dry(day: date, progress: Progress) -> dict[str, int]:
+	"""Planned within a transaction that is undone."""
+	progress(0, 0, _("Looking what is due"))
 	try:
-		yield
+		broken = set(plan(day, commit=lambda: None))
+		decision = decide(day)
 	finally:
-		frappe.local.lang = before
+		frappe.db.rollback()
+	return {
+		**dict.fromkeys(COUNTS, 0),
+		"created": len(decision.to_hand_out),
+		"unowned": sum(not user for _row, user in decision.to_hand_out),
+		"waiting": len(decision.full),
+		"withdrawn": sum(map(len, decision.withdrawn.values())),
+		"broken": len(broken | decision.broken),
+	}
 
 
-def _text(rule: "frappe.Document", customer: "frappe.Document", event: frappe._dict) -> str:
-	"""The rule's text; one that fails for this customer still makes a ToDo, which says why it has no text."""
-	try:
-		return fill(rule.description, {"customer": dict(customer.as_dict()), "event": dict(event)})
-	except Exception as error:
-		problem = _("The text of the rule {0} could not be filled in: {1}").format(rule.name, str(error))
-		return f"<p>{escape_html(customer.customer_name)}: {escape_html(problem)}</p>"
+def _note(decision: Decision) -> None:
+	"""Whom it waits for, and why it doesn't any more."""
+	waits: dict[str, list[str]] = {}
+	for row, user in decision.full:
+		waits.setdefault(user, []).append(row.name)
+	for user, names in waits.items():
+		for some in chunks(names):
+			values = {"user": user, "reason": _("{0} has as many as fit in a day.").format(user)}
+			frappe.db.set_value("Follow Up", {"name": ("in", some)}, values, update_modified=False)
+	for reason, names in decision.withdrawn.items():
+		withdraw(names, reason)
+
+
+def _refuse_other_days(day: date) -> None:
+	if day != getdate() and not (frappe.conf.allow_tests or frappe.conf.customer_tiering_demo):
+		frappe.throw(_("Follow-ups can be made only as of today. For another day use a dry run (--dry-run)."))

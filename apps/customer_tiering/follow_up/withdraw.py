@@ -3,6 +3,20 @@
 import frappe
 from frappe import _
 
+from customer_tiering.follow_up.waiting import withdraw
+
+# An escalation ends with the ToDo that it is about.
+ANSWERED = """
+	SELECT told.name FROM `tabToDo` told
+	JOIN `tabToDo` todo ON told.follow_up_key = CONCAT(todo.follow_up_key, '|escalated')
+	WHERE told.status = 'Open' AND todo.status != 'Open'
+	ORDER BY told.name
+"""
+WAITING_FOR_NOTHING = """
+	SELECT waiting.name FROM `tabFollow Up` waiting
+	JOIN `tabTiering Event` void ON void.voids = SUBSTRING(waiting.follow_up_key, CHAR_LENGTH(waiting.rule) + 2)
+	WHERE waiting.status = 'Waiting'
+"""
 VOIDED = """
 	SELECT todo.name FROM `tabToDo` todo
 	JOIN `tabTiering Event` void ON void.voids = SUBSTRING(todo.follow_up_key, CHAR_LENGTH(todo.follow_up_rule) + 2)
@@ -12,14 +26,22 @@ VOIDED = """
 
 
 def withdraw_follow_ups() -> int:
-	"""Cancel the open ToDos of void signals, each with a comment that says why; returns how many."""
-	return sum(_withdrawn(name) for name in frappe.db.sql(VOIDED, pluck=True))
+	"""Cancel the open ToDos of void signals, each with a comment that says why, and drop what is waiting; returns how many."""
+	reason = _(
+		"What this follow-up was about is not so any more: an order was cancelled, returned or dated back."
+	)
+	withdrawn = withdraw(frappe.db.sql(WAITING_FOR_NOTHING, pluck=True), reason)
+	frappe.db.commit()
+	withdrawn += sum(_withdrawn(name, reason) for name in frappe.db.sql(VOIDED, pluck=True))
+	for name in frappe.db.sql(ANSWERED, pluck=True):
+		_withdrawn(name, _("What was overdue has been dealt with."))
+	return withdrawn
 
 
-def _withdrawn(name: str) -> bool:
+def _withdrawn(name: str, reason: str) -> bool:
 	"""One that can't be saved is logged, so that the others don't wait for it for ever."""
 	try:
-		_withdraw(name)
+		_withdraw(name, reason)
 		frappe.db.commit()
 	except Exception:
 		frappe.db.rollback()
@@ -28,35 +50,53 @@ def _withdrawn(name: str) -> bool:
 	return True
 
 
-def _withdraw(name: str) -> None:
+def _withdraw(name: str, reason: str) -> None:
 	todo = frappe.get_doc("ToDo", name, for_update=True)
 	if todo.status == "Open":
 		todo.status = "Cancelled"
 		todo.save(ignore_permissions=True)
-		todo.add_comment(
-			"Info",
-			_(
-				"What this follow-up was about is not so any more: an order was cancelled, returned or dated back."
-			),
-		)
+		todo.add_comment("Info", reason)
+
+
+# Keys begin with the rule, then, behind a stroke, the customer.
+RENAME_CUSTOMER = """
+	UPDATE IGNORE `tab{doctype}`
+	SET follow_up_key = CONCAT({rule}, '|', %(new)s, SUBSTRING(
+		follow_up_key, CHAR_LENGTH(CONCAT({rule}, '|', %(old)s)) + 1))
+	WHERE {customer} = %(new)s
+		AND LEFT(follow_up_key, CHAR_LENGTH(CONCAT({rule}, '|', %(old)s, '|'))) = CONCAT({rule}, '|', %(old)s, '|')
+"""
+RENAME_RULE = """
+	UPDATE IGNORE `tab{doctype}` SET follow_up_key = CONCAT(%(new)s, SUBSTRING(follow_up_key, CHAR_LENGTH(%(old)s) + 1))
+	WHERE {rule} = %(new)s AND LEFT(follow_up_key, CHAR_LENGTH(%(old)s) + 1) = CONCAT(%(old)s, '|')
+"""
+# What a merged customer had that the other one has, too.
+TWICE = """
+	SELECT name FROM `tabFollow Up` WHERE customer = %(new)s AND status = 'Waiting'
+		AND LEFT(follow_up_key, CHAR_LENGTH(CONCAT(rule, '|', %(old)s, '|'))) = CONCAT(rule, '|', %(old)s, '|')
+"""
+KEPT_IN = (
+	{
+		"doctype": "ToDo",
+		"rule": "follow_up_rule",
+		"customer": "reference_type = 'Customer' AND reference_name",
+	},
+	{"doctype": "Follow Up", "rule": "rule", "customer": "customer"},
+)
 
 
 def after_rename(customer: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
-	"""The keys of ToDos carry the customer's name."""
-	frappe.db.sql(
-		"""UPDATE IGNORE `tabToDo`
-		SET follow_up_key = CONCAT(follow_up_rule, '|', %(new)s, SUBSTRING(
-			follow_up_key, CHAR_LENGTH(CONCAT(follow_up_rule, '|', %(old)s)) + 1))
-		WHERE reference_type = 'Customer' AND reference_name = %(new)s
-			AND LEFT(follow_up_key, CHAR_LENGTH(CONCAT(follow_up_rule, '|', %(old)s, '|'))) = CONCAT(follow_up_rule, '|', %(old)s, '|')""",
-		{"old": old, "new": new},
-	)
+	"""The keys carry the customer's name. What both had that were merged waits once."""
+	for place in KEPT_IN:
+		frappe.db.sql(RENAME_CUSTOMER.format(**place), {"old": old, "new": new})
+	if merge:
+		withdraw(
+			frappe.db.sql(TWICE, {"old": old, "new": new}, pluck=True),
+			_("Another customer was merged into this one."),
+		)
 
 
 def after_rule_renamed(rule: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
-	"""The keys of ToDos carry the rule's name, too."""
-	frappe.db.sql(
-		"""UPDATE IGNORE `tabToDo` SET follow_up_key = CONCAT(%(new)s, SUBSTRING(follow_up_key, CHAR_LENGTH(%(old)s) + 1))
-		WHERE follow_up_rule = %(new)s AND LEFT(follow_up_key, CHAR_LENGTH(%(old)s) + 1) = CONCAT(%(old)s, '|')""",
-		{"old": old, "new": new},
-	)
+	"""The keys carry the rule's name, too."""
+	for place in KEPT_IN:
+		frappe.db.sql(RENAME_RULE.format(**place), {"old": old, "new": new})

@@ -1,5 +1,6 @@
 """What the Desk calls. Every function checks permission first."""
 
+import heapq
 from dataclasses import asdict
 from datetime import date
 
@@ -9,6 +10,8 @@ from frappe.utils import cint, getdate
 from frappe.utils.background_jobs import get_workers
 from frappe.utils.scheduler import is_scheduler_disabled
 
+from customer_tiering.tiering.audience import customers_in
+from customer_tiering.tiering.audience import validate as validate_audience
 from customer_tiering.tiering.jobs import enqueue_preview, enqueue_recompute, take_result
 from customer_tiering.tiering.lifetime_value_jobs import enqueue_fit
 from customer_tiering.tiering.policy import read_rules, refuse_gaps
@@ -173,6 +176,37 @@ def customer_hints(customer: str) -> dict:
 
 	doc, levels = frappe.get_doc("Customer", customer), frappe.get_cached_doc("Tiering Settings").levels
 	return {"missing": missing(doc, levels), "points": asdict(points_of(customer, getdate()))}
+
+
+SHOWN, LOOKED_AT = 8, 1000
+
+
+@frappe.whitelist()
+def preview_audience(filters: str = "[]", company: str | None = None) -> dict:
+	"""How many customers an audience has now, and some of them: {"count", "some": [{"name", "customer_name"}]}.
+
+	For those who edit rules and sequences; the names are only of customers that the user may see. Raises PermissionError for
+	others, ValidationError for filters that can't be read.
+	"""
+	frappe.only_for(MANAGERS)
+	if not isinstance(filters, str) or not isinstance(company or "", str):
+		frappe.throw(_("The audience can't be read: it is no list of filters."))
+	validate_audience(filters)
+	found = customers_in(filters, company or None)
+	return {"count": len(found), "some": _some(found)}
+
+
+def _some(customers: set[str]) -> list[dict]:
+	if not customers or not frappe.has_permission("Customer", "read"):
+		return []
+	names = heapq.nsmallest(LOOKED_AT, customers)
+	return frappe.get_list(
+		"Customer",
+		filters={"name": ("in", names)},
+		fields=["name", "customer_name"],
+		order_by="annual_value desc",
+		limit=SHOWN,
+	)
 
 
 def _day(text: str) -> date:

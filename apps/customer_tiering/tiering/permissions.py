@@ -10,6 +10,10 @@ def tiering_event_query(user: str | None = None) -> str:
 	return _condition("Tiering Event", user)
 
 
+def follow_up_query(user: str | None = None) -> str:
+	return _condition("Follow Up", user)
+
+
 def outreach_enrollment_query(user: str | None = None) -> str:
 	return _condition("Outreach Enrollment", user)
 

@@ -52,7 +52,8 @@ def on_sales_order(document: "frappe.Document", method: str | None = None) -> No
 @never_in_the_way
 def on_follow_up(document: "frappe.Document", method: str | None = None) -> None:
 	"""A Communication, Event, Call Log or ToDo was added, changed or deleted."""
-	add(_customers_of(_references(document)), OTHER)
+	if not document.flags.queued_together:  # whoever writes many adds their customers himself
+		add(_customers_of(_references(document)), OTHER)
 
 
 @never_in_the_way

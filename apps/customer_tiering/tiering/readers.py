@@ -24,7 +24,7 @@ EVENT_FIGURES = ("annual_value", "annual_orders")
 UNSEEN = f"""
 	SELECT {", ".join(f"event.{field}" for field in (*EVENT_FIELDS, *EVENT_FIGURES))}
 	FROM `tabTiering Event` event
-	WHERE event.name > %(after)s AND event.name <= %(upto)s AND event.signal = %(signal)s
+	WHERE event.name > %(after)s AND event.name <= %(upto)s AND event.signal IN %(signals)s
 		AND event.signal_key IS NOT NULL AND event.cause IN %(causes)s
 		AND NOT EXISTS (SELECT 1 FROM `tabTiering Event` void WHERE void.voids = event.signal_key)
 	ORDER BY event.name LIMIT %(batch)s
@@ -47,20 +47,41 @@ def start_from_now(reader: "frappe.Document") -> None:
 def consume(
 	doctype: str, name: str, signal_field: str, handle: Callable[["frappe.Document", frappe._dict], bool]
 ) -> int:
-	"""Hand every unseen firing event of the reader's signal to `handle`, and say how often it returned True.
+	"""Hand every unseen firing event of the reader's signal to `handle`, and say how often it returned True."""
 
-	Each batch commits together with the place that the reader has come to. The reader's row is locked meanwhile, so
-	that two workers never handle the same event.
+	def handle_all(reader: "frappe.Document", events: list[frappe._dict]) -> int:
+		return sum(_handled(handle, reader, event) for event in events)
+
+	return consume_batches(doctype, name, signal_field, handle_all)
+
+
+def consume_batches(
+	doctype: str,
+	name: str,
+	signal_field: str,
+	handle: Callable[["frappe.Document", list[frappe._dict]], int],
+	commit: Callable[[], None] | None = None,
+) -> int:
+	"""Hand the unseen firing events of the reader's signals to `handle`, some at a time; the sum of what it returned.
+
+	`signal_field` is the reader's attribute that holds a signal, or several. Each batch commits together with the place that
+	the reader has come to. The reader's row is locked meanwhile, so that two workers never handle the same event.
 	"""
+	commit = commit or frappe.db.commit
 	handled = 0
-	frappe.db.commit()  # what another worker commits while we wait for its lock must be seen
+	commit()  # what another worker commits while we wait for its lock must be seen
 	while True:
 		reader = frappe.get_doc(doctype, name, for_update=True)
-		events = _unseen(reader, signal_field) if reader.enabled else []
-		handled += sum(_handled(handle, reader, event) for event in events)
+		frappe.db.savepoint("batch")
+		try:
+			events = _unseen(reader, signal_field) if reader.enabled else []
+			handled += handle(reader, events) if events else 0
+		except frappe.ValidationError:
+			frappe.db.rollback(save_point="batch")  # nothing was read
+			raise
 		if len(events) == BATCH:
 			reader.db_set("last_event", events[-1].name, update_modified=False)
-		frappe.db.commit()
+		commit()
 		if len(events) < BATCH:
 			return handled
 
@@ -84,12 +105,13 @@ def _handled(handle: Callable, reader: "frappe.Document", event: frappe._dict) -
 
 def _unseen(reader: "frappe.Document", signal_field: str) -> list[frappe._dict]:
 	upto = latest_event()
+	signals = getattr(reader, signal_field)
 	events = frappe.db.sql(
 		UNSEEN,
 		{
 			"after": reader.last_event or "",
 			"upto": upto,
-			"signal": reader.get(signal_field),
+			"signals": [signals] if isinstance(signals, str) else list(signals) or [""],
 			"causes": FIRING_CAUSES,
 			"batch": BATCH,
 		},

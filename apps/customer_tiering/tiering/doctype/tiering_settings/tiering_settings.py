@@ -39,6 +39,7 @@ RANGES = {
 	"detractor_score": (0, 8),
 	"clv_horizon_months": (SMALLEST, 60),
 	"clv_discount_percent": (0, 100),
+	"follow_ups_per_day": (0, 1000),
 	"ledger_retention_years": (0, LARGEST_YEARS),
 	"interest_topics": (0, 20),
 	"interest_min_score": (0, LARGEST_FACTOR),
@@ -76,6 +77,7 @@ class TieringSettings(Document):
 		for field in BREAKPOINTS:
 			self.refuse_wrong_breakpoints(field)
 		self.refuse_disabled_user()
+		self.refuse_capacity_of_nobody()
 		self.refuse_unused_currency()
 		self.warn_without_orders()
 		self.refuse_field_twice()
@@ -157,6 +159,15 @@ class TieringSettings(Document):
 					_(self.meta.get_label("default_follow_up_user")), user
 				)
 			)
+
+	def refuse_capacity_of_nobody(self) -> None:
+		for row in self.follow_up_capacity:
+			if bool(row.user) == bool(row.role):
+				frappe.throw(
+					_("{0}, row {1}: choose a user or a role.").format(
+						_(self.meta.get_label("follow_up_capacity")), row.idx
+					)
+				)
 
 	def refuse_unused_currency(self) -> None:
 		"""With a currency in which nobody keeps books, the next run would take everybody's tier away."""

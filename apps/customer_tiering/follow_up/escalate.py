@@ -1,0 +1,73 @@
+"""Tells a manager about a follow-up that is overdue: with a ToDo of his or her own, once, that ends with the rep's."""
+
+from datetime import date
+
+import frappe
+from frappe import _
+from frappe.utils import escape_html, format_date, get_fullname
+
+from customer_tiering.follow_up.todos import language_of
+from customer_tiering.tiering.owner import Owners
+
+ESCALATED = "|escalated"
+OVERDUE = f"""
+	SELECT todo.name, todo.follow_up_key, todo.follow_up_rule, todo.allocated_to, todo.reference_name AS customer,
+		todo.date, todo.description, rule.escalate_to
+	FROM `tabToDo` todo
+	JOIN `tabFollow Up Rule` rule ON rule.name = todo.follow_up_rule AND rule.escalate_after_days > 0
+	WHERE todo.status = 'Open' AND todo.reference_type = 'Customer'
+		AND todo.follow_up_key NOT LIKE '%%{ESCALATED}'
+		AND todo.date < DATE_SUB(%(day)s, INTERVAL rule.escalate_after_days - 1 DAY)
+		AND NOT EXISTS (
+			SELECT 1 FROM `tabToDo` told WHERE told.follow_up_key = CONCAT(todo.follow_up_key, '{ESCALATED}'))
+	ORDER BY todo.name
+"""
+
+
+def escalate(day: date) -> int:
+	"""Make the managers' ToDos; returns how many. Commits one by one. Where no manager is found, nothing happens."""
+	rows = frappe.db.sql(OVERDUE, {"day": day}, as_dict=True)
+	if not rows:
+		return 0
+	owners = Owners({row.customer for row in rows}, day)
+	return sum(_escalated(row, _manager(row, owners), day) for row in rows)
+
+
+def _manager(row: frappe._dict, owners: Owners) -> str | None:
+	found = (
+		row.escalate_to,
+		row.allocated_to and owners.manager_of(row.allocated_to),
+		owners.default,
+	)
+	return next((user for user in found if owners.works(user) and user != row.allocated_to), None)
+
+
+def _escalated(row: frappe._dict, manager: str | None, day: date) -> bool:
+	if not manager:
+		return False
+	try:
+		_insert(row, manager, day)
+		frappe.db.commit()
+	except Exception:
+		frappe.db.rollback()
+		frappe.log_error(title="Follow-up not escalated", reference_doctype="ToDo", reference_name=row.name)
+		return False
+	return True
+
+
+def _insert(row: frappe._dict, manager: str, day: date) -> None:
+	with language_of(frappe.db.get_value("User", manager, "language")):
+		who = get_fullname(row.allocated_to) if row.allocated_to else _("nobody")
+		overdue = _("Overdue since {0}, with {1}:").format(format_date(row.date), who)
+	frappe.get_doc(
+		doctype="ToDo",
+		status="Open",
+		allocated_to=manager,
+		description=f"<p><b>{escape_html(overdue)}</b></p>{row.description}",
+		reference_type="Customer",
+		reference_name=row.customer,
+		priority="High",
+		date=day,
+		follow_up_rule=row.follow_up_rule,
+		follow_up_key=f"{row.follow_up_key}{ESCALATED}",
+	).insert(ignore_permissions=True)

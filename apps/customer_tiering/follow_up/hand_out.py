@@ -1,0 +1,129 @@
+"""Decides who gets which of the waiting follow-ups today: the best customers first, as far as each rep has room."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+import frappe
+from frappe import _
+
+from customer_tiering.follow_up.capacity import Capacity
+from customer_tiering.follow_up.waiting import WAITING
+from customer_tiering.tiering.audience import customers_in
+from customer_tiering.tiering.owner import Owners
+
+IN_TURN = "Role in Turn"
+
+# The best first: by tier, then by the money of the window; of equals those who wait the longest.
+BEST_FIRST = """
+	SELECT waiting.name, waiting.rule, waiting.customer, waiting.follow_up_key, waiting.detail, waiting.due_from,
+		waiting.event, customer.name AS is_there
+	FROM `tabFollow Up` waiting
+	LEFT JOIN `tabCustomer` customer ON customer.name = waiting.customer
+	LEFT JOIN `tabCustomer Tier` tier ON tier.name = customer.customer_tier
+	WHERE waiting.status = %(status)s AND waiting.due_from <= %(day)s
+	ORDER BY COALESCE(tier.entry_value, -1) DESC, COALESCE(customer.annual_value, 0) DESC, waiting.due_from,
+		waiting.follow_up_key
+"""
+
+
+@dataclass
+class Decision:
+	"""Waiting rows by what becomes of them today."""
+
+	to_hand_out: list[tuple[frappe._dict, str | None]] = field(default_factory=list)  # row and user
+	full: list[tuple[frappe._dict, str]] = field(default_factory=list)  # row and the user it waits for
+	withdrawn: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # reason: names
+	rules: dict[str, "frappe.Document"] = field(default_factory=dict)
+	broken: set[str] = field(default_factory=set)
+
+
+def decide(day: date) -> Decision:
+	"""Who gets what; writes nothing. Whoever is away or disabled is passed over, a rep who is full makes it wait."""
+	decision = Decision()
+	rows = frappe.db.sql(BEST_FIRST, {"status": WAITING, "day": day}, as_dict=True)
+	if not rows:
+		return decision
+	decision.rules = _rules({row.rule for row in rows})
+	rows = list(_still_due(rows, decision, day))
+	capacity = Capacity(day)
+	owners = Owners({row.customer for row in rows}, day, absent=capacity.away)
+	turns = {name: _Turn(rule, owners) for name, rule in decision.rules.items() if rule.assign_to == IN_TURN}
+	for row in rows:
+		user = _user_for(row, decision.rules[row.rule], owners, capacity, turns)
+		if user and not capacity.has_room(user):
+			decision.full.append((row, user))
+			continue
+		if user:
+			capacity.take(user)
+		decision.to_hand_out.append((row, user))
+	return decision
+
+
+def _rules(names: set[str]) -> dict[str, "frappe.Document"]:
+	enabled = frappe.get_all(
+		"Follow Up Rule", filters={"name": ("in", list(names)), "enabled": 1}, pluck="name"
+	)
+	return {name: frappe.get_doc("Follow Up Rule", name) for name in enabled}
+
+
+def _still_due(rows: list[frappe._dict], decision: Decision, day: date) -> Iterator[frappe._dict]:
+	audiences = _audiences(rows, decision, day)
+	for row in rows:
+		if not row.is_there:
+			decision.withdrawn[_("The customer was deleted.")].append(row.name)
+		elif row.rule not in decision.rules:
+			decision.withdrawn[_("The rule was switched off or deleted.")].append(row.name)
+		elif row.rule in decision.broken:
+			continue
+		elif row.customer not in audiences[row.rule]:
+			decision.withdrawn[_("The customer is not in the rule's audience any more.")].append(row.name)
+		else:
+			yield row
+
+
+def _audiences(rows: list[frappe._dict], decision: Decision, day: date) -> dict[str, set[str]]:
+	waiting = defaultdict(set)
+	for row in rows:
+		waiting[row.rule].add(row.customer)
+	audiences = {}
+	for name, rule in decision.rules.items():
+		try:
+			audiences[name] = customers_in(
+				rule.audience_filters, rule.audience_company, among=waiting[name], as_of=day
+			)
+		except frappe.ValidationError:
+			decision.broken.add(name)
+	return audiences
+
+
+def _user_for(
+	row: frappe._dict, rule: "frappe.Document", owners: Owners, capacity: Capacity, turns: dict[str, "_Turn"]
+) -> str | None:
+	if rule.name in turns:
+		user = turns[rule.name].next(capacity)
+		if user:
+			return user
+	first = rule.user if rule.assign_to == "User" else rule.assign_to
+	return next(owners.in_line(row.customer, first), None)
+
+
+class _Turn:
+	"""The users of a role, one after the other from where the last run stopped; whoever is full is passed over."""
+
+	def __init__(self, rule: "frappe.Document", owners: Owners) -> None:
+		holders = frappe.get_all(
+			"Has Role", filters={"role": rule.role, "parenttype": "User"}, pluck="parent"
+		)
+		self.users = sorted(user for user in set(holders) - {"Administrator", "Guest"} if owners.works(user))
+		self.last = rule.last_user
+
+	def next(self, capacity: Capacity) -> str | None:
+		"""None where nobody has the role; where all are full, the one for whom it waits."""
+		later = [user for user in self.users if user > (self.last or "")]
+		in_turn = [*later, *(user for user in self.users if user not in later)]
+		user = next(filter(capacity.has_room, in_turn), None)
+		if user:
+			self.last = user
+		return user or next(iter(in_turn), None)

@@ -1,0 +1,69 @@
+"""Hands over the open follow-ups of somebody who leaves: to one user, or to the next in line for each customer."""
+
+from collections.abc import Collection
+from datetime import date
+
+import frappe
+from frappe import _
+from frappe.utils import get_fullname, getdate
+
+from customer_tiering.follow_up.hand_out import IN_TURN
+from customer_tiering.tiering.owner import ACCOUNT_MANAGER, Owners
+
+
+def hand_over(user: str, to: str | None = None, day: date | None = None) -> int:
+	"""Reassign the user's open follow-ups to `to`, or to whoever is next in line; returns how many found somebody.
+
+	Saves each ToDo, so that its events run; the caller commits.
+	"""
+	is_his = {"allocated_to": user, "status": "Open", "follow_up_rule": ("is", "set")}
+	fields = ["name", "reference_name", "follow_up_rule"]
+	todos = frappe.get_all("ToDo", filters=is_his, fields=fields, order_by="date, name")
+	owners = Owners({todo.reference_name for todo in todos}, day or getdate(), absent={user})
+	first = first_choices({todo.follow_up_rule for todo in todos})
+	return sum(
+		_reassign(
+			todo.name,
+			user,
+			to
+			or next(
+				owners.in_line(todo.reference_name, first.get(todo.follow_up_rule, ACCOUNT_MANAGER)), None
+			),
+		)
+		for todo in todos
+	)
+
+
+def first_choices(rules: Collection[str]) -> dict[str, str]:
+	"""Whom each rule asks first: a kind of owner, or a user's name. What goes round a role goes to the account manager."""
+	rows = frappe.get_all(
+		"Follow Up Rule", filters={"name": ("in", list(rules))}, fields=["name", "assign_to", "user"]
+	)
+	asked = {"User": lambda row: row.user, IN_TURN: lambda row: ACCOUNT_MANAGER}
+	return {row.name: asked.get(row.assign_to, lambda row: row.assign_to)(row) for row in rows}
+
+
+def hand_over_of_disabled(day: date) -> int:
+	"""Of all users who were disabled; commits user by user. What nobody could take over stays where it is."""
+	gone = frappe.db.sql(
+		"""SELECT DISTINCT todo.allocated_to FROM `tabToDo` todo
+		JOIN `tabUser` user ON user.name = todo.allocated_to AND user.enabled = 0
+		WHERE todo.status = 'Open' AND COALESCE(todo.follow_up_rule, '') != '' ORDER BY todo.allocated_to""",
+		pluck=True,
+	)
+	handed_over = 0
+	for user in gone:
+		handed_over += hand_over(user, day=day)
+		frappe.db.commit()
+	return handed_over
+
+
+def _reassign(name: str, user: str, to: str | None) -> bool:
+	todo = frappe.get_doc("ToDo", name, for_update=True)
+	if not to or todo.status != "Open" or todo.allocated_to != user:
+		return False
+	todo.allocated_to = to
+	todo.save(ignore_permissions=True)
+	todo.add_comment("Info", _("Handed over from {0} to {1}.").format(get_fullname(user), get_fullname(to)))
+	frappe.db.set_value("Follow Up", {"todo": name}, {"user": to, "told": 0}, update_modified=False)
+	return True

@@ -1,0 +1,37 @@
+"""What the last run has to say, for Tiering Settings: in words, in the site's language."""
+
+from collections import Counter
+from collections.abc import Collection
+
+import frappe
+from frappe import _
+from frappe.utils import format_datetime, now_datetime
+
+from customer_tiering.follow_up.hand_out import Decision
+from customer_tiering.follow_up.todos import language_of
+
+SHOWN = 5
+
+
+def write_log(counts: dict[str, int], decision: Decision, broken: Collection[str]) -> None:
+	with language_of(frappe.db.get_single_value("System Settings", "language")):
+		text = "\n".join(_sentences(counts, decision, broken))
+	frappe.db.set_single_value("Tiering Settings", "follow_up_log", text, update_modified=False)
+
+
+def _sentences(counts: dict[str, int], decision: Decision, broken: Collection[str]) -> list[str]:
+	said = [_("{0}: {1} follow-ups handed out.").format(format_datetime(now_datetime()), counts["created"])]
+	if decision.full:
+		users = Counter(user for _row, user in decision.full).most_common()
+		names = ", ".join(f"{user} ({number})" for user, number in users[:SHOWN])
+		more = " …" if len(users) > SHOWN else ""
+		said.append(_("{0} wait for a rep with room: {1}").format(len(decision.full), names + more))
+	if counts["unowned"]:
+		said.append(
+			_("{0} have nobody to do them: give their customers an account manager.").format(
+				counts["unowned"]
+			)
+		)
+	if broken:
+		said.append(_("Rules whose audience can't be read: {0}").format(", ".join(sorted(broken))))
+	return said

@@ -1,0 +1,110 @@
+// What a rep has to do today, the best customers first; made for a thumb: one tap closes with an outcome.
+frappe.provide("customer_tiering");
+
+frappe.pages["my-follow-ups"].on_page_load = function (wrapper) {
+	frappe.ui.make_app_page({ parent: wrapper, title: __("My Follow-Ups"), single_column: true });
+	wrapper.follow_ups = new MyFollowUps(wrapper.page);
+};
+
+frappe.pages["my-follow-ups"].on_page_show = function (wrapper) {
+	wrapper.follow_ups.refresh();
+};
+
+class MyFollowUps {
+	constructor(page) {
+		this.page = page;
+		if (frappe.is_mobile()) page.add_menu_item(__("Refresh"), () => this.refresh()); // leaves room for the title
+		else page.set_secondary_action(__("Refresh"), () => this.refresh(), "refresh");
+		page.add_menu_item(__("ToDo List"), () =>
+			frappe.set_route("List", "ToDo", { allocated_to: frappe.session.user, status: "Open" })
+		);
+		$(`<style>
+			.follow-ups { max-width: 720px; margin: 0 auto; padding-bottom: 60px; }
+			.follow-ups .fu-card { background: var(--card-bg); border: 1px solid var(--border-color);
+				border-radius: var(--border-radius-lg, 12px); padding: 14px 16px; margin-bottom: 12px; }
+			.follow-ups .fu-head { display: flex; align-items: baseline; gap: 8px; flex-wrap: wrap; }
+			.follow-ups .fu-name { font-weight: 600; font-size: var(--text-lg); color: var(--text-color); overflow-wrap: anywhere; }
+			.follow-ups .fu-money { margin-left: auto; white-space: nowrap; font-variant-numeric: tabular-nums; }
+			.follow-ups .fu-text { margin: 8px 0 10px; overflow-wrap: anywhere; }
+			.follow-ups .fu-text p:last-child { margin-bottom: 0; }
+			.follow-ups .fu-text p + p { color: var(--text-muted); }
+			.follow-ups .fu-about { display: flex; gap: 4px 14px; flex-wrap: wrap; font-size: var(--text-sm); color: var(--text-muted); margin-bottom: 12px; }
+			.follow-ups .fu-outcomes { display: grid; grid-template-columns: repeat(4, 1fr); gap: 8px; }
+			.follow-ups .fu-outcomes .btn { min-height: 40px; white-space: normal; line-height: 1.15; }
+			.follow-ups .fu-day { margin: 20px 0 8px; color: var(--text-muted); font-size: var(--text-sm); }
+			.follow-ups .fu-day:first-child { margin-top: 4px; }
+			.follow-ups .fu-done { display: flex; align-items: center; gap: 8px; color: var(--text-muted); }
+			.follow-ups .fu-done .btn { margin-left: auto; }
+			@media (max-width: 480px) { .follow-ups .fu-outcomes { grid-template-columns: 1fr 1fr; } }
+		</style>`).appendTo(page.main);
+		this.place = $('<div class="follow-ups"></div>').appendTo(page.main);
+		this.place.on("click", "[data-outcome]", (e) => this.close($(e.currentTarget)));
+		this.place.on("click", "[data-reopen]", (e) => this.reopen($(e.currentTarget)));
+	}
+
+	async refresh() {
+		const { message } = await frappe.call("customer_tiering.follow_up.api.my_follow_ups");
+		this.currency = message.currency;
+		const due = message.rows.filter((row) => !row.date || row.date <= message.today);
+		const later = message.rows.filter((row) => row.date && row.date > message.today);
+		this.today = message.today;
+		this.place.html(
+			message.rows.length
+				? this.part(__("Due ({0})", [due.length]), due) + this.part(__("Later ({0})", [later.length]), later)
+				: `<div class="text-center text-muted" style="padding: 80px 16px">
+					<div style="font-size: 40px; line-height: 1.4">✓</div><p>${__("Nothing to follow up. Well done.")}</p></div>`
+		);
+	}
+
+	part(title, rows) {
+		return rows.length ? `<div class="fu-day">${title}</div>${rows.map((row) => this.card(row)).join("")}` : "";
+	}
+
+	card(row) {
+		const escape = frappe.utils.escape_html;
+		const link = frappe.utils.get_form_link("Customer", row.customer);
+		const late = row.date && row.date < this.today;
+		const about = [
+			row.date &&
+				`<span class="${late ? "text-danger" : ""}">${
+					late ? __("Overdue since {0}", [frappe.datetime.str_to_user(row.date)]) : __("Due {0}", [frappe.datetime.str_to_user(row.date)])
+				}</span>`,
+			row.priority === "High" && `<span class="text-danger">${__("High", null, "Priority")}</span>`,
+			row.mobile_no && `<a href="tel:${encodeURIComponent(row.mobile_no)}">${escape(row.mobile_no)}</a>`,
+			row.email_id && `<a href="mailto:${encodeURIComponent(row.email_id)}">${escape(row.email_id)}</a>`,
+			row.last_order && __("Last order {0}", [row.last_order]),
+		].filter(Boolean);
+		return `<div class="fu-card" data-todo="${escape(row.name)}">
+			<div class="fu-head">
+				${row.tier ? `<span class="indicator-pill no-indicator-dot ${escape(row.colour)}">${escape(row.tier)}</span>` : ""}
+				<a class="fu-name" href="${link}">${escape(row.customer_name || row.customer)}</a>
+				${row.money ? `<span class="fu-money">${format_currency(row.money, this.currency, 0)}</span>` : ""}
+			</div>
+			<div class="fu-text">${frappe.dom.remove_script_and_style(row.description || "")}</div>
+			<div class="fu-about">${about.join("")}</div>
+			<div class="fu-outcomes">${customer_tiering.OUTCOMES.map(
+				([outcome, label]) =>
+					`<button class="btn btn-default btn-sm ${outcome === "Reached" ? "btn-primary-light" : ""}"
+						data-outcome="${outcome}">${label}</button>`
+			).join("")}</div>
+		</div>`;
+	}
+
+	close(button) {
+		const card = button.closest(".fu-card");
+		const outcome = button.data("outcome");
+		const name = card.data("todo");
+		const done = () => {
+			const label = customer_tiering.OUTCOMES.find(([each]) => each === outcome)[1];
+			card.data("before", card.html()).html(`<div class="fu-done"><span>✓ ${label}: ${card.find(".fu-name").prop("outerHTML")}</span>
+				<button class="btn btn-xs btn-default" data-reopen>${__("Undo")}</button></div>`);
+		};
+		customer_tiering.close_follow_up(String(name), outcome).then((closed) => closed && done());
+	}
+
+	async reopen(button) {
+		const card = button.closest(".fu-card");
+		await frappe.call("customer_tiering.follow_up.api.reopen", { todo: String(card.data("todo")) });
+		card.html(card.data("before"));
+	}
+}

@@ -1,0 +1,103 @@
+"""Closes follow-ups that have settled themselves: the customer ordered, wrote, or an opportunity was closed."""
+
+from datetime import date
+
+import frappe
+from frappe import _
+
+from customer_tiering.follow_up.waiting import withdraw
+from customer_tiering.tiering.orders import orders_from_settings
+
+SETTLED = "Settled"
+
+# Follow-ups that are waiting or whose ToDo is open, of rules that say so. `begun` is when it came up.
+UNDONE = """
+	SELECT follow_up.name, follow_up.todo, follow_up.customer, follow_up.since,
+		COALESCE(todo.creation, follow_up.creation) AS begun
+	FROM `tabFollow Up` follow_up
+	JOIN `tabFollow Up Rule` rule ON rule.name = follow_up.rule AND rule.{switch} = 1
+	LEFT JOIN `tabToDo` todo ON todo.name = follow_up.todo
+	WHERE follow_up.status = 'Waiting' OR (follow_up.status = 'Handed Out' AND todo.status = 'Open')
+"""
+# An opportunity that ended.
+ENDED = """
+	SELECT undone.name, undone.todo FROM undone WHERE EXISTS (
+		SELECT 1 FROM `tabOpportunity` opportunity
+		WHERE opportunity.opportunity_from = 'Customer' AND opportunity.party_name = undone.customer
+			AND opportunity.status IN ('Closed', 'Lost', 'Converted') AND opportunity.modified > undone.begun)
+"""
+# A mail from the customer, a contact, or about an opportunity.
+WRITTEN = """
+	, party AS (
+		SELECT DISTINCT 'Customer' AS doctype, customer AS name, customer FROM undone
+		UNION
+		SELECT 'Contact', link.parent, link.link_name FROM `tabDynamic Link` link
+		WHERE link.parenttype = 'Contact' AND link.link_doctype = 'Customer' AND link.link_name IN (SELECT customer FROM undone)
+		UNION
+		SELECT 'Opportunity', name, party_name FROM `tabOpportunity`
+		WHERE opportunity_from = 'Customer' AND party_name IN (SELECT customer FROM undone)
+	)
+	SELECT undone.name, undone.todo FROM undone
+	JOIN party ON party.customer = undone.customer
+	JOIN `tabCommunication` mail
+		ON mail.reference_doctype = party.doctype AND mail.reference_name = party.name
+	WHERE mail.communication_type = 'Communication' AND mail.sent_or_received = 'Received'
+		AND mail.communication_date > undone.begun
+	UNION
+	SELECT undone.name, undone.todo FROM undone
+	JOIN party ON party.customer = undone.customer
+	JOIN `tabCommunication Link` link ON link.link_doctype = party.doctype AND link.link_name = party.name
+	JOIN `tabCommunication` mail ON mail.name = link.parent
+	WHERE mail.communication_type = 'Communication' AND mail.sent_or_received = 'Received'
+		AND mail.communication_date > undone.begun
+"""
+
+
+def settle(day: date) -> int:
+	"""Close the ToDos, and take back what is waiting; returns how many. Commits one by one."""
+	return sum(
+		_settled(name, todo, reason)
+		for switch, query, reason in (
+			("close_on_order", _ordered(), _("The customer has ordered.")),
+			("close_on_reply", WRITTEN, _("The customer has written.")),
+			("close_on_opportunity", ENDED, _("An opportunity of the customer was closed.")),
+		)
+		for name, todo in frappe.db.sql(
+			f"WITH undone AS ({UNDONE.format(switch=switch)}) {query}", {"as_of": day}
+		)
+	)
+
+
+def _ordered() -> str:
+	"""An order, of whatever company, from the day on from which orders count."""
+	orders = orders_from_settings()
+	return f"""
+		SELECT undone.name, undone.todo FROM undone WHERE EXISTS (
+			SELECT 1 FROM {orders.table} document
+			WHERE {orders.counts} AND {orders.is_order_by_itself} AND document.customer = undone.customer
+				AND {orders.day} >= undone.since AND {orders.day} <= %(as_of)s)
+	"""
+
+
+def _settled(name: str, todo: str | None, reason: str) -> bool:
+	"""One that can't be saved is logged, so that the others don't wait for it for ever."""
+	try:
+		if todo:
+			_close(todo, reason)
+		else:
+			withdraw([name], reason)
+		frappe.db.commit()
+	except Exception:
+		frappe.db.rollback()
+		frappe.log_error(title="Follow-up not closed", reference_doctype="ToDo", reference_name=todo)
+		return False
+	return True
+
+
+def _close(name: str, reason: str) -> None:
+	todo = frappe.get_doc("ToDo", name, for_update=True)
+	if todo.status == "Open":
+		todo.status = "Closed"
+		todo.follow_up_outcome = SETTLED
+		todo.save(ignore_permissions=True)
+		todo.add_comment("Info", reason)

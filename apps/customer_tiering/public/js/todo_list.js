@@ -1,0 +1,61 @@
+// Tier and money at stake beside each ToDo on a customer, and an outcome in one click. Adds to the framework's own list
+// settings, whatever they are.
+(function () {
+	const settings = (frappe.listview_settings["ToDo"] = frappe.listview_settings["ToDo"] || {});
+	if (settings.has_follow_ups) return;
+	settings.has_follow_ups = true;
+	settings.add_fields = [...(settings.add_fields || []), "follow_up_rule", "reference_type", "reference_name"];
+
+	const refresh = settings.refresh;
+	settings.refresh = function (list) {
+		refresh && refresh.call(this, list);
+		show_badges(list);
+	};
+
+	async function show_badges(list) {
+		const todos = list.data.filter((doc) => doc.reference_type === "Customer").map((doc) => doc.name);
+		if (!todos.length) return;
+		const answer = await frappe
+			.call({
+				method: "customer_tiering.follow_up.api.badges",
+				args: { todos: JSON.stringify(todos) },
+				type: "POST",
+			})
+			.catch(() => null);
+		const badges = answer?.message || {};
+		list.$result.find(".follow-up-badge, .follow-up-outcomes").remove();
+		list.$result.find(".list-row-checkbox").each((_, box) => {
+			const name = decodeURIComponent(box.dataset.name || "");
+			if (badges[name]) show(list, $(box).closest(".list-row-container"), name, badges[name]);
+		});
+	}
+
+	function show(list, row, name, badge) {
+		const escape = frappe.utils.escape_html;
+		const tier = badge.tier
+			? `<span class="indicator-pill no-indicator-dot ${escape(badge.colour)}">${escape(badge.tier)}</span>`
+			: "";
+		const money = badge.money ? format_currency(badge.money, badge.currency, 0) : "";
+		// before the text, which is cut off where the room ends
+		row.find(".list-subject .level-item").not(":has(input), .select-like").first().before(
+			`<span class="follow-up-badge level-item text-muted small" style="gap: 6px; margin-right: 8px; white-space: nowrap">
+				${tier}<span>${money}</span></span>`
+		);
+		if (badge.is_follow_up) outcomes(list, name).insertAfter(row.find(".list-row").first());
+	}
+
+	function outcomes(list, name) {
+		const place = $(
+			`<div class="follow-up-outcomes" style="display: flex; gap: 4px; flex-wrap: wrap; padding: 0 12px 8px 30px"></div>`
+		);
+		for (const [outcome, label] of customer_tiering.OUTCOMES)
+			$(`<button class="btn btn-xs btn-default">${label}</button>`)
+				.on("click", async (e) => {
+					e.stopPropagation();
+					e.preventDefault();
+					if (await customer_tiering.close_follow_up(name, outcome)) list.refresh();
+				})
+				.appendTo(place);
+		return place;
+	}
+})();

@@ -1,0 +1,16 @@
+// Somebody leaves: the open follow-ups go to another user or to the next in line.
+frappe.ui.form.on("User", {
+	async refresh(frm) {
+		if (frm.is_new() || !frappe.user.has_role(["System Manager", "Tiering Manager"])) return;
+		const user = frm.doc.name;
+		const answer = await frappe.call({
+			method: "customer_tiering.follow_up.api.open_follow_ups_of",
+			args: { user },
+			type: "GET",
+		});
+		if (!answer.message || frm.doc.name !== user) return;
+		frm.add_custom_button(__("Hand Over {0} Follow-Ups", [answer.message]), () =>
+			customer_tiering.hand_over(user, () => frm.refresh())
+		);
+	},
+});

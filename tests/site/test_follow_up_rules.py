@@ -1,0 +1,593 @@
+"""What rules do besides reacting to one signal: when, for whom, who, how many, how it ends."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import date
+from unittest.mock import patch
+
+import frappe
+import pytest
+from frappe.utils import add_days, add_months, getdate
+
+from customer_tiering.follow_up import api
+from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
+from customer_tiering.tiering import owner
+from customer_tiering.tiering.contact_facts import read_contact_facts
+from tests.site import factories as make
+
+TODAY = date.today()  # the site's own, once there is a site
+
+
+@pytest.fixture(autouse=True)
+def alone(on_site: None) -> Iterator[None]:
+	global TODAY
+	TODAY = getdate()
+	with make.uncommitted():
+		make.as_if_new()
+		frappe.db.sql("UPDATE `tabFollow Up Rule` SET enabled = 0")
+		frappe.db.set_single_value("Tiering Settings", "default_follow_up_user", None)
+		yield
+
+
+def rep(name: str, *roles: str, **values: object) -> str:
+	email = make.ensure_user(f"fu.{name}@example.com", *(roles or ("Sales User",)))
+	frappe.db.set_value("User", email, {"enabled": 1, **values})
+	return email
+
+
+def rule(name: str = "A rule", **values: object) -> "frappe.Document":
+	given = {"signal": "Declining", "description": "Call", "enabled": 1, "due_in_days": 0, **values}
+	return frappe.get_doc(doctype="Follow Up Rule", rule_name=name, **given).insert()
+
+
+def signal(customer: str, name: str = "Declining", **values: object) -> None:
+	number = frappe.db.count("Tiering Event") + 1
+	row = {
+		"name": f"TR-99999999-{number:07d}",
+		"customer": customer,
+		"decision": "Signal",
+		"signal": name,
+		"cause": "Time",
+		"as_of": TODAY,
+		"signal_key": f"{customer}|{name}|{number}",
+		**values,
+	}
+	frappe.db.bulk_insert("Tiering Event", list(row), [list(row.values())])
+
+
+def customer(name: str = "", **values: object) -> str:
+	"""With fields that only a run writes, too."""
+	own = {key: values.pop(key) for key in list(values) if key in ("customer_tier", "annual_value")}
+	doc = make.make_customer(name, **values)
+	if own:
+		doc.db_set(own, update_modified=False)
+	return doc.name
+
+
+def todos(about: str | None = None, **filters: object) -> list[frappe._dict]:
+	if about:
+		filters |= {"reference_name": about, "reference_type": "Customer"}
+	filters.setdefault("follow_up_rule", ("is", "set"))
+	return frappe.get_all("ToDo", filters=filters, fields=["*"], order_by="creation, name")
+
+
+def the_todo(about: str) -> "frappe.Document":
+	create_follow_ups()
+	(todo,) = todos(about)
+	return frappe.get_doc("ToDo", todo.name)
+
+
+class TestWhen:
+	def test_several_signals(self) -> None:
+		rule(more_signals=[{"signal": "Upsell Ready"}])
+		name = customer()
+		for each in ("Declining", "Upsell Ready", "Silent Potential"):
+			signal(name, each)
+		assert create_follow_ups() == 2
+
+	def test_a_key_date_some_days_ahead_once_a_year(self) -> None:
+		rule(trigger="Key Date", key_date="Partner Since", days_ahead=5, description="{{ event.detail }}")
+		name, late = customer(), customer()
+		day = add_days(TODAY, 5)
+		frappe.db.set_value("Customer", name, "key_date_partner_since", add_months(day, -36))
+		frappe.db.set_value("Customer", late, "key_date_partner_since", add_months(add_days(day, 3), -12))
+		assert create_follow_ups() == 1
+		assert todos(name)[0].description == str(day)
+		assert run_follow_ups(add_days(TODAY, 1))["created"] == 0
+		assert run_follow_ups(add_days(TODAY, 9))["created"] == 1  # the days between were missed
+		assert len(todos(name)) == len(todos(late)) == 1
+
+	def test_the_best_of_the_month(self) -> None:
+		rule(trigger="Top of the Month", top_customers=2, description="{{ event.detail }}")
+		frappe.db.sql("UPDATE `tabFollow Up Rule` SET planned_until = %s", add_months(TODAY, -1))
+		last_month = add_days(TODAY.replace(day=1), -3)
+		names = [customer() for _number in range(4)]
+		for name, money in zip(names, (10**7, 2 * 10**7, 10**6, 10**9), strict=True):
+			make.make_invoice(name, money, last_month if money < 10**9 else TODAY)
+		assert create_follow_ups() == 2
+		assert [todos(name)[0].description for name in names[:2]] == ["2", "1"]
+		assert not todos(names[2]) and not todos(names[3])
+		assert create_follow_ups() == 0
+
+	def test_after_an_outage_one_and_not_one_a_missed_day(self) -> None:
+		rule(trigger="Cadence", every=1, every_unit="Days")
+		name = customer()
+		assert run_follow_ups(TODAY)["created"] == 1
+		the = todos(name)[0]
+		frappe.db.set_value("ToDo", the.name, "status", "Closed")
+		assert run_follow_ups(add_days(TODAY, 10))["created"] == 1
+		assert len(todos(name)) == 2
+
+	def test_while_the_last_one_is_open_there_is_no_next(self) -> None:
+		rule(trigger="Cadence", every=1, every_unit="Days")
+		name = customer()
+		run_follow_ups(TODAY)
+		assert run_follow_ups(add_days(TODAY, 1))["created"] == 0
+		assert len(todos(name)) == 1
+
+	def test_a_rule_that_is_switched_on_does_not_look_back(self) -> None:
+		late = rule(trigger="Cadence", every=4, every_unit="Weeks", enabled=0)
+		for number in range(12):
+			customer(f"Spread {number}")
+		late.db_set("planned_until", add_days(TODAY, -100))
+		late.enabled = 1
+		late.save()
+		assert create_follow_ups() < 6
+
+	def test_an_old_form_moves_nobody_back(self) -> None:
+		form = rule(trigger="Cadence", every=1, every_unit="Days")
+		name = customer()
+		run_follow_ups(TODAY)
+		form.reload()
+		form.planned_until = None
+		form.save()
+		frappe.db.set_value("ToDo", todos(name)[0].name, "status", "Closed")
+		assert run_follow_ups(TODAY)["created"] == 0
+
+
+class TestForWhom:
+	def test_the_audience(self) -> None:
+		rule(audience_filters=json.dumps([["Customer", "customer_tier", "=", "A"]]))
+		one, other = customer(customer_tier="A"), customer(customer_tier="B")
+		signal(one)
+		signal(other)
+		assert create_follow_ups() == 1
+		assert todos(one) and not todos(other)
+
+	def test_a_cadence_lasts_as_long_as_the_customer_is_in_the_audience(self) -> None:
+		rule(
+			trigger="Cadence",
+			every=1,
+			every_unit="Days",
+			audience_filters=json.dumps([["Customer", "customer_tier", "=", "A"]]),
+		)
+		name = customer(customer_tier="A")
+		assert run_follow_ups(TODAY)["created"] == 1
+		frappe.db.set_value("ToDo", todos(name)[0].name, "status", "Closed")
+		frappe.db.set_value("Customer", name, "customer_tier", "B")
+		assert run_follow_ups(add_days(TODAY, 1))["created"] == 0
+
+	def test_who_leaves_the_audience_while_waiting_gets_none(self) -> None:
+		rule(audience_filters=json.dumps([["Customer", "customer_tier", "=", "A"]]))
+		frappe.db.set_single_value("Tiering Settings", "follow_ups_per_day", 1)
+		manager = rep("busy")
+		first, second = (
+			customer(customer_tier="A", annual_value=money, account_manager=manager) for money in (2, 1)
+		)
+		signal(first)
+		signal(second)
+		assert create_follow_ups() == 1
+		frappe.db.set_value("Customer", second, "customer_tier", "B")
+		assert run_follow_ups(add_days(TODAY, 1))["withdrawn"] == 1
+		assert not todos(second)
+
+	def test_a_field_that_is_gone_stops_no_other_rule_and_loses_nothing(self) -> None:
+		broken, _fine = rule("Broken"), rule("Fine")
+		name = customer()
+		broken.db_set("audience_filters", json.dumps([["Customer", "shoe_size", "=", "44"]]))
+		signal(name)
+		result = run_follow_ups()
+		assert (result["created"], result["broken"]) == (1, 1)
+		assert "Broken" in frappe.db.get_single_value("Tiering Settings", "follow_up_log")
+		broken.db_set("audience_filters", None)
+		assert create_follow_ups() == 1
+		assert sorted(todo.follow_up_rule for todo in todos(name)) == ["Broken", "Fine"]
+
+	def test_a_renamed_tier_is_followed(self) -> None:
+		tier = frappe.get_doc(
+			doctype="Customer Tier", tier_name="Gold Test", entry_value=777, colour="yellow"
+		).insert()
+		each = rule(audience_filters=json.dumps([["Customer", "customer_tier", "in", "A,Gold Test"]]))
+		frappe.rename_doc("Customer Tier", tier.name, "Golden Test", force=True)
+		assert (
+			json.loads(frappe.db.get_value("Follow Up Rule", each.name, "audience_filters"))[0][3]
+			== "A,Golden Test"
+		)
+
+	@pytest.mark.parametrize(
+		("values", "named"),
+		[
+			({"trigger": "Cadence", "every": 0, "every_unit": "Days"}, "Every"),
+			({"trigger": "Cadence", "every": 25, "every_unit": "Months"}, "24"),
+			({"trigger": "Signal", "signal": ""}, "When"),
+			({"assign_to": "User"}, "User"),
+			({"assign_to": "User", "user": "Guest"}, "Guest"),
+			({"assign_to": "Role in Turn"}, "Role"),
+			({"days_ahead": 400}, "Days Ahead"),
+			({"audience_filters": '[["Customer", "shoe_size", "=", "1"]]'}, "shoe_size"),
+			({"description": "{{ customer. }}"}, "Text of the ToDo"),
+		],
+	)
+	def test_what_makes_no_sense_is_refused(self, values: dict, named: str) -> None:
+		with pytest.raises(frappe.ValidationError, match=named):
+			rule(**values)
+
+
+class TestWho:
+	def person(self, name: str, login: str | None, parent: str | None = None) -> str:
+		doc = frappe.get_doc(doctype="Sales Person", sales_person_name=f"FU {name}", is_group=0)
+		if login:
+			doc.employee = self.employee(login)
+		if parent:
+			frappe.db.set_value("Sales Person", parent, "is_group", 1)
+			doc.parent_sales_person = parent
+		return doc.insert().name
+
+	def employee(self, login: str, **values: object) -> str:
+		given = {
+			"first_name": login,
+			"gender": "Other",
+			"user_id": login,
+			"date_of_birth": "1990-01-01",
+			**values,
+		}
+		given |= {"date_of_joining": "2020-01-01", "status": "Active", "company": make.ensure_company()}
+		return frappe.get_doc(doctype="Employee", **given).insert().name
+
+	def test_the_sales_team_by_contribution(self) -> None:
+		rule(assign_to="Sales Team")
+		small, large = rep("small"), rep("large")
+		team = [
+			{"sales_person": self.person("Small", small), "allocated_percentage": 30},
+			{"sales_person": self.person("Large", large), "allocated_percentage": 70},
+		]
+		name = customer(account_manager=rep("manager"), sales_team=team)
+		signal(name)
+		assert the_todo(name).allocated_to == large
+		frappe.db.set_value("User", large, "enabled", 0)
+		signal(name)
+		create_follow_ups()
+		assert {todo.allocated_to for todo in todos(name)} == {small}  # also of what the leaver had
+
+	def test_the_territory_manager_or_that_of_the_territory_above(self) -> None:
+		rule(assign_to="Territory Manager")
+		manager = rep("territory")
+		name = customer()
+		above = frappe.db.get_value(
+			"Territory", frappe.db.get_value("Customer", name, "territory"), "parent_territory"
+		)
+		frappe.db.set_value("Territory", above, "territory_manager", self.person("Territory", manager))
+		signal(name)
+		assert the_todo(name).allocated_to == manager
+
+	def test_a_user_who_is_disabled_is_passed_over(self) -> None:
+		chosen, manager = rep("chosen"), rep("manager")
+		rule(assign_to="User", user=chosen)
+		first, second = customer(account_manager=manager), customer(account_manager=manager)
+		signal(first)
+		assert the_todo(first).allocated_to == chosen
+		frappe.db.set_value("User", chosen, "enabled", 0)
+		signal(second)
+		assert the_todo(second).allocated_to == manager
+
+	def test_who_is_away_is_passed_over(self) -> None:
+		rule()
+		away, deputy = rep("away"), rep("deputy")
+		frappe.db.set_single_value("Tiering Settings", "default_follow_up_user", deputy)
+		capacity(user=away, per_day=0)
+		name = customer(account_manager=away)
+		signal(name)
+		assert the_todo(name).allocated_to == deputy
+
+	def test_who_is_on_leave_is_passed_over(self) -> None:
+		rule()
+		away, deputy = rep("leave"), rep("deputy")
+		frappe.db.set_single_value("Tiering Settings", "default_follow_up_user", deputy)
+		name = customer(account_manager=away)
+		signal(name)
+		with patch.object(owner, "on_leave", lambda day: {away}):
+			assert the_todo(name).allocated_to == deputy
+
+	def test_a_role_in_turn(self) -> None:
+		frappe.get_doc(doctype="Role", role_name="Caller Test").insert()
+		callers = [rep(f"caller{number}", "Sales User", "Caller Test") for number in range(3)]
+		rule(assign_to="Role in Turn", role="Caller Test")
+		names = [customer(f"Turn {number}", annual_value=100 - number) for number in range(5)]
+		for name in names[:2]:
+			signal(name)
+		create_follow_ups()
+		for name in names[2:]:
+			signal(name)
+		create_follow_ups()
+		assert [todos(name)[0].allocated_to for name in names] == [*callers, *callers[:2]]
+
+	def test_nobody_is_reported_and_the_todo_is_there(self) -> None:
+		rule()
+		name = customer()
+		signal(name)
+		result = run_follow_ups()
+		assert (result["created"], result["unowned"]) == (1, 1)
+		assert not todos(name)[0].allocated_to
+		assert "1 have nobody" in frappe.db.get_single_value("Tiering Settings", "follow_up_log")
+
+	def test_overdue_ones_come_to_the_manager_once(self) -> None:
+		rule(escalate_after_days=3, due_in_days=1)
+		boss, worker = rep("boss"), rep("worker")
+		above = self.employee(boss)
+		self.employee(worker, reports_to=above)
+		name = customer(account_manager=worker)
+		signal(name)
+		todo = the_todo(name)
+		assert run_follow_ups(add_days(TODAY, 3))["escalated"] == 0
+		assert run_follow_ups(add_days(TODAY, 4))["escalated"] == 1
+		assert run_follow_ups(add_days(TODAY, 9))["escalated"] == 0
+		(told,) = todos(name, allocated_to=boss)
+		assert "Overdue" in told.description
+		todo.reload()
+		todo.status = "Closed"
+		todo.save()
+		run_follow_ups(add_days(TODAY, 9))
+		assert frappe.db.get_value("ToDo", told.name, "status") == "Cancelled"
+
+
+def capacity(**row: object) -> None:
+	settings = frappe.get_single("Tiering Settings")
+	settings.append("follow_up_capacity", row)
+	settings.flags.ignore_mandatory = True
+	settings.save()
+
+
+class TestHowMany:
+	def test_the_best_first_and_the_others_on_the_next_day(self) -> None:
+		rule()
+		manager = rep("full")
+		capacity(user=manager, per_day=2)
+		about = (("B", 900), ("A", 1), (None, 5000), ("A", 2))
+		names = [
+			customer(customer_tier=tier, annual_value=money, account_manager=manager) for tier, money in about
+		]
+		for name in names:
+			signal(name)
+		result = run_follow_ups()
+		assert (result["created"], result["waiting"]) == (2, 2)
+		assert [bool(todos(name)) for name in names] == [False, True, False, True]
+		assert f"{manager} (2)" in frappe.db.get_single_value("Tiering Settings", "follow_up_log")
+		assert run_follow_ups()["created"] == 0  # today is full
+		assert run_follow_ups(add_days(TODAY, 1))["created"] == 2
+
+	def test_by_role_the_largest_counts(self) -> None:
+		rule()
+		manager = rep("roles", "Sales User", "Sales Manager")
+		capacity(role="Sales User", per_day=1)
+		capacity(role="Sales Manager", per_day=3)
+		for _number in range(4):
+			signal(customer(account_manager=manager))
+		assert create_follow_ups() == 3
+
+	def test_a_row_is_for_a_user_or_a_role(self) -> None:
+		with pytest.raises(frappe.ValidationError, match="row 1"):
+			capacity(per_day=3)
+
+	def test_one_notice_for_all(self) -> None:
+		rule()
+		manager = rep("told")
+		names = [customer(account_manager=manager) for _number in range(3)]
+		for name in names:
+			signal(name)
+		before = {"for_user": manager}
+		run_follow_ups()
+		(notice,) = frappe.get_all(
+			"Notification Log", filters=before, fields=["subject", "email_content", "link"]
+		)
+		assert notice.subject == "You have 3 new follow-ups"
+		assert all(name in notice.email_content for name in names)
+		assert notice.link.endswith("/app/my-follow-ups")
+		run_follow_ups()
+		assert frappe.db.count("Notification Log", before) == 1
+
+	def test_holidays_are_no_working_days(self) -> None:
+		days = frappe.get_doc(
+			doctype="Holiday List",
+			holiday_list_name="FU Holidays",
+			from_date=TODAY,
+			to_date=add_days(TODAY, 30),
+			holidays=[{"holiday_date": add_days(TODAY, number), "description": "Off"} for number in (1, 2)],
+		).insert()
+		rule(due_in_days=2, holiday_list=days.name)
+		name = customer()
+		signal(name)
+		assert the_todo(name).date == add_days(TODAY, 4)
+
+
+class TestHowItEnds:
+	@pytest.fixture
+	def todo(self) -> Callable[..., "frappe.Document"]:
+		def build(**values: object) -> "frappe.Document":
+			rule(**{"close_on_order": 0, **values})
+			name = customer(account_manager=rep("closer"))
+			signal(name, last_order_date=add_days(TODAY, -40))
+			return the_todo(name)
+
+		return build
+
+	def status(self, todo: "frappe.Document") -> tuple[str, str | None]:
+		status, outcome = frappe.db.get_value("ToDo", todo.name, ["status", "follow_up_outcome"])
+		return status, outcome or None
+
+	@pytest.mark.parametrize(("switch", "expected"), [(1, ("Closed", "Settled")), (0, ("Open", None))])
+	def test_an_order(self, todo: Callable, switch: int, expected: tuple) -> None:
+		one = todo(close_on_order=switch)
+		make.make_invoice(one.reference_name, 10, add_days(TODAY, -40))  # the one that it is counted from
+		assert run_follow_ups()["settled"] == 0
+		make.make_invoice(one.reference_name, 10)
+		run_follow_ups()
+		assert self.status(one) == expected
+
+	@pytest.mark.parametrize(("switch", "expected"), [(1, ("Closed", "Settled")), (0, ("Open", None))])
+	def test_a_reply(self, todo: Callable, switch: int, expected: tuple) -> None:
+		one = todo(close_on_reply=switch)
+		contact = make.make_contact(one.reference_name, "writes@example.com")
+		tomorrow = add_days(TODAY, 1)
+		make.make_communication("Customer", one.reference_name, tomorrow)  # ours
+		assert run_follow_ups()["settled"] == 0
+		make.make_communication("Contact", contact.name, tomorrow, sent_or_received="Received")
+		run_follow_ups()
+		assert self.status(one) == expected
+
+	@pytest.mark.parametrize(("switch", "expected"), [(1, ("Closed", "Settled")), (0, ("Open", None))])
+	def test_a_closed_opportunity(self, todo: Callable, switch: int, expected: tuple) -> None:
+		one = todo(close_on_opportunity=switch)
+		opportunity = make.make_opportunity(one.reference_name)
+		assert run_follow_ups()["settled"] == 0
+		frappe.db.set_value("Opportunity", opportunity.name, "status", "Lost")
+		frappe.db.set_value(
+			"Opportunity",
+			opportunity.name,
+			"modified",
+			f"{add_days(TODAY, 1)} 10:00:00",
+			update_modified=False,
+		)
+		run_follow_ups()
+		assert self.status(one) == expected
+
+	def test_what_waits_is_not_made_after_an_order(self) -> None:
+		rule()
+		manager = rep("waiting")
+		capacity(user=manager, per_day=1)
+		first, second = (customer(annual_value=money, account_manager=manager) for money in (2, 1))
+		signal(first)
+		signal(second, last_order_date=add_days(TODAY, -40))
+		create_follow_ups()
+		make.make_invoice(second, 10)
+		assert run_follow_ups(add_days(TODAY, 1))["settled"] == 1
+		assert not todos(second)
+
+	def test_an_outcome_closes_and_is_told_on_the_customer(self, todo: Callable) -> None:
+		one = todo()
+		frappe.set_user(one.allocated_to)
+		api.close(one.name, "Order Expected")
+		frappe.set_user("Administrator")
+		assert self.status(one) == ("Closed", "Order Expected")
+		comments = frappe.get_all(
+			"Comment", {"reference_name": one.reference_name, "comment_type": "Info"}, pluck="content"
+		)
+		assert any("Order Expected" in content for content in comments)
+		facts = read_contact_facts(TODAY, scoped=False).loc[one.reference_name]
+		assert facts["last_follow_up"].date() == TODAY
+
+	def test_lost_says_why_and_an_undone_outcome_is_none(self, todo: Callable) -> None:
+		one = todo()
+		with pytest.raises(frappe.ValidationError, match="why"):
+			api.close(one.name, "Lost")
+		api.close(one.name, "Lost", "Went to a rival")
+		assert frappe.db.get_value("ToDo", one.name, "follow_up_lost_reason") == "Went to a rival"
+		with pytest.raises(frappe.ValidationError, match="closed already"):
+			api.close(one.name, "Reached")
+		api.reopen(one.name)
+		assert self.status(one) == ("Open", None)
+		with pytest.raises(frappe.ValidationError, match="outcome"):
+			api.close(one.name, "Settled")
+
+	def test_handing_over(self) -> None:
+		rule()
+		leaver, heir, deputy = rep("leaver"), rep("heir"), rep("deputy")
+		frappe.db.set_single_value("Tiering Settings", "default_follow_up_user", deputy)
+		names = [customer(account_manager=leaver) for _number in range(2)]
+		for name in names:
+			signal(name)
+		create_follow_ups()
+		frappe.db.set_value("ToDo", todos(names[1])[0].name, "allocated_to", rep("other"))
+		assert api.hand_over(leaver, heir) == {"handed_over": 1, "left": 0}
+		assert todos(names[0])[0].allocated_to == heir
+		assert heir in frappe.db.get_value("Customer", names[0], "_assign")
+		frappe.db.set_value("User", {"name": ("in", (leaver, heir))}, "enabled", 0)
+		assert run_follow_ups()["handed_over"] == 1
+		assert todos(names[0])[0].allocated_to == deputy
+
+	def test_a_merged_customer_waits_once(self) -> None:
+		rule(trigger="Cadence", every=1, every_unit="Days")
+		manager = rep("merged")
+		capacity(user=manager, per_day=1)
+		for name in ("FU best", "FU old", "FU new"):
+			customer(name, account_manager=manager, annual_value=len(name) if name == "FU best" else 0)
+		frappe.db.set_value("Customer", "FU best", "annual_value", 100)
+		run_follow_ups()
+		frappe.rename_doc("Customer", "FU old", "FU new", merge=True, force=True)
+		waiting = frappe.get_all("Follow Up", {"status": "Waiting"}, ["customer", "follow_up_key"])
+		assert [row.customer for row in waiting] == ["FU new"]
+		assert waiting[0].follow_up_key.startswith("A rule|FU new|")
+
+
+class TestSight:
+	def test_a_rep_sees_the_own_ones_and_nothing_of_other_customers(self) -> None:
+		rule()
+		mine, others = rep("mine"), rep("others")
+		one, other = customer(account_manager=mine, customer_tier="A"), customer(account_manager=others)
+		frappe.get_doc(doctype="User Permission", user=mine, allow="Customer", for_value=one).insert()
+		signal(one)
+		signal(other)
+		create_follow_ups()
+		theirs = todos(other)[0].name
+		frappe.set_user(mine)
+		assert [row.customer for row in api.my_follow_ups()["rows"]] == [one]
+		assert set(api.badges(json.dumps([theirs, todos(one)[0].name]))) == {todos(one)[0].name}
+		assert frappe.get_list("Follow Up", pluck="customer") == [one]
+		with pytest.raises(frappe.PermissionError):
+			api.close(theirs, "Reached")
+		with pytest.raises(frappe.PermissionError):
+			api.reopen(theirs)
+		for forbidden in (lambda: api.hand_over(others, mine), lambda: api.open_follow_ups_of(others)):
+			with pytest.raises(frappe.PermissionError):
+				forbidden()
+		with pytest.raises(frappe.PermissionError):
+			api.preview("{}", one)
+
+	def test_of_a_customer_whom_one_may_not_see_only_the_todo_is_told(self) -> None:
+		rule(assign_to="User", user=rep("narrow"))
+		seen, hidden = customer(), customer(annual_value=5)
+		frappe.get_doc(
+			doctype="User Permission", user=rep("narrow"), allow="Customer", for_value=seen
+		).insert()
+		frappe.db.set_single_value("System Settings", "disable_document_sharing", 1)
+		frappe.clear_cache(doctype="System Settings")
+		signal(hidden)
+		create_follow_ups()
+		frappe.set_user(rep("narrow"))
+		(row,) = api.my_follow_ups()["rows"]
+		assert (row.customer, row.get("money")) == (hidden, None)
+
+	def test_who_is_to_follow_up_may_read_the_customer(self) -> None:
+		narrow = rep("shared")
+		rule(assign_to="User", user=narrow)
+		seen, other = customer(), customer()
+		frappe.get_doc(doctype="User Permission", user=narrow, allow="Customer", for_value=seen).insert()
+		signal(other)
+		create_follow_ups()
+		assert frappe.db.exists("DocShare", {"user": narrow, "share_name": other, "read": 1})
+
+	def test_a_website_user_has_no_page(self) -> None:
+		frappe.set_user("Guest")
+		with pytest.raises(frappe.PermissionError):
+			api.my_follow_ups()
+
+	def test_the_preview(self) -> None:
+		each = rule(
+			description="<p>{{ customer.customer_name | e }}: {{ event.detail }}</p><script>1</script>"
+		)
+		name = customer("Preview & Co", account_manager=rep("preview"))
+		signal(name, detail="30 %")
+		shown = api.preview(json.dumps(each.as_dict(), default=str), name)
+		assert "Preview &amp; Co: 30 %" in shown["text"] and "<script" not in shown["text"]
+		assert rep("preview") in shown["about"]
+		with pytest.raises(frappe.ValidationError, match="shoe_size"):
+			api.preview(json.dumps({"description": "{{ customer.shoe_size }}", "trigger": "Cadence"}), name)
