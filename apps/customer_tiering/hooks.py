@@ -16,10 +16,14 @@ after_uninstall = "customer_tiering.setup.uninstall.after_uninstall"
 
 additional_timeline_content = {"Customer": ["customer_tiering.tiering.timeline.tier_changes"]}
 doctype_js = {
-	"Customer": "public/js/customer.js",
+	"Customer": ["public/js/customer.js", "public/js/outreach_entry.js", "public/js/customer_sequences.js"],
 	"Follow Up Rule": "public/js/audience.js",
 	"Outreach Sequence": "public/js/audience.js",
 }
+doctype_list_js = {"Customer": ["public/js/outreach_entry.js", "public/js/customer_list.js"]}
+
+# The way out of mails: short, so that it fits into their headers.
+website_route_rules = [{"from_route": "/leave/<t>", "to_route": "outreach-unsubscribe"}]
 
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
 ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"
