@@ -41,46 +41,31 @@ frappe.ui.form.on("Outreach Step", {
 
 const ICONS = { Email: "✉", SMS: "✆", "Call Task": "☎", Webhook: "⇄" };
 
-// Days from top to bottom, what goes out together side by side.
+// Days from left to right, what goes out together one above the other.
 customer_tiering.draw_flow = function (frm) {
 	const escape = frappe.utils.escape_html;
 	const doc = frm.doc;
 	const box = (title, text, style = "") =>
 		`<div style="border: 1px solid var(--border-color); border-radius: var(--border-radius-md);
-			padding: 8px 12px; background: var(--card-bg); min-width: 150px; max-width: 260px; ${style}">
+			padding: 8px 12px; background: var(--card-bg); width: 180px; overflow-wrap: anywhere; ${style}">
 			<div style="font-weight: 600">${title}</div><div class="text-muted small">${text}</div></div>`;
-	const line = (text) =>
-		`<div style="border-left: 2px solid var(--gray-400); margin-left: 24px; padding: 6px 0 6px 12px"
-			class="text-muted small">${text}</div>`;
-	const row = (boxes) => `<div style="display: flex; flex-wrap: wrap; gap: 8px">${boxes.join("")}</div>`;
+	const column = (boxes) => `<div style="display: flex; flex-direction: column; gap: 8px">${boxes.join("")}</div>`;
+	const arrow = (text) =>
+		`<div class="text-muted small" style="align-self: center; text-align: center; white-space: nowrap">${text}<br>⟶</div>`;
 
-	const entry =
-		doc.entry_by === "Signal" ? __(doc.entry_signal || "…") : doc.entry_by === "Audience" ? __("Audience") : __("Hand");
-	const parts = [row([box(`→ ${__("Entry")}`, escape(entry))])];
-	if (doc.holdout_percent)
-		parts.push(line(__("{0}% get nothing, for comparison", [escape(String(doc.holdout_percent))])));
+	const entry = { Signal: __(doc.entry_signal || "…"), Audience: __("Audience"), Hand: __("Hand") }[doc.entry_by] || "…";
+	const holdout = doc.holdout_percent
+		? `<br>${__("{0}% get nothing, for comparison", [escape(String(doc.holdout_percent))])}`
+		: "";
+	const parts = [box(__("Entry"), escape(entry) + holdout)];
 	const days = {};
 	for (const step of doc.steps || []) (days[cint(step.day_offset)] ||= []).push(step);
 	let before = -cint(doc.entry_delay_days);
 	for (const day of Object.keys(days).map(Number).sort((a, b) => a - b)) {
 		const wait = day - before;
-		parts.push(line(wait ? __("{0} days later", [wait]) : __("at once")));
+		parts.push(arrow(wait ? __("{0} days later", [wait]) : __("at once")));
 		before = day;
-		const total = days[day].reduce((sum, step) => sum + (step.variant ? cint(step.weight) : 0), 0);
-		parts.push(
-			row(
-				days[day].map((step) => {
-					const share = step.variant && total ? ` · ${Math.round((100 * cint(step.weight)) / total)}%` : "";
-					const what = step.channel === "Email" ? step.email_template : step.message || step.webhook_url;
-					const variant = step.variant ? ` ${escape(step.variant)}${share}` : "";
-					return box(
-						`${ICONS[step.channel] || ""} ${__(step.channel)}${variant}`,
-						escape((what || "…").slice(0, 80)),
-						step.variant ? "border-style: dashed" : ""
-					);
-				})
-			)
-		);
+		parts.push(column(customer_tiering.step_boxes(days[day], box)));
 	}
 	const exits = [
 		doc.exit_on_order && __("Order"),
@@ -88,9 +73,26 @@ customer_tiering.draw_flow = function (frm) {
 		doc.exit_out_of_audience && __("Out of Audience"),
 		__("Unsubscribed"),
 	].filter(Boolean);
-	parts.push(line(__("until the end, or at once on: {0}", [exits.join(", ")])));
-	parts.push(row([box(`★ ${__("Goal")}`, __(doc.goal || "Order"))]));
-	frm.get_field("flow").$wrapper.html(`<div style="margin-bottom: var(--margin-md)">${parts.join("")}</div>`);
+	parts.push(arrow(""), box(`★ ${__("Goal")}`, __(doc.goal || "Order")));
+	frm.get_field("flow").$wrapper.html(
+		`<div style="display: flex; flex-wrap: wrap; gap: 10px; margin-bottom: var(--margin-sm)">${parts.join("")}</div>
+		<p class="text-muted small">${__("until the end, or at once on: {0}", [exits.join(", ")])}</p>`
+	);
+};
+
+customer_tiering.step_boxes = function (steps, box) {
+	const escape = frappe.utils.escape_html;
+	const total = steps.reduce((sum, step) => sum + (step.variant ? cint(step.weight) : 0), 0);
+	return steps.map((step) => {
+		const share = step.variant && total ? ` · ${Math.round((100 * cint(step.weight)) / total)}%` : "";
+		const what = step.channel === "Email" ? step.email_template : step.message || step.webhook_url;
+		const variant = step.variant ? ` ${escape(step.variant)}${share}` : "";
+		return box(
+			`${ICONS[step.channel] || ""} ${__(step.channel)}${variant}`,
+			escape((what || "…").slice(0, 60)),
+			step.variant ? "border-style: dashed" : ""
+		);
+	});
 };
 
 customer_tiering.preview_sequence = async function (frm) {
@@ -136,9 +138,9 @@ customer_tiering.preview_html = function (preview) {
 	return `<p>${day(preview.from)} – ${day(preview.until)}: ${facts.join(" · ")}</p>
 		<p class="text-muted">${escape(preview.how)}
 			${__("Whoever orders or unsubscribes gets nothing more; caps and other reasons may put a message off.")}</p>
-		<h5>${__("What Would Go Out")}</h5>
+		<h5 class="mt-4">${__("What Would Go Out")}</h5>
 		${going.length ? table([__("Day"), __("Customer"), __("Step"), __("To")], going) : `<p>${__("Nothing.")}</p>`}
-		<h5>${__("Who Would Enter")}</h5>
+		<h5 class="mt-4">${__("Who Would Enter")}</h5>
 		${entering.length ? table([__("Day"), __("Customer")], entering) : `<p>${__("Nobody.")}</p>`}`;
 };
 
