@@ -374,3 +374,74 @@ class TestLookingAhead:
 def test_what_can_t_work_is_refused(step: dict, values: dict, sentence: str) -> None:
 	with pytest.raises(frappe.ValidationError, match=sentence):
 		sequence(step, **values)
+
+
+class TestHoldingBack:
+	"""Each reason by itself, and that the mail goes out when it is gone or switched off."""
+
+	@pytest.fixture
+	def name(self) -> str:
+		sequence(MAIL, exit_on_order=0)
+		return entered()
+
+	def held(self, name: str, why: str) -> None:
+		assert dispatch_due(day(0)) == {"Deferred": 1}
+		assert why in touches(name)[0].reason
+		assert touches(name)[0].email_queue is None
+
+	def test_an_overdue_invoice(self, name: str) -> None:
+		bill = invoice(name, day(-40))
+		frappe.db.set_value("Sales Invoice", bill.name, "outstanding_amount", 100)
+		self.held(name, f"The invoice {bill.name} is overdue.")
+		frappe.db.set_value("Sales Invoice", bill.name, "outstanding_amount", 0)
+		assert dispatch_due(day(0)) == {"Queued": 1}
+
+	def test_an_open_issue(self, name: str) -> None:
+		issue = frappe.get_doc(doctype="Issue", subject="Broken", customer=name).insert()
+		self.held(name, f"The issue {issue.name} is open.")
+		issue.db_set("status", "Closed")
+		assert dispatch_due(day(0)) == {"Queued": 1}
+		issue.delete()
+
+	def test_a_return_in_progress(self, name: str) -> None:
+		bill = invoice(name, day(0))
+		frappe.db.set_value("Sales Invoice", bill.name, {"docstatus": 0, "is_return": 1})
+		self.held(name, f"The return {bill.name} is in progress.")
+		frappe.db.set_value("Sales Invoice", bill.name, {"docstatus": 1, "outstanding_amount": 0})
+		assert dispatch_due(day(0)) == {"Queued": 1}
+
+	def test_an_open_quotation_until_it_ends(self, name: str) -> None:
+		quotation = frappe.new_doc("Quotation")
+		quotation.update(
+			{
+				"name": "QTN-HELD",
+				"quotation_to": "Customer",
+				"party_name": name,
+				"docstatus": 1,
+				"status": "Open",
+			}
+		)
+		quotation.valid_till = day(4)
+		quotation.db_insert()
+		try:
+			self.held(name, "The quotation QTN-HELD is open.")
+			assert dispatch_due(day(4)) == {}
+			assert dispatch_due(day(5)) == {"Queued": 1}
+		finally:
+			frappe.db.delete("Quotation", {"name": "QTN-HELD"})
+
+	def test_a_frozen_customer_unless_it_is_switched_off(self, name: str) -> None:
+		frappe.db.set_value("Customer", name, "is_frozen", 1)
+		self.held(name, "The customer is frozen.")
+		document = frappe.get_doc("Outreach Sequence", NAME)
+		document.hold_frozen = 0
+		document.save()
+		frappe.db.commit()
+		assert dispatch_due(day(0)) == {"Queued": 1}
+
+
+def test_a_template_that_is_still_to_be_written_can_t_be_switched_on() -> None:
+	vip = frappe.get_doc("Outreach Sequence", "VIP Care")
+	vip.enabled = 1
+	with pytest.raises(frappe.ValidationError, match="still says what is to be written"):
+		vip.save()

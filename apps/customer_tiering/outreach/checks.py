@@ -7,14 +7,21 @@ from frappe.utils import escape_html
 from customer_tiering.outreach.merge_values import SAMPLE
 from customer_tiering.outreach.render import RenderError, render, render_text
 
+# Marks, in a seeded template, what is to be replaced before it is sent to anybody.
+TO_WRITE = "data-to-write"
 
-def problem_of(step: "frappe.Document") -> str | None:
-	"""What is wrong with the step, in a sentence; None if nothing is."""
+
+def problem_of(step: "frappe.Document", enabled: bool) -> str | None:
+	"""What is wrong with the step of a sequence that is switched on, or isn't, in a sentence; None if nothing is."""
 	try:
 		if step.channel == "Email":
 			if not step.email_template:
 				return _("an Email Template is missing.")
-			render(frappe.get_doc("Email Template", step.email_template), SAMPLE, step.preview_text)
+			mail = render(frappe.get_doc("Email Template", step.email_template), SAMPLE, step.preview_text)
+			if enabled and TO_WRITE in mail.html:
+				return _("the template {0} still says what is to be written there.").format(
+					frappe.bold(step.email_template)
+				)
 		elif step.channel == "Webhook":
 			if not (step.webhook_url or "").startswith(("https://", "http://")):
 				return _("the webhook needs an address that begins with https://.")

@@ -8,9 +8,9 @@ from frappe.utils import get_datetime, strip_html
 
 from customer_tiering.outreach.channels import Skip, Target, call_task, email, sms, webhook
 from customer_tiering.outreach.clock import moment_of
+from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.deliver import start_delivery
 from customer_tiering.outreach.exits import end_if_due
-from customer_tiering.outreach.holds import Deferral
 from customer_tiering.outreach.names import new_touch_name
 from customer_tiering.outreach.render import RenderError, site_language
 from customer_tiering.outreach.steps import Due, plan

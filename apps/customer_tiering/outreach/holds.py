@@ -6,25 +6,20 @@ import frappe
 from frappe import _
 from frappe.utils import add_days
 
+from customer_tiering.outreach.business import hold_for_business
 from customer_tiering.outreach.clock import opens_at
+from customer_tiering.outreach.deferral import Deferral
 
 # Touches of these states count as messages that the customer got.
 REACHED = ("Queued", "Sending", "Sent", "In Doubt")
 CAP_DAYS = 30
 
 
-class Deferral(Exception):
-	"""Why a message can't go now, and when it makes sense to try again (None: the next time)."""
-
-	def __init__(self, reason: str, until: datetime | None = None) -> None:
-		super().__init__(reason)
-		self.until = until
-
-
 def hold(customer: "frappe.Document", sequence: "frappe.Document", address: str, moment: datetime) -> None:
 	"""Raise Deferral if nothing may go to this customer's address at this moment."""
-	_hold_to_window(customer, sequence, moment)
+	hold_for_business(customer, sequence, moment.date())
 	_hold_to_cap(customer, address, moment.date())
+	_hold_to_window(customer, sequence, moment)
 
 
 def _hold_to_window(customer: "frappe.Document", sequence: "frappe.Document", moment: datetime) -> None:

@@ -8,7 +8,7 @@ from frappe.utils import get_url
 
 from customer_tiering.outreach.channels import Target, sms, webhook
 from customer_tiering.outreach.channels.email import rep_address, sender_of
-from customer_tiering.outreach.holds import Deferral
+from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.mail import queue_mail
 from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.render import (

@@ -6,7 +6,8 @@ from frappe.utils import get_url, validate_email_address
 
 from customer_tiering.outreach.channels import Target
 from customer_tiering.outreach.channels.same_address import skip_if_reached
-from customer_tiering.outreach.holds import Deferral, hold
+from customer_tiering.outreach.deferral import Deferral
+from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.mail import queue_mail
 from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.render import merge_values, render

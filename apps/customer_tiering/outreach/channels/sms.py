@@ -5,7 +5,8 @@ from frappe import _
 
 from customer_tiering.outreach.channels import Target
 from customer_tiering.outreach.channels.same_address import skip_if_reached
-from customer_tiering.outreach.holds import Deferral, hold
+from customer_tiering.outreach.deferral import Deferral
+from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import mobile_of
 from customer_tiering.outreach.render import merge_values, render_text
 from customer_tiering.outreach.unsubscribe import unsubscribe_url

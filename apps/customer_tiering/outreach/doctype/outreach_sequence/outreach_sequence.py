@@ -94,7 +94,7 @@ class OutreachSequence(Document):
 		from customer_tiering.outreach.checks import problem_of
 
 		for step in self.steps:
-			problem = problem_of(step)
+			problem = problem_of(step, bool(self.enabled))
 			if problem:
 				frappe.throw(_("Row {0}: {1}").format(step.idx, problem))
 
