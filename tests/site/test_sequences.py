@@ -437,7 +437,7 @@ class TestHoldingBack:
 		document.hold_frozen = 0
 		document.save()
 		frappe.db.commit()
-		assert dispatch_due(day(0)) == {"Queued": 1}
+		assert dispatch_due(day(0)) == {"Queued": 1}, touches(name)
 
 
 def test_a_template_that_is_still_to_be_written_can_t_be_switched_on() -> None:
