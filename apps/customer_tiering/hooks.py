@@ -22,6 +22,8 @@ doctype_js = {
 }
 doctype_list_js = {"Customer": ["public/js/outreach_entry.js", "public/js/customer_list.js"]}
 
+override_doctype_class = {"Email Account": "customer_tiering.outreach.email_account.WatchfulEmailAccount"}
+
 # The way out of mails: short, so that it fits into their headers.
 website_route_rules = [{"from_route": "/leave/<t>", "to_route": "outreach-unsubscribe"}]
 

@@ -32,12 +32,18 @@ def dispatch_due(as_of: date | datetime | None = None) -> dict[str, int]:
 	"""
 	moment = moment_of(as_of)
 	results: Counter = Counter()
+	sequences: dict = {}  # as they stand when the run comes to them
 	with site_language():
 		for name in _due(moment):
 			frappe.db.commit()  # from here on it is seen what others committed, other dispatchers above all
 			try:
 				if _take(name, moment):
-					results.update(_dispatch(frappe.get_doc("Outreach Enrollment", name), moment))
+					enrollment = frappe.get_doc("Outreach Enrollment", name)
+					if enrollment.sequence not in sequences:
+						sequences[enrollment.sequence] = frappe.get_doc(
+							"Outreach Sequence", enrollment.sequence
+						)
+					results.update(_dispatch(enrollment, sequences[enrollment.sequence], moment))
 			except Exception:
 				frappe.db.rollback()
 				frappe.log_error(
@@ -72,10 +78,9 @@ def _take(name: str, moment: datetime) -> bool:
 	return bool(rows)
 
 
-def _dispatch(enrollment: "frappe.Document", moment: datetime) -> list[str]:
-	if end_if_due(enrollment, moment.date()):
+def _dispatch(enrollment: "frappe.Document", sequence: "frappe.Document", moment: datetime) -> list[str]:
+	if end_if_due(enrollment, sequence, moment.date()):
 		return [ENDED]
-	sequence = frappe.get_cached_doc("Outreach Sequence", enrollment.sequence)
 	results = [
 		_touch(enrollment, sequence, due, moment)
 		for due in plan(enrollment, sequence)

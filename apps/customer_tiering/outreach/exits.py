@@ -49,12 +49,14 @@ def stop_enrollments(as_of: date | None = None) -> int:
 def _end_if_due(name: str, day: date) -> bool:
 	frappe.db.commit()
 	enrollment = frappe.get_doc("Outreach Enrollment", name, for_update=True)
-	ended = enrollment.status == "Active" and end_if_due(enrollment, day)
+	ended = enrollment.status == "Active" and end_if_due(
+		enrollment, frappe.get_doc("Outreach Sequence", enrollment.sequence), day
+	)
 	frappe.db.commit()
 	return ended
 
 
-def end_if_due(enrollment: "frappe.Document", day: date) -> bool:
+def end_if_due(enrollment: "frappe.Document", sequence: "frappe.Document", day: date) -> bool:
 	"""End the (locked) enrollment if on that day there is a reason to; the caller commits."""
 	if not frappe.db.exists("Customer", enrollment.customer):
 		return end(enrollment, "Deleted", day)
@@ -63,7 +65,6 @@ def end_if_due(enrollment: "frappe.Document", day: date) -> bool:
 		return end(enrollment, "Disabled", day)
 	if _is_void(enrollment):
 		return end(enrollment, "Void", day)
-	sequence = frappe.get_cached_doc("Outreach Sequence", enrollment.sequence)
 	order = first_order_since(enrollment, day) if sequence.exit_on_order else None
 	if order:
 		is_invoice = orders_from_settings().doctype == INVOICE
