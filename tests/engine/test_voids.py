@@ -55,3 +55,13 @@ def test_a_tier_down_that_was_not_due(money: str, void: bool) -> None:
 def test_a_tier_that_is_gone_and_what_documents_say_nothing_about() -> None:
 	assert not is_void(Fired("Tier Up", "X", DAY, DAY, "C", "X"), [], policy())
 	assert not is_void(Fired("Key Date", "founded 2026", DAY, None), [], policy())
+
+
+@pytest.mark.parametrize(
+	("own", "friends", "void"), [(100, 100, False), (100, "99.99", True), (-5, "0.01", False), (0, 0, True)]
+)
+def test_a_promoter_by_what_the_friends_still_bring(own: float, friends: float | str, void: bool) -> None:
+	fired = Fired("Super Promoter", "2026-06", DAY, LAST)
+	rules = policy(promoter_percent=100)
+	too_old = known(DAY.replace(year=2025), 1000)
+	assert is_void(fired, [known(DAY, own)], rules, [known(LAST, friends), too_old]) is void

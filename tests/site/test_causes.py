@@ -140,3 +140,73 @@ def test_a_renamed_stage_and_a_changed_threshold_fire_nothing() -> None:
 		"Policy",
 		None,
 	)
+
+
+class TestEdits:
+	"""What somebody typed in starts nothing: neither a group nor a merge nor a tier by hand is a customer's doing."""
+
+	def two_in_one_group(self) -> tuple[str, str]:
+		head, member = (customer_with_order(60_000, 10)[0] for _ in range(2))
+		recompute(AS_OF, full=True)
+		frappe.get_doc("Customer", member).update({"rolls_up_to": head}).save()
+		recompute(NEXT_DAY, full=False)
+		return head, member
+
+	def last_tier(self, customer: str) -> tuple:
+		event = events(customer, decision="Tier")[-1]
+		return event.cause, event.new_value, event.signal
+
+	def test_a_group_that_is_put_together_and_taken_apart(self) -> None:
+		head, member = self.two_in_one_group()
+		assert [self.last_tier(name) for name in (head, member)] == [("Edit", "B", None)] * 2
+		frappe.get_doc("Customer", member).update({"rolls_up_to": None}).save()
+		recompute(NEXT_DAY + timedelta(days=1), full=False)
+		assert [self.last_tier(name) for name in (head, member)] == [("Edit", "C", None)] * 2
+
+	def test_a_member_that_is_disabled(self) -> None:
+		head, member = self.two_in_one_group()
+		frappe.get_doc("Customer", member).update({"disabled": 1}).save()
+		recompute(NEXT_DAY + timedelta(days=1), full=False)
+		assert self.last_tier(head) == ("Edit", "C", None)
+
+	def test_an_order_in_a_new_group_fires(self) -> None:
+		_head, member = self.two_in_one_group()
+		make.make_invoice(member, 500_000, NEXT_DAY)
+		recompute(NEXT_DAY + timedelta(days=1), full=False)
+		assert self.last_tier(member) == ("Order", "A", "Tier Up")
+
+	def test_a_merge(self) -> None:
+		gone, kept = (customer_with_order(60_000, 10)[0] for _ in range(2))
+		lead = make.make_customer().name
+		recompute(AS_OF)
+		frappe.rename_doc("Customer", gone, kept, merge=True, force=True)
+		frappe.rename_doc("Customer", kept, lead, merge=True, force=True)
+		recompute(NEXT_DAY, full=False)
+		assert self.last_tier(lead) == ("Edit", "B", None)
+		(stage,) = events(lead, decision="Stage", as_of=NEXT_DAY)
+		assert (stage.cause, stage.new_value, stage.signal) == ("Edit", "Repeat", None)
+
+	def test_a_stage_has_the_cause_of_the_tier_that_it_follows(self) -> None:
+		customer, _invoice = customer_with_order(100, 10)
+		recompute(AS_OF)
+		doc = frappe.get_doc("Customer", customer)
+		given = {
+			"tier_override": "A",
+			"tier_override_until": "2099-12-31",
+			"tier_override_reason": "Promised",
+		}
+		doc.update(given).save()
+		recompute(NEXT_DAY, full=False)
+		doc.reload()
+		doc.update(dict.fromkeys(given)).save()
+		recompute(NEXT_DAY + timedelta(days=1), full=False)
+		stages = [(event.cause, event.new_value) for event in events(customer, decision="Stage")[1:]]
+		assert stages == [("Override", "High Value"), ("Override Ended", "First Purchase")]
+
+	def test_who_fell_asleep_in_a_new_group_did_so_by_time(self) -> None:
+		customer, head = customer_with_order(100, 179)[0], make.make_customer().name
+		recompute(AS_OF)
+		frappe.get_doc("Customer", customer).update({"rolls_up_to": head}).save()
+		recompute(NEXT_DAY, full=False)
+		(stage,) = events(customer, decision="Stage", as_of=NEXT_DAY)
+		assert (stage.cause, stage.signal) == ("Time", "Became Dormant")

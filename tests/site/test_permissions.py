@@ -82,6 +82,9 @@ def test_only_what_is_too_old_is_taken_out_and_what_still_holds_stays() -> None:
 	make.recompute(AS_OF, customers=[customer])
 	make.make_invoice(customer, 600_000, AS_OF)
 	make.recompute(AS_OF, full=False)
+	make.make_invoice(customer, 1, AS_OF)
+	make.recompute(AS_OF, full=False)
+	signals = make.signals(customer)
 	old = "2020-01-01"
 	frappe.db.sql("UPDATE `tabTiering Event` SET as_of = %s", old)
 	frappe.db.sql("UPDATE `tabTiering Run` SET creation = %s", old)
@@ -91,5 +94,9 @@ def test_only_what_is_too_old_is_taken_out_and_what_still_holds_stays() -> None:
 	assert len(make.events(customer, decision="Tier")) == 2
 	frappe.db.set_single_value("Tiering Settings", "ledger_retention_years", 5)
 	tidy()
-	(kept,) = make.events(customer, decision="Tier")
-	assert kept.new_value == "A"
+	stages = [event.new_value for event in make.events(customer, decision="Stage")]
+	assert stages == ["High Value"]
+	assert [(event.new_value, event.signal) for event in make.events(customer, decision="Tier")] == [
+		("A", "Tier Up")
+	]
+	assert make.signals(customer) == signals  # a forgotten one could come again

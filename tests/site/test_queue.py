@@ -80,13 +80,19 @@ class TestWhatFeedsIt:
 		doc.update({"rolls_up_to": old}).save()
 		queued()
 		doc.update({"rolls_up_to": new}).save()
-		assert queued() == {(name, "Other") for name in (customer, old, new)}
+		assert queued() == {(customer, "Other"), *((name, "Edit") for name in (customer, old, new))}
 
 	def test_a_merge(self, customer: str) -> None:
 		other = make.make_customer().name
 		queued()
 		frappe.rename_doc("Customer", customer, other, merge=True)
-		assert (other, "Other") in queued()
+		assert (other, "Edit") in queued()
+
+	def test_a_disabled_customer_and_who_rolls_up_to_it(self, customer: str) -> None:
+		member = make.make_customer(rolls_up_to=customer).name
+		queued()
+		frappe.get_doc("Customer", customer).update({"disabled": 1}).save()
+		assert {(customer, "Edit"), (member, "Edit")} <= queued()
 
 	def test_a_sales_order_only_where_orders_are_sales_orders(self, customer: str) -> None:
 		make.make_sales_order(customer, 100)

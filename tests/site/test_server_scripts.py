@@ -107,3 +107,20 @@ def test_both_at_once_do_no_harm(server_scripts: Callable[[bool], None]) -> None
 	assert statuses(name) == [(0, "Queued")]
 	assert frappe.db.count("Email Queue") == 1
 	assert frappe.db.count("Outreach Enrollment") == 1
+
+
+def test_where_they_were_switched_off_later_no_job_fails_every_hour(
+	server_scripts: Callable[[bool], None],
+) -> None:
+	server_scripts(False)
+	jobs.run_outreach_hourly()
+	assert [job.stopped for job in scheduled_jobs()] == [1] * 3
+	server_scripts(True)
+	assert not any(is_in_charge(step) for step in TITLES)  # so the app's schedule goes on
+	for title in TITLES.values():
+		script = frappe.get_doc("Server Script", title)
+		for disabled in (1, 0):
+			script.disabled = disabled
+			script.save()
+	assert [job.stopped for job in scheduled_jobs()] == [0] * 3
+	assert all(is_in_charge(step) for step in TITLES)

@@ -302,3 +302,64 @@ class TestPolicyWithGaps:
 	def test_no_reporting_currency(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
 		frappe.db.set_single_value("Tiering Settings", "reporting_currency", None)
 		self.refuses(customer, "Reporting Currency", monkeypatch)
+
+
+class TestWhatIsSaidTwice:
+	"""Lists that stand in Python and in a DocType must be the same."""
+
+	def options(self, doctype: str, field: str) -> set[str]:
+		return set(filter(None, frappe.get_meta(doctype).get_field(field).options.split("\n")))
+
+	def test_every_signal_can_be_noted_and_acted_on(self) -> None:
+		from customer_tiering.engine import conditions
+		from customer_tiering.tiering import signals
+
+		of_stages = {signals.FIRST_ORDER, signals.BECAME_DORMANT, signals.BECAME_LOST, signals.WON_BACK}
+		of_conditions = {
+			*(
+				conditions.SLEEP_WARNING,
+				conditions.WHALE_ORDER,
+				conditions.DECLINING,
+				conditions.UPSELL_READY,
+			),
+			*(conditions.SILENT_POTENTIAL, conditions.SUPER_PROMOTER, conditions.YEARLY_PATTERN),
+			conditions.KEY_DATE,
+		}
+		names = {*of_stages, *of_conditions, signals.TIER_UP, signals.TIER_DOWN}
+		assert self.options("Tiering Event", "signal") == names
+
+	def test_every_number_of_the_settings_has_its_range(self) -> None:
+		from customer_tiering.tiering.doctype.tiering_settings.tiering_settings import RANGES, SWITCHES
+
+		numbers = {
+			field.fieldname
+			for field in frappe.get_meta("Tiering Settings").fields
+			if field.fieldtype in ("Int", "Float", "Currency", "Percent")
+		}
+		assert set(RANGES) == numbers
+		assert {field for field in SWITCHES if RANGES[field][0] == 0} == set(SWITCHES)
+
+
+class TestWhatIsSwitchedOff:
+	def test_an_emptied_number_says_that_its_signal_is_off(self) -> None:
+		frappe.clear_messages()
+		settings(whale_factor=None).save()
+		assert "Switched off: <strong>Whale" in str(frappe.message_log[-1])
+		frappe.clear_messages()
+		settings(silent_days=90).save()
+		assert not frappe.message_log
+
+
+def test_what_only_disabled_customers_hold_can_be_deleted() -> None:
+	kept = {"customer_tier": "C", "lifecycle_stage": "Lost"}
+	gone = make.make_customer(disabled=1).name
+	frappe.db.set_value("Customer", gone, kept)
+	frappe.delete_doc("Customer Tier", "C")
+	frappe.delete_doc("Lifecycle Stage", "Lost")
+	assert [
+		frappe.db.get_value("Customer", gone, field) for field in ("customer_tier", "lifecycle_stage")
+	] == [None, None]
+	alive = make.make_customer().name
+	frappe.db.set_value("Customer", alive, "customer_tier", "B")
+	with pytest.raises(frappe.LinkExistsError):
+		frappe.delete_doc("Customer Tier", "B")

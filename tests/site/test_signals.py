@@ -170,6 +170,21 @@ class TestVoids:
 		recompute(full=False)
 		assert [fired(name, "Tier Up")[-1] for name in (head, member)] == [("Void", "Order")] * 2
 
+	def test_a_promoter_whose_friend_s_order_is_cancelled(self) -> None:
+		promoter = make.make_customer().name
+		friend = make.make_customer(referred_by=promoter).name
+		make.make_invoice(promoter, 100)
+		recompute()
+		invoices = [make.make_invoice(friend, amount) for amount in (100, 50)]
+		recompute(full=False)
+		assert fired(promoter, "Super Promoter") == [("Signal", "Time")]
+		invoices[1].cancel()
+		recompute(full=False)
+		assert len(fired(promoter, "Super Promoter")) == 1
+		invoices[0].cancel()
+		recompute(full=False)
+		assert fired(promoter, "Super Promoter") == [("Signal", "Time"), ("Void", "Order")]
+
 	def test_what_is_void_before_anybody_acted_starts_nothing(self, rule: str) -> None:
 		customer = make.make_customer().name
 		make.make_invoice(customer, 50_000)

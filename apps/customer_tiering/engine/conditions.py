@@ -10,7 +10,7 @@ from customer_tiering.engine.days import days, days_times
 from customer_tiering.engine.decline import is_declining
 from customer_tiering.engine.key_dates import KEY_DATES, label, next_anniversary
 from customer_tiering.engine.money import rounded, thousandths
-from customer_tiering.engine.policy import Policy
+from customer_tiering.engine.policy import ASLEEP, Policy
 from customer_tiering.engine.population import Population
 
 SLEEP_WARNING = "Sleep Warning"
@@ -64,7 +64,7 @@ def whale_from(policy: Policy, population: Population) -> float | None:
 def is_asleep(decisions: pd.DataFrame, policy: Policy) -> pd.Series:
 	"""Whether the decided stage means that the customer is dormant or lost."""
 	return decisions["lifecycle_stage"].isin(
-		[stage.name for stage in policy.stages if stage.meaning in ("Dormant", "Lost")]
+		[stage.name for stage in policy.stages if stage.meaning in ASLEEP]
 	)
 
 

@@ -4,6 +4,8 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
 
+ASLEEP = ("Dormant", "Lost")  # meanings of stages
+
 
 @dataclass(frozen=True)
 class Tier:

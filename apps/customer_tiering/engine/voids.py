@@ -1,9 +1,11 @@
 """Which signals have lost their cause: the order was cancelled or undone, or a document was dated back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from customer_tiering.engine.conditions import SUPER_PROMOTER
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.replay import leaves_window_on
 
@@ -35,10 +37,11 @@ class Known:
 	is_order: bool
 
 
-def is_void(fired: Fired, documents: list[Known], policy: Policy) -> bool:
+def is_void(fired: Fired, documents: list[Known], policy: Policy, of_friends: Sequence[Known] = ()) -> bool:
 	"""Whether, by the documents that exist today, the signal would not have fired on its day.
 
-	For a tier signal `documents` are those of the whole group that the customer is tiered with. Signals that the
+	For a tier signal `documents` are those of the whole group that the customer is tiered with; `of_friends` are those of
+	the customers whom it referred. Signals that the
 	documents say nothing about, like a key date, are never void.
 	"""
 	orders = [document for document in documents if document.is_order]
@@ -51,6 +54,11 @@ def is_void(fired: Fired, documents: list[Known], policy: Policy) -> bool:
 		return all(order.name != fired.period for order in orders)
 	if fired.signal in ("Tier Up", "Tier Down"):
 		return _tier_was_other(fired, documents, policy)
+	if fired.signal == SUPER_PROMOTER:
+		own, referred = (_money(fired, each, policy) for each in (documents, of_friends))
+		return not (
+			referred > 0 and 100 * referred >= Decimal(str(policy.promoter_percent)) * max(own, Decimal(0))
+		)
 	return False
 
 
@@ -60,9 +68,17 @@ def _tier_was_other(fired: Fired, documents: list[Known], policy: Policy) -> boo
 	tier = tiers.get(fired.new_tier if up else fired.old_tier)
 	if not tier:
 		return False
-	money = sum(
-		document.money
-		for document in documents
-		if document.day <= fired.as_of < leaves_window_on(document.day, policy.window_months)
-	)
+	money = _money(fired, documents, policy)
 	return money < Decimal(str(tier.entry_value)) if up else money >= Decimal(str(tier.keep_from))
+
+
+def _money(fired: Fired, documents: Sequence[Known], policy: Policy) -> Decimal:
+	"""What was in the window on the signal's day."""
+	return sum(
+		(
+			document.money
+			for document in documents
+			if document.day <= fired.as_of < leaves_window_on(document.day, policy.window_months)
+		),
+		Decimal(0),
+	)

@@ -5,7 +5,7 @@ from datetime import date
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
 from customer_tiering.outreach.exits import stop_enrollments
-from customer_tiering.outreach.server_scripts import is_in_charge
+from customer_tiering.outreach.server_scripts import is_in_charge, stop_jobs_that_must_fail
 
 
 def after_run() -> None:
@@ -14,6 +14,7 @@ def after_run() -> None:
 
 
 def run_outreach_hourly() -> None:
+	stop_jobs_that_must_fail()
 	for step, function in (("enrol", enrol), ("stop", stop_enrollments), ("dispatch", dispatch_due)):
 		if not is_in_charge(step):
 			function()

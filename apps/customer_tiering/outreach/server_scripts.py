@@ -28,7 +28,17 @@ def scripts_are_on() -> bool:
 
 def is_in_charge(step: str) -> bool:
 	"""Whether the server script of this step runs it; otherwise the app's own schedule does."""
-	return scripts_are_on() and frappe.db.get_value("Server Script", TITLES[step], "disabled") == 0
+	if not scripts_are_on() or frappe.db.get_value("Server Script", TITLES[step], "disabled") != 0:
+		return False
+	return bool(frappe.db.exists("Scheduled Job Type", {"server_script": TITLES[step], "stopped": 0}))
+
+
+def stop_jobs_that_must_fail() -> None:
+	"""Where server scripts were switched off later, their scheduled jobs would fail every hour; saving a script starts its job again."""
+	if not scripts_are_on():
+		jobs = {"server_script": ("in", list(TITLES.values())), "stopped": 0}
+		for name in frappe.get_all("Scheduled Job Type", jobs, pluck="name"):
+			frappe.db.set_value("Scheduled Job Type", name, "stopped", 1)
 
 
 def seed_server_scripts(first_time: bool) -> None:

@@ -7,6 +7,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint
 from frappe.utils.background_jobs import get_workers
+from frappe.utils.scheduler import is_scheduler_disabled
 
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.audience import validate as validate_audience
@@ -63,11 +64,30 @@ def get_policy() -> dict:
 	return {
 		"pending": _pending(),
 		"tiers": frappe.get_all(
-			"Customer Tier", fields=["name", "entry_value", "is_top", "colour"], order_by="entry_value desc"
+			"Customer Tier",
+			fields=[
+				"name",
+				"colour",
+				"is_top",
+				"entry_value",
+				"keep_value",
+				"grace_days",
+				"minimum_dwell_days",
+				"monthly_contact_cap",
+			],
+			order_by="entry_value desc",
 		),
 		"stages": frappe.get_all(
 			"Lifecycle Stage",
-			fields=["name", "meaning", "min_days_since_order", "quiet_days"],
+			fields=[
+				"name",
+				"min_days_since_order",
+				"quiet_days",
+				"never_ordered",
+				"min_orders",
+				"top_tier_only",
+				"no_open_follow_up",
+			],
 			order_by="position asc",
 		),
 		"segments": frappe.get_all(
@@ -79,7 +99,19 @@ def get_policy() -> dict:
 
 
 def _pending() -> str | None:
-	"""What waits for a full run, in a sentence."""
+	"""What waits, for a full run or for the administrator, in sentences."""
+	return " ".join(filter(None, (_pending_run(), _scheduler_is_off()))) or None
+
+
+def _scheduler_is_off() -> str | None:
+	if not is_scheduler_disabled(verbose=False):
+		return None
+	return _(
+		"The scheduler of this site is off: nothing runs at night, no mail goes out. Switch it on with {0}."
+	).format(f"<code>bench --site {frappe.local.site} enable-scheduler</code>")
+
+
+def _pending_run() -> str | None:
 	rules, last = read_rules(), last_full_run()
 	try:
 		refuse_gaps(rules)

@@ -1,6 +1,6 @@
 """What differs between the decisions and what stands on the customers, and the ledger rows that tell it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -8,7 +8,14 @@ from functools import cached_property
 import frappe
 import pandas as pd
 
-from customer_tiering.engine.policy import Policy
+from customer_tiering.engine.conditions import (
+	DECLINING,
+	SILENT_POTENTIAL,
+	SUPER_PROMOTER,
+	UPSELL_READY,
+	WHALE_ORDER,
+)
+from customer_tiering.engine.policy import ASLEEP, Policy
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
 from customer_tiering.tiering.signals import (
 	FIRING_CAUSES,
@@ -26,6 +33,8 @@ MONEY_FIELDS = ("annual_value",)
 DATE_FIELDS = ("tier_since", "below_keep_since", "last_order_date", "tiering_review_on")
 # Smaller than any currency's smallest unit, larger than what adding up floats loses.
 MONEY_TOLERANCE = 1e-6
+# What more customers in one, or other ones, can bring about; the others come with a day or a last order.
+EDITABLE = (WHALE_ORDER, UPSELL_READY, DECLINING, SILENT_POTENTIAL, SUPER_PROMOTER)
 CONDITION = ["customer", "signal", "period", "detail", "signal_key"]
 TIER_SIGNALS = (TIER_UP, TIER_DOWN)
 
@@ -47,8 +56,8 @@ class OldRules:
 class Context:
 	"""What all changes of a run have in common.
 
-	`ordered` are customers whose orders changed since the last run, `ordered_in_group` also those tiered with them, `old` is None where the rules have not changed since,
-	`conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
+	`ordered` are customers whose orders changed since the last run, `edited` those who were merged, regrouped, disabled or
+	enabled, `…_in_group` also those tiered with them; `old` is None where the rules have not changed since, `conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
 	ledger's signals whose cause is gone (columns customer, signal, signal_key), `refitted_whales` orders that are whales
 	only because the median order is another one now.
 	"""
@@ -58,6 +67,8 @@ class Context:
 	baseline: bool
 	ordered: frozenset[str]
 	ordered_in_group: frozenset[str]
+	edited: frozenset[str]
+	edited_in_group: frozenset[str]
 	old: OldRules | None
 	conditions: pd.DataFrame
 	voids: pd.DataFrame
@@ -67,6 +78,16 @@ class Context:
 	@cached_property
 	def entry_values(self) -> dict[str, float]:
 		return {tier.name: tier.entry_value for tier in self.policy.tiers}
+
+	def came_with_tier(self, row: dict) -> bool:
+		"""Whether the stage moved because the tier did: into or out of one that is for top tiers only."""
+		for_top = {stage.name for stage in self.policy.stages if stage.top_tier_only}
+		stages = {row["current_lifecycle_stage"], row["lifecycle_stage"]}
+		asleep = any(self.meanings.get(stage) in ASLEEP for stage in stages)
+		return row["current_customer_tier"] != row["customer_tier"] and bool(stages & for_top) and not asleep
+
+	def fell_asleep(self, row: dict) -> bool:
+		return self.meanings.get(row["lifecycle_stage"]) in ASLEEP
 
 	@cached_property
 	def meanings(self) -> dict[str, str]:
@@ -152,7 +173,9 @@ def _condition_cause(customer: str, signal: str, period: str, context: Context) 
 		return "Policy"
 	if period in context.refitted_whales:
 		return "Policy"
-	return "Order" if customer in context.ordered else "Time"
+	if customer in context.ordered:
+		return "Order"
+	return "Edit" if signal in EDITABLE and customer in context.edited else "Time"
 
 
 def _void_events(records: dict[str, dict], context: Context) -> Iterator[dict]:
@@ -190,7 +213,8 @@ def _decision_event(customer: str, decision: str, row: dict, context: Context) -
 
 
 def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
-	"""Policy only where the old rules would have left the value as it stands; a tier by hand begins as Override and ends as Override Ended."""
+	"""Policy only where the old rules would have left the value as it stands; a tier by hand begins as Override and ends as
+	Override Ended. A stage that follows the tier has the tier's cause."""
 	if decision == "Tier" and row["by_hand"]:
 		return "Override"
 	if decision == "Tier" and row["by_hand_ended"]:
@@ -201,8 +225,17 @@ def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
 		field = DECISION_FIELDS[decision]
 		if context.old.decisions.at[customer, field] == row[f"current_{field}"]:
 			return "Policy"
-	ordered = context.ordered_in_group if decision == "Tier" else context.ordered
-	return "Order" if customer in ordered else "Time"
+	if decision == "Tier":
+		return _happened(customer, context.ordered_in_group, context.edited_in_group)
+	if decision == "Stage" and context.came_with_tier(row):
+		return _cause(customer, "Tier", row, context)
+	return _happened(customer, context.ordered, () if context.fell_asleep(row) else context.edited)
+
+
+def _happened(customer: str, ordered: Collection[str], edited: Collection[str]) -> str:
+	if customer in ordered:
+		return "Order"
+	return "Edit" if customer in edited else "Time"
 
 
 def _signal(event: dict, context: Context) -> Signal | None:

@@ -118,7 +118,21 @@ def after_rename(customer: Document, method: str, old: str, new: str, merge: boo
 			frappe.db.set_value("Customer", new, field, None)
 	if new in _way_up(frappe.db.get_value("Customer", new, "rolls_up_to")):  # a merge can close a circle
 		frappe.db.set_value("Customer", new, "rolls_up_to", None)
-	queue.add([new, *frappe.get_all("Customer", {"rolls_up_to": new}, pluck="name")], queue.OTHER)
+	members = frappe.get_all("Customer", {"rolls_up_to": new}, pluck="name")
+	queue.add([new, *members], queue.EDIT if merge else queue.OTHER)
+
+
+def forget_untiered(record: Document) -> None:
+	"""Runs leave disabled and internal customers alone: what is deleted would stand on them for ever, and not go."""
+	field = {
+		"Customer Tier": "customer_tier",
+		"Lifecycle Stage": "lifecycle_stage",
+		"RFM Segment": "rfm_segment",
+	}
+	customer = frappe.qb.DocType("Customer")
+	column = customer[field[record.doctype]]
+	untiered = (customer.disabled == 1) | (customer.is_internal_customer == 1)
+	frappe.qb.update(customer).set(column, None).where((column == record.name) & untiered).run()
 
 
 def _text(value: object) -> str:

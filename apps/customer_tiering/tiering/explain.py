@@ -117,15 +117,13 @@ class Explanation:
 	def as_text(self) -> str:
 		"""For a terminal."""
 		tier = self.tier or _("No tier")
-		head = (
-			f"{self.customer}: {tier} ({self.as_of}, {self.money:,.2f} {self.currency}, {self.rule_version})"
-		)
+		head = f"{self.customer}: {tier} ({format_date(self.as_of)}, {self.money:,.2f} {self.currency}, {self.rule_version})"
 		lines = [
-			f"{'+' if line.counts else ' '} {line.day} {line.name:<24} {line.money:>16,.2f}  {line.kind}: {line.reason}"
+			f"{'+' if line.counts else ' '} {format_date(line.day)} {line.name:<24} {line.money:>16,.2f}  {line.kind}: {line.reason}"
 			for line in self.lines
 		]
 		bands = " · ".join(f"{band.name} ≥ {band.entry_value:,.2f}" for band in self.bands)
-		changes = [f"{change.day}: {change.what}" for change in self.changes]
+		changes = [f"{format_date(change.day)}: {change.what}" for change in self.changes]
 		return "\n".join([head, *self._notes(), bands, *lines, *self._distance_texts(), *changes])
 
 	def _notes(self) -> Iterator[str]:
@@ -219,8 +217,8 @@ def _not_tiered(customer: str) -> str | None:
 	if not found:
 		frappe.throw(_("There is no customer {0}.").format(customer), frappe.DoesNotExistError)
 	if found.disabled:
-		return _("Disabled customers have no tier.")
-	return _("Internal customers have no tier.") if found.is_internal_customer else None
+		return _("Disabled customers are not tiered: the fields show where this one stood.")
+	return _("Internal customers are not tiered.") if found.is_internal_customer else None
 
 
 def _line(

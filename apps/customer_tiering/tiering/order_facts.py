@@ -24,7 +24,7 @@ LONGEST = 1_000_000
 def read_order_facts(policy: Policy, as_of: date, scoped: bool) -> pd.DataFrame:
 	"""One row a customer with any document that counts until `as_of` or after it.
 
-	Columns: orders_ever, annual_orders, first_order_date, last_order_date, annual_value, recent_value, spend_0 (this month so far), spend_1 …,
+	Columns: orders_ever, annual_orders, last_order_date, annual_value, recent_value, spend_0 (this month so far), spend_1 …,
 	next_exit, next_recent_exit, next_document, rhythm_days, expected_on. Money is in the reporting currency.
 	"""
 	orders = orders_for(policy, as_of, since=money_since(policy, as_of))
@@ -36,7 +36,7 @@ def read_order_facts(policy: Policy, as_of: date, scoped: bool) -> pd.DataFrame:
 	by_customer = order_days.groupby("customer", sort=False)["day"]
 	found = [
 		totals,
-		by_customer.agg(first_order_date="min", last_order_date="max"),
+		by_customer.max().rename("last_order_date"),
 		rhythm(order_days, policy, as_of),
 		_next_documents(orders, as_of, scoped),
 	]
@@ -69,24 +69,30 @@ def _amounts(query: str, given: dict) -> pd.Series:
 
 
 def whales(
-	policy: Policy, as_of: date, threshold: float, customers: Collection[str] | None = None
+	policy: Policy, as_of: date, threshold: float | None, customers: Collection[str] | None = None
 ) -> pd.DataFrame:
-	"""Counted customers' orders in the window of at least that much money, returns left aside.
+	"""Counted customers' orders in the window of at least that much money, returns left aside; none without a threshold.
 
 	Columns customer, order, day (datetime64), money; of everybody, or of `customers`; the oldest first.
 	"""
+	rows = () if threshold is None else _orders_from(threshold, policy, as_of, customers)
+	frame = pd.DataFrame.from_records(rows, columns=["customer", "order", "day", "money"])
+	return frame.astype({"money": "float64"}).assign(day=pd.to_datetime(frame["day"]))
+
+
+def _orders_from(
+	threshold: float, policy: Policy, as_of: date, customers: Collection[str] | None
+) -> tuple[tuple, ...]:
 	orders, given, in_window = _in_window(policy, as_of)
 	if customers is not None:
 		open_scope(customers)
-	rows = frappe.db.sql(
+	return frappe.db.sql(
 		f"""SELECT document.customer, document.name, {orders.day}, CAST({orders.money()} AS DOUBLE)
 		FROM {_documents(orders, customers is not None)} {orders.money_joins()}
 		WHERE {in_window} AND {orders.money()} >= %(threshold)s AND {orders.is_order_by_itself}
 		ORDER BY {orders.day}, document.name""",
 		{**given, "threshold": threshold},
 	)
-	frame = pd.DataFrame.from_records(rows, columns=["customer", "order", "day", "money"])
-	return frame.astype({"money": "float64"}).assign(day=pd.to_datetime(frame["day"]))
 
 
 def _in_window(policy: Policy, as_of: date) -> tuple[Orders, dict, str]:

@@ -10,6 +10,7 @@ from functools import wraps
 import frappe
 
 ORDER = "Order"
+EDIT = "Edit"  # customers were merged, put into another group, disabled or enabled
 OTHER = "Other"
 
 FLAG = "customer_tiering.drain"
@@ -57,7 +58,8 @@ def on_follow_up(document: "frappe.Document", method: str | None = None) -> None
 @never_in_the_way
 def on_enquiry(document: "frappe.Document", method: str | None = None) -> None:
 	"""An Opportunity or Quotation was added, changed or deleted."""
-	add(_customers_of([(document.doctype, document.name)]) | _party(document), OTHER)
+	before = document.get_doc_before_save()
+	add(_party(document) | _party(before), OTHER)
 
 
 @never_in_the_way
@@ -71,10 +73,19 @@ def on_contact(contact: "frappe.Document", method: str | None = None) -> None:
 def on_customer(customer: "frappe.Document", method: str | None = None) -> None:
 	"""The customer was edited or is about to go: also whom it rolls up to or was referred by, now and before."""
 	before = customer.get_doc_before_save()
-	related = [
-		doc.get(field) for doc in (customer, before) if doc for field in ("rolls_up_to", "referred_by")
-	]
-	add({customer.name, *filter(None, related)}, OTHER)
+	add({customer.name, *_linked(customer, before, "referred_by")}, OTHER)
+	switched = before and bool(before.disabled) != bool(customer.disabled)
+	if switched or _differs(customer, before, "rolls_up_to"):
+		members = frappe.get_all("Customer", {"rolls_up_to": customer.name}, pluck="name") if switched else ()
+		add({customer.name, *_linked(customer, before, "rolls_up_to"), *members}, EDIT)
+
+
+def _differs(document: "frappe.Document", before: "frappe.Document | None", field: str) -> bool:
+	return (document.get(field) or None) != ((before and before.get(field)) or None)
+
+
+def _linked(document: "frappe.Document", before: "frappe.Document | None", field: str) -> set[str]:
+	return {doc.get(field) for doc in (document, before) if doc and doc.get(field)}
 
 
 def add(customers: Collection[str], cause: str) -> None:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 	from customer_tiering.tiering.changes import Context, OldRules
 
 LOCK = "customer_tiering.recompute"
-LARGEST_MONEY = 10**18
 Progress = Callable[[int, int, str], None]
 
 
@@ -135,6 +134,8 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		baseline=last is None,
 		ordered=scope.ordered,
 		ordered_in_group=in_groups,
+		edited=scope.edited,
+		edited_in_group=_in_groups_of(scope.edited, facts),
 		old=_old_rules(last, scope, facts, as_of),
 		conditions=new_conditions(conditions(facts, decisions, policy, as_of, population, large)),
 		voids=find_voids(in_groups, facts, policy, as_of),
@@ -170,8 +171,8 @@ def _refitted_whales(large: "pd.DataFrame", scope: Scope, last: "frappe._dict | 
 
 	if not last or not scope.is_full:
 		return frozenset()
-	least = whale_from(scope.policy, _population_of(last.name)) or float(LARGEST_MONEY)
-	return frozenset(large["order"][large["money"] < least])
+	least = whale_from(scope.policy, _population_of(last.name))
+	return frozenset(large["order"] if least is None else large["order"][large["money"] < least])
 
 
 def _is_readable(run: str) -> bool:
@@ -196,7 +197,7 @@ def _whales(policy: Policy, as_of: date, population: "Population", facts: "pd.Da
 	from customer_tiering.engine.conditions import whale_from
 	from customer_tiering.tiering.order_facts import whales
 
-	return whales(policy, as_of, whale_from(policy, population) or float(LARGEST_MONEY), facts.index)
+	return whales(policy, as_of, whale_from(policy, population), facts.index)
 
 
 def _decide_and_write(

@@ -21,11 +21,12 @@ def tidy() -> None:
 
 
 def _delete_events(before: object) -> None:
-	"""The last event of each decision stays: it says where the customer stands and whether by hand."""
+	"""The last event of each decision stays: it says where the customer stands and whether by hand. So do signals: one that
+	is forgotten could come again."""
 	while True:
 		names = frappe.db.sql(
 			"""SELECT event.name FROM `tabTiering Event` event
-			WHERE event.as_of < %s AND EXISTS (
+			WHERE event.as_of < %s AND event.signal_key IS NULL AND event.voids IS NULL AND EXISTS (
 				SELECT 1 FROM `tabTiering Event` later
 				WHERE later.customer = event.customer AND later.decision = event.decision AND later.name > event.name
 			) LIMIT %s""",

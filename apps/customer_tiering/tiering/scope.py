@@ -38,7 +38,15 @@ class Scope:
 	@property
 	def ordered(self) -> frozenset[str]:
 		"""Customers of whom an order was submitted, cancelled or changed."""
-		return frozenset(row.customer for row in self.queued if row.cause == queue.ORDER)
+		return self._queued_because(queue.ORDER)
+
+	@property
+	def edited(self) -> frozenset[str]:
+		"""Customers who were merged, put into another group, disabled or enabled."""
+		return self._queued_because(queue.EDIT)
+
+	def _queued_because(self, cause: str) -> frozenset[str]:
+		return frozenset(row.customer for row in self.queued if row.cause == cause)
 
 
 def full_scope() -> Scope:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import frappe
 
+from customer_tiering.engine.policy import ASLEEP
+
 if TYPE_CHECKING:
 	import pandas as pd
 
@@ -40,12 +42,11 @@ class Signal:
 
 def stage_signal(old: str | None, new: str | None, last_order: date | None) -> Signal | None:
 	"""The signal of a change between stage meanings; its period is the order that it is counted from."""
-	asleep = ("Dormant", "Lost")
 	if new == "Dormant":
 		return Signal(BECAME_DORMANT, str(last_order))
 	if new == "Lost":
 		return Signal(BECAME_LOST, str(last_order))
-	if old in asleep and new not in (*asleep, "Lead", None):
+	if old in ASLEEP and new not in (*ASLEEP, "Lead", None):
 		return Signal(WON_BACK, str(last_order))
 	if old in (None, "Lead") and new not in ("Lead", None):
 		return Signal(FIRST_ORDER, str(last_order))

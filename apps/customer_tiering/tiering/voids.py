@@ -3,15 +3,14 @@
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 import frappe
+import pandas as pd
 
+from customer_tiering.engine.conditions import SUPER_PROMOTER
 from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering.groups import referred
 from customer_tiering.tiering.signals import FIRING_CAUSES
-
-if TYPE_CHECKING:
-	import pandas as pd
 
 COLUMNS = ["customer", "signal", "signal_key"]
 # Older signals have been acted on long ago.
@@ -19,19 +18,22 @@ LOOK_BACK = timedelta(days=400)
 CHUNK = 1000
 
 
-def find_voids(
-	ordered: Collection[str], facts: "pd.DataFrame", policy: Policy, as_of: date
-) -> "pd.DataFrame":
-	"""Signals of the customers whose orders changed that would not have fired, had today's documents been known.
+def find_voids(ordered: Collection[str], facts: pd.DataFrame, policy: Policy, as_of: date) -> pd.DataFrame:
+	"""Signals of the customers whose orders changed, and of who referred them, that would not have fired, had today's documents been known.
 
-	Columns customer, signal, signal_key. Tier signals of other rules stay: what those would say of today's documents is unknown.
+	Columns customer, signal, signal_key. Tier signals and promoters of other rules stay: what those would say of today's
+	documents is unknown.
 	"""
-	import pandas as pd
-
-	fired = _fired(sorted(set(ordered) & set(facts.index)), as_of)
+	customers = set(ordered) & set(facts.index)
+	friends = referred(scoped=False) if policy.promoter_percent and customers else pd.Series(dtype=object)
+	referrers = set(friends[friends.index.isin(customers)]) & set(facts.index) - customers
+	fired = [
+		*_fired(sorted(customers), as_of),
+		*(row for row in _fired(sorted(referrers), as_of) if row.signal == SUPER_PROMOTER),
+	]
 	if not fired:
 		return pd.DataFrame(columns=COLUMNS)
-	void = _void(fired, facts["root"], policy, as_of)
+	void = _void(fired, facts["root"], friends, policy, as_of)
 	return pd.DataFrame([(row.customer, row.signal, row.signal_key) for row in void], columns=COLUMNS)
 
 
@@ -56,25 +58,37 @@ def _fired(customers: list[str], as_of: date) -> list[frappe._dict]:
 	return rows
 
 
-def _void(rows: list[frappe._dict], roots: "pd.Series", policy: Policy, as_of: date) -> list[frappe._dict]:
+def _void(
+	rows: list[frappe._dict], roots: pd.Series, friends: pd.Series, policy: Policy, as_of: date
+) -> list[frappe._dict]:
 	from customer_tiering.engine.voids import Fired, is_void
 
 	members = defaultdict(set)
 	for customer, root in roots.items():
 		members[root].add(customer)
 	groups = {row.customer: members[roots[row.customer]] for row in rows}
-	documents = _documents(set().union(*groups.values()), policy, as_of)
+	promoters = {row.customer for row in rows if row.signal == SUPER_PROMOTER}
+	friends = friends[friends.isin(promoters)]
+	documents = _documents(set(friends.index).union(*groups.values()), policy, as_of)
 
 	def known(row: frappe._dict) -> list:
 		whose = groups[row.customer] if row.decision == "Tier" else {row.customer}
 		return [document for name in whose for document in documents[name]]
 
+	def of_friends(row: frappe._dict) -> list:
+		return [document for name in friends.index[friends == row.customer] for document in documents[name]]
+
 	def fired(row: frappe._dict) -> Fired:
 		period = row.signal_key.removeprefix(f"{row.customer}|{row.signal}|")
 		return Fired(row.signal, period, row.as_of, row.last_order_date, row.old_value, row.new_value)
 
-	judged = [row for row in rows if row.decision != "Tier" or row.rule_version == policy.rule_version]
-	return [row for row in judged if is_void(fired(row), known(row), policy)]
+	judged = [
+		row
+		for row in rows
+		if row.rule_version == policy.rule_version
+		or (row.decision != "Tier" and row.signal != SUPER_PROMOTER)
+	]
+	return [row for row in judged if is_void(fired(row), known(row), policy, of_friends(row))]
 
 
 def _documents(customers: Collection[str], policy: Policy, as_of: date) -> dict[str, list]:

@@ -1,6 +1,8 @@
 // The tier beside the customer's figures, and why it is so.
 frappe.provide("customer_tiering");
 
+customer_tiering.SHOWN_AT_FIRST = 200; // documents of an explanation
+
 frappe.ui.form.on("Customer", {
 	refresh(frm) {
 		if (frm.is_new()) return;
@@ -72,6 +74,10 @@ customer_tiering.explain = function (frm) {
 			.catch(() => null);
 		if (question !== asked) return; // another day was chosen meanwhile
 		place.html(answer?.message ? customer_tiering.explanation_html(answer.message) : "");
+		place.find(".show-all").on("click", (event) => {
+			place.find("tr.later").removeClass("hidden");
+			$(event.target).closest("tr").remove();
+		});
 	};
 	dialog.show();
 	show();
@@ -117,18 +123,23 @@ customer_tiering.explanation_html = function (explanation) {
 		.map((band) => `${escape(__(band.name))} ≥ ${money(band.entry_value)}`)
 		.join(" · ");
 	const rows = explanation.lines
-		.map((line) => {
+		.map((line, number) => {
 			const link =
 				line.name && frappe.model.can_read(explanation.doctype)
 					? `<a href="${frappe.utils.get_form_link(explanation.doctype, line.name)}">${escape(line.name)}</a>`
 					: escape(line.name);
-			const style = line.counts ? "" : 'class="text-muted"';
-			return `<tr ${style}><td class="text-nowrap">${day(line.day)}</td>
+			const classes = [line.counts ? "" : "text-muted", number < customer_tiering.SHOWN_AT_FIRST ? "" : "hidden later"];
+			return `<tr class="${classes.join(" ")}"><td class="text-nowrap">${day(line.day)}</td>
 				<td>${link}<div class="small text-muted">${escape(line.kind)} · ${escape(line.reason)}</div></td>
 				<td class="text-right text-nowrap">${line.counts ? money(line.money) : `<s>${money(line.money)}</s>`}</td></tr>`;
 		})
 		.join("");
 
+	const count = explanation.lines.length;
+	const all =
+		count > customer_tiering.SHOWN_AT_FIRST
+			? `<button class="btn btn-xs btn-default show-all">${__("Show all {0} documents", [count])}</button>`
+			: "";
 	if (explanation.members.length > 1)
 		sentences.push(__("Tiered together: {0}", [escape(explanation.members.join(", "))]) + ".");
 	if (explanation.overridden_at && explanation.overridden_at !== explanation.customer)
@@ -142,6 +153,7 @@ customer_tiering.explanation_html = function (explanation) {
 				<thead><tr><th>${__("Date")}</th><th>${__("Document")}</th>
 					<th class="text-right">${__("Amount")}</th></tr></thead>
 				<tbody>${rows}</tbody>
+				${all ? `<tbody><tr><td colspan="3">${all}</td></tr></tbody>` : ""}
 				<tfoot><tr><th colspan="2">${__("Sum")}</th>
 					<th class="text-right text-nowrap">${money(explanation.money)}</th></tr></tfoot>
 			</table>

@@ -3,6 +3,8 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import flt, fmt_money
 
+from customer_tiering.tiering.customer import forget_untiered
+
 LARGEST_WAIT = 3650
 
 
@@ -18,6 +20,7 @@ class CustomerTier(Document):
 	def on_trash(self) -> None:
 		if not frappe.flags.in_uninstall and frappe.db.count("Customer Tier") == 1:
 			frappe.throw(_("This is the last Customer Tier. Tiering needs at least one."))
+		forget_untiered(self)
 
 	def refuse_negative_numbers(self) -> None:
 		for field in ("entry_value", "keep_value", "grace_days", "minimum_dwell_days"):

@@ -3,6 +3,8 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint
 
+from customer_tiering.tiering.customer import forget_untiered
+
 LARGEST = 36500
 DAYS_AND_COUNTS = ("position", "min_days_since_order", "quiet_days", "min_orders")
 
@@ -15,6 +17,9 @@ class LifecycleStage(Document):
 		self.refuse_asleep_without_days()
 		self.refuse_lead_who_ordered()
 		self.warn_of_hidden_stages()
+
+	def on_trash(self) -> None:
+		forget_untiered(self)
 
 	def refuse_negative_numbers(self) -> None:
 		for field in DAYS_AND_COUNTS:

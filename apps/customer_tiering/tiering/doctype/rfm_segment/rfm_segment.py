@@ -2,8 +2,13 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 
+from customer_tiering.tiering.customer import forget_untiered
+
 
 class RFMSegment(Document):
+	def on_trash(self) -> None:
+		forget_untiered(self)
+
 	def validate(self) -> None:
 		"""Each of the eight cells has one segment."""
 		cell = {field: self.get(field) for field in ("recency", "frequency", "monetary")}

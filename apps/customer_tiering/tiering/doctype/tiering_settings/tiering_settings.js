@@ -95,26 +95,54 @@ async function show_policy(frm) {
 	const link = (doctype, name) =>
 		`<a href="${frappe.utils.get_form_link(doctype, name)}">${frappe.utils.escape_html(__(name, null, doctype))}</a>`;
 	const table = (head, rows) =>
-		`<table class="table table-bordered table-sm" style="max-width: 720px">
+		`<table class="table table-bordered table-sm" style="max-width: 900px">
 			<thead><tr>${head.map((cell) => `<th>${cell}</th>`).join("")}</tr></thead>
 			<tbody>${rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("")}</tbody>
 		</table>`;
+	const money = (amount) => format_currency(amount, frm.doc.reporting_currency);
+	const other_conditions = (stage) =>
+		[
+			stage.never_ordered && __("never ordered"),
+			stage.min_orders && __("at least {0} orders", [stage.min_orders]),
+			stage.top_tier_only && __("in a top tier"),
+			stage.no_open_follow_up && __("no open follow-up"),
+		]
+			.filter(Boolean)
+			.join(", ");
 	const days = (count) => (count ? __("{0} days", [count]) : "");
 	frm.get_field("policy_html").$wrapper.html(
 		table(
-			[__("Tier"), __("Entry Value"), __("Top Tier")],
+			[
+				__("Tier"),
+				__("Entry Value"),
+				__("Keeps from"),
+				__("Grace"),
+				__("Dwell"),
+				__("Mails a month"),
+				__("Top Tier"),
+			],
 			message.tiers.map((tier) => [
 				`<span class="indicator-pill ${tier.colour || "gray"}">${link("Customer Tier", tier.name)}</span>`,
-				format_currency(tier.entry_value, frm.doc.reporting_currency),
+				money(tier.entry_value),
+				tier.keep_value ? money(tier.keep_value) : "",
+				days(tier.grace_days),
+				days(tier.minimum_dwell_days),
+				tier.monthly_contact_cap || "",
 				tier.is_top ? __("Yes") : "",
 			])
 		) +
 			table(
-				[__("Stage"), __("Last order at least … ago"), __("No follow-up for")],
+				[
+					__("Stage"),
+					__("Last order at least … ago"),
+					__("No follow-up for"),
+					__("Other conditions"),
+				],
 				message.stages.map((stage) => [
 					link("Lifecycle Stage", stage.name),
 					days(stage.min_days_since_order),
 					days(stage.quiet_days),
+					other_conditions(stage),
 				])
 			) +
 			table(

@@ -36,6 +36,17 @@ RANGES = {
 }
 # Pairs of which the first must be less than the second.
 RISING = (("abc_a_percent", "abc_b_percent"), ("churn_medium_factor", "churn_high_factor"))
+# Zero in one of these switches its signal off.
+SWITCHES = (
+	"sleep_factor",
+	"silent_days",
+	"decline_percent",
+	"decline_months",
+	"whale_factor",
+	"upsell_value",
+	"promoter_percent",
+	"pattern_years",
+)
 BREAKPOINTS = ("recency_breakpoints", "frequency_breakpoints", "monetary_breakpoints")
 
 
@@ -50,6 +61,7 @@ class TieringSettings(Document):
 		self.refuse_disabled_user()
 		self.refuse_unused_currency()
 		self.warn_without_orders()
+		self.tell_what_is_switched_off()
 
 	def on_update(self) -> None:
 		"""Sales Orders are read through an index that they get when they count."""
@@ -101,6 +113,22 @@ class TieringSettings(Document):
 				_("{0}: no company keeps its books in {1}.").format(
 					_(self.meta.get_label("reporting_currency")), self.reporting_currency
 				)
+			)
+
+	def tell_what_is_switched_off(self) -> None:
+		"""A number that was deleted, or text typed in its place, is zero."""
+		before = self.get_doc_before_save()
+		off = [
+			field for field in SWITCHES if before and flt(before.get(field)) > 0 and not flt(self.get(field))
+		]
+		if off:
+			names = ", ".join(frappe.bold(_(self.meta.get_label(field))) for field in off)
+			frappe.msgprint(
+				_(
+					"Switched off: {0}. No follow-up or sequence hears of it until it is above zero again."
+				).format(names),
+				indicator="orange",
+				title=_("Signals"),
 			)
 
 	def warn_without_orders(self) -> None:
