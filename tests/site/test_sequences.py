@@ -174,6 +174,27 @@ class TestChannels:
 			assert deliver_waiting() == {}
 
 
+class TestLostMails:
+	def test_a_mail_whose_sender_died_is_in_doubt_and_never_sent_again(self) -> None:
+		sequence(MAIL, {**MAIL, "day_offset": 3, "email_template": NEWS})
+		name = entered()
+		dispatch_due(day(0))
+		queue = touches(name)[0].email_queue
+		frappe.db.set_value("Email Queue", queue, "status", "Sending")
+		dispatch_due(day(0))
+		assert statuses(name) == [(0, "Queued")]  # it may still be under way
+		frappe.db.set_value("Email Queue", queue, "modified", day(-1), update_modified=False)
+		assert dispatch_due(day(3)) == {"Queued": 1}
+		assert statuses(name) == [(0, "In Doubt"), (3, "Queued")]
+		frappe.db.set_value("Email Queue", queue, "status", "Sent")
+		dispatch_due(day(3))
+		assert statuses(name) == [(0, "Queued"), (3, "Queued")]
+		frappe.db.set_value("Email Queue", queue, "status", "Error")
+		dispatch_due(day(3))
+		assert statuses(name) == [(0, "Failed"), (3, "Queued")]
+		assert frappe.db.count("Email Queue") == 2
+
+
 class TestVariants:
 	def test_each_customer_gets_one_and_keeps_to_it(self) -> None:
 		document = sequence({**MAIL, "variant": "A"}, {**MAIL, "variant": "B", "email_template": NEWS})

@@ -11,6 +11,7 @@ from customer_tiering.outreach.clock import moment_of
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.deliver import start_delivery
 from customer_tiering.outreach.exits import end_if_due
+from customer_tiering.outreach.lost_mails import note_lost_mails
 from customer_tiering.outreach.names import new_touch_name
 from customer_tiering.outreach.render import RenderError, site_language
 from customer_tiering.outreach.steps import Due, plan
@@ -34,6 +35,7 @@ def dispatch_due(as_of: date | datetime | None = None) -> dict[str, int]:
 	results: Counter = Counter()
 	sequences: dict = {}  # as they stand when the run comes to them
 	with site_language():
+		note_lost_mails()
 		for name in _due(moment):
 			frappe.db.commit()  # from here on it is seen what others committed, other dispatchers above all
 			try:

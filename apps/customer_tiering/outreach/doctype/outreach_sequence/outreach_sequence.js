@@ -68,12 +68,12 @@ customer_tiering.draw_flow = function (frm) {
 		parts.push(column(customer_tiering.step_boxes(days[day], box)));
 	}
 	const exits = [
-		doc.exit_on_order && __("Order"),
+		doc.exit_on_order && __("Order", null, "Outreach Sequence"),
 		doc.exit_on_reply && __("Reply"),
 		doc.exit_out_of_audience && __("Out of Audience"),
 		__("Unsubscribed"),
 	].filter(Boolean);
-	parts.push(arrow(""), box(`★ ${__("Goal")}`, __(doc.goal || "Order")));
+	parts.push(arrow(""), box(`★ ${__("Goal")}`, __(doc.goal || "Order", null, "Outreach Sequence")));
 	frm.get_field("flow").$wrapper.html(
 		`<div style="display: flex; flex-wrap: wrap; gap: 10px; margin-bottom: var(--margin-sm)">${parts.join("")}</div>
 		<p class="text-muted small">${__("until the end, or at once on: {0}", [exits.join(", ")])}</p>`
