@@ -164,13 +164,13 @@ def _progress(hidden: bool) -> Iterator[Callable[[int, int, str], None]]:
 	if hidden:
 		yield lambda done, total, what: None
 		return
-	with click.progressbar(length=1, label="Reading orders") as bar:
+	with click.progressbar(length=1, label="Starting") as bar:
 
 		def show(done: int, total: int, what: str) -> None:
 			bar.label = what
 			bar.length = max(total, 1)
 			bar.pos = done
-			bar.update(0)
+			bar.render_progress()
 
 		yield show
 		bar.update(bar.length - bar.pos)

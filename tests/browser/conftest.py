@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.conftest import BENCH, CHECKOUT
 from tests.sandbox.common import end_with_parent
@@ -69,7 +69,7 @@ def page(chromium: Browser, base_url: str, request: pytest.FixtureRequest) -> It
 	assert login.ok, login.text()
 	page = context.new_page()
 	errors: list[str] = []
-	page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
+	page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
 	page.on("pageerror", lambda error: errors.append(str(error)))
 	yield page
 	if errors or request.node.stash.get(FAILED, False):
@@ -77,11 +77,6 @@ def page(chromium: Browser, base_url: str, request: pytest.FixtureRequest) -> It
 		page.screenshot(path=SCREENSHOTS / f"{request.node.name}.png", full_page=True)
 	context.close()
 	assert not errors, "\n".join(errors)
-
-
-def is_error(message: ConsoleMessage) -> bool:
-	"""Errors but one: no realtime server runs here, and Frappe's pages miss it."""
-	return message.type == "error" and "socket.io" not in message.text + message.location["url"]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -110,6 +110,7 @@ def stop(arguments: list[str]) -> int:
 
 def clean(arguments: list[str]) -> int:
 	"""stop and delete everything that was made: all sites, the sandbox's bench, downloads, logs and pictures"""
+	say("stopping and deleting all sites, builds and downloads")
 	busy = [f"{each.site} ({each.folder})" for each in all_sandboxes() if not each.stop(delete=True)]
 	if busy:
 		raise Trouble(f"Still in use, so not deleted: {', '.join(busy)}. Clean again when that has ended.")

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import fcntl
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -58,3 +59,26 @@ def run(command: Sequence[str | Path], log: Path, **options) -> None:
 		raise Trouble(
 			"\n".join([*tail, f"This failed: {' '.join(map(str, command))}", f"The full log: {log}"])
 		)
+
+
+def write_json(path: Path, value: dict) -> None:
+	half = path.with_suffix(".half")
+	half.touch(mode=0o600)
+	half.write_text(json.dumps(value, indent="\t") + "\n")
+	half.replace(path)
+
+
+def download_variables(folder: Path) -> dict[str, str]:
+	"""Environment for pip and npm: what they download is kept in the folder, and nothing is written elsewhere."""
+	scratch = folder / "tmp"
+	scratch.mkdir(parents=True, exist_ok=True)
+	return {
+		**os.environ,
+		"TMPDIR": str(scratch),
+		"PIP_CACHE_DIR": str(folder / "pip"),
+		"PIP_DISABLE_PIP_VERSION_CHECK": "1",
+		"PIP_NO_INPUT": "1",
+		"PYTHONDONTWRITEBYTECODE": "1",
+		"npm_config_cache": str(folder / "npm"),
+		"npm_config_update_notifier": "false",
+	}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.sandbox.common import CHECKOUT, Trouble, digest, end_with_parent, say
-from tests.sandbox.desk import serve
-from tests.sandbox.sites import Sandbox
+from tests.sandbox.desk import PORT, serve, usual_port
+from tests.sandbox.sites import Sandbox, try_lock
 
 HERE = Path(__file__).parent
 DEMO = CHECKOUT / "apps/customer_tiering/demo"
@@ -15,18 +15,41 @@ DEMO = CHECKOUT / "apps/customer_tiering/demo"
 
 def show(sandbox: Sandbox, headless: bool) -> int:
 	"""Load the company unless it is there, print what there is and serve the Desk until interrupted."""
+	with only_one(sandbox):
+		port = None if headless else usual_port()
+		with company(sandbox, port):
+			return 0 if headless else serve(sandbox, port, looks_at="customer-tiering")
+
+
+@contextlib.contextmanager
+def only_one(sandbox: Sandbox) -> Iterator[None]:
+	"""Two would load the same site, and the mail server of one would take the other's mails."""
+	sandbox.folder.mkdir(parents=True, exist_ok=True)
+	with (sandbox.folder / "demo.lock").open("w") as file:
+		if not try_lock(file):
+			raise Trouble(
+				"This demo runs already, in another terminal: go on there, or make one of your own with SITE=<name> make demo."
+			)
+		yield
+
+
+@contextlib.contextmanager
+def company(sandbox: Sandbox, port: int | None) -> Iterator[None]:
+	"""The demo company with its mail server, loaded first unless it is there."""
 	loaded = sandbox.folder / "demo"
 	wanted = digest(*(path.read_text() for path in sorted(DEMO.glob("*.py"))))
 	stands = loaded.exists() and loaded.read_text() == wanted and sandbox.is_current()
 	with sandbox.running(fresh=not stands), mailbox(sandbox):
+		sandbox.set_address(port or PORT)
 		if not stands:
 			load(sandbox)
 			loaded.write_text(wanted)
-		done = subprocess.run(sandbox.python(HERE / "summary.py", sandbox.site), **sandbox.inside())
+		summary = sandbox.python(HERE / "summary.py", sandbox.site, sandbox.folder / "mails")
+		done = subprocess.run(summary, **sandbox.inside())
 		if done.returncode:
 			raise Trouble("The demo company could not be counted: see above.")
 		print(f"{'Kept in':<10} {sandbox.folder}", flush=True)
-		return 0 if headless else serve(sandbox, looks_at="customer-tiering")
+		yield
 
 
 def load(sandbox: Sandbox) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.sandbox.common import CACHE, CHECKOUT, Trouble, digest, lock, run, say
+from tests.sandbox.common import CACHE, CHECKOUT, Trouble, digest, download_variables, lock, run, say
 from tests.sandbox.framework import build_bench, build_standin
 
 REQUIREMENTS = CHECKOUT / "tests" / "requirements.txt"
@@ -56,7 +56,11 @@ def build(folder: Path, python: Path, bench: Path | None) -> None:
 		packages = next(folder.glob("lib/python3*/site-packages"))
 		theirs = next((bench / "env").glob("lib/python3*/site-packages"))
 		(packages / "bench.pth").write_text(f"import site; site.addsitedir({str(theirs)!r})\n")
-	run([folder / "bin/python", "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS], log)
+	run(
+		[folder / "bin/python", "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS],
+		log,
+		env=download_variables(CACHE / "downloads"),
+	)
 	(folder / "done").touch()
 
 

@@ -28,7 +28,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.sandbox.common import CACHE, Trouble, digest, lock, run, say
+from tests.sandbox.common import CACHE, Trouble, digest, download_variables, lock, run, say
 from tests.sandbox.standin import table
 
 HERE = Path(__file__).resolve().parent
@@ -216,16 +216,7 @@ class Build:
 
 	@property
 	def variables(self) -> dict[str, str]:
-		"""Downloads are kept in the cache folder, and nothing is written elsewhere."""
-		return {
-			**os.environ,
-			"PIP_CACHE_DIR": str(self.downloads / "pip"),
-			"PIP_DISABLE_PIP_VERSION_CHECK": "1",
-			"PIP_NO_INPUT": "1",
-			"PYTHONDONTWRITEBYTECODE": "1",
-			"npm_config_cache": str(self.downloads / "npm"),
-			"npm_config_update_notifier": "false",
-		}
+		return download_variables(self.downloads)
 
 	def make_environment(self) -> None:
 		"""The virtual environment. Its link to the framework is relative, so it can be moved."""

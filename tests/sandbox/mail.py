@@ -37,19 +37,19 @@ class SmtpSink:
 		return "250 OK"
 
 
-def make_account(port: int) -> "frappe.Document":
+def make_account(port: int, name: str = ACCOUNT, address: str = "sender@example.com") -> "frappe.Document":
 	"""The default outgoing account, on the connected site; not committed."""
 	values = {
-		"email_account_name": ACCOUNT,
-		"email_id": "sender@example.com",
+		"email_account_name": name,
+		"email_id": address,
 		"enable_outgoing": 1,
 		"default_outgoing": 1,
 		"smtp_server": "127.0.0.1",
 		"smtp_port": port,
 		"no_smtp_authentication": 1,
 	}
-	known = frappe.db.exists("Email Account", ACCOUNT)
-	account = frappe.get_doc("Email Account", ACCOUNT) if known else frappe.new_doc("Email Account")
+	known = frappe.db.exists("Email Account", name)
+	account = frappe.get_doc("Email Account", name) if known else frappe.new_doc("Email Account")
 	return account.update(values).save()
 
 
@@ -59,7 +59,8 @@ def main(site: str, folder: Path) -> None:
 	sink.server.start()
 	frappe.init(site=site)
 	frappe.connect()
-	make_account(sink.port)
+	company = frappe.get_all("Company", pluck="name", limit=1)
+	make_account(sink.port, company[0] if company else ACCOUNT, "hello@example.com")
 	frappe.db.commit()
 	frappe.destroy()
 	print("ready", flush=True)

@@ -10,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.sandbox.common import Trouble, run, say
+from tests.sandbox.common import Trouble, run, say, write_json
 
 FOLDERS = {"mariadbd": "mariadb", "redis-server": "redis"}
 ADMIN = "tiering"  # the database administrator: root is known at localhost only, by a socket
@@ -44,7 +44,7 @@ class Services:
 		self.folder = folder
 		self.children: list[subprocess.Popen] = []
 		self.state_file = folder / "services.json"
-		self.state: dict = json.loads(self.state_file.read_text()) if self.state_file.exists() else {}
+		self.state: dict = read_state(self.state_file)
 
 	def start(self) -> None:
 		"""Use the servers if they run, else start them; whatever half-runs is ended first."""
@@ -60,8 +60,7 @@ class Services:
 		except BaseException:
 			self.stop()
 			raise
-		self.state_file.touch(mode=0o600)
-		self.state_file.write_text(json.dumps(self.state))
+		write_json(self.state_file, self.state)
 
 	def try_to_start(self) -> bool:
 		"""On ports that are free now: somebody else may be faster, and then others are tried."""
@@ -203,6 +202,14 @@ class Services:
 			return folder is not None and stands_in == str((self.folder / folder).resolve())
 		except OSError:
 			return False
+
+
+def read_state(path: Path) -> dict:
+	"""Nothing where a full disk or a kill left half a file: then the servers are started afresh."""
+	try:
+		return json.loads(path.read_text()) or {}
+	except (FileNotFoundError, ValueError):
+		return {}
 
 
 def free_port() -> int:

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.sandbox.common import CACHE, CHECKOUT, Trouble, digest, lock, run, say
+from tests.sandbox.common import CACHE, CHECKOUT, Trouble, digest, lock, run, say, write_json
 from tests.sandbox.environment import app, environment
 from tests.sandbox.services import ADMIN, Services
 
@@ -104,15 +104,35 @@ class Sandbox:
 		return self.ready.exists() and self.ready.read_text() == fingerprint()
 
 	def lay_out(self) -> None:
-		for name in ("apps", "sites", "logs", "config"):
-			(self.folder / name).mkdir(exist_ok=True)
-		link(self.folder / "env", environment(self.bench))
+		for name in ("apps", "sites", "logs", "config/pids"):
+			(self.folder / name).mkdir(parents=True, exist_ok=True)
+		self.make_environment()
 		for name in ("frappe", "erpnext"):
 			link(self.folder / "apps" / name, app(self.bench, name))
 		link(self.folder / "apps/customer_tiering", CHECKOUT)
 		apps = ["frappe", "erpnext", *(["customer_tiering"] if app_exists() else [])]
 		(self.sites / "apps.txt").write_text("\n".join(apps) + "\n")
 		self.copy_assets()
+
+	def make_environment(self) -> None:
+		"""The bench's packages and the apps, so that commands work here without anything set around them."""
+		shared, ours = environment(self.bench), self.folder / "env"
+		if not (ours / "bin/python").exists() or ours.is_symlink():
+			ours.unlink(missing_ok=True)
+			run([shared / "bin/python", "-m", "venv", "--without-pip", ours], self.log)
+		packages = next(ours.glob("lib/python3*/site-packages"))
+		theirs = next(shared.glob("lib/python3*/site-packages"))
+		lines = [
+			CHECKOUT / "apps",
+			app(self.bench, "erpnext"),
+			f"import site; site.addsitedir({str(theirs)!r})",
+		]
+		(packages / "sandbox.pth").write_text("".join(f"{line}\n" for line in lines))
+
+	def set_address(self, port: int) -> None:
+		"""Where links in mails lead."""
+		path = self.sites / self.site / "site_config.json"
+		write_json(path, {**json.loads(path.read_text()), "host_name": f"http://127.0.0.1:{port}"})
 
 	def copy_assets(self) -> None:
 		"""What a build writes is copied, so that a build here leaves the real bench alone; apps are links anyway."""
@@ -130,7 +150,9 @@ class Sandbox:
 		path = self.sites / "common_site_config.json"
 		state = self.services.state
 		redis = f"redis://:{state['password']}@127.0.0.1:{state['redis']}"
-		config = {"server_script_enabled": 1, "allow_tests": 1, "mute_emails": 0}
+		config = {"server_script_enabled": 1, "allow_tests": 1, "mute_emails": 0, "disable_async": 1}
+		if os.geteuid() == 0:
+			config["frappe_user"] = "root"  # else the bench command refuses to run as root
 		if path.exists():
 			config |= json.loads(path.read_text())
 		config |= {
@@ -152,6 +174,7 @@ class Sandbox:
 			"PYTHONPYCACHEPREFIX": str(CACHE / "pycache"),
 			"PYTHONDONTWRITEBYTECODE": "",
 			"FRAPPE_BENCH_ROOT": str(self.folder),
+			"IPYTHONDIR": str(CACHE / "ipython"),
 			"NO_PROXY": "127.0.0.1,localhost",
 			"no_proxy": "127.0.0.1,localhost",
 		}
@@ -254,13 +277,6 @@ def try_lock(file) -> bool:
 	except BlockingIOError:
 		return False
 	return True
-
-
-def write_json(path: Path, value: dict) -> None:
-	half = path.with_suffix(".half")
-	half.touch(mode=0o600)
-	half.write_text(json.dumps(value, indent="\t") + "\n")
-	half.replace(path)
 
 
 def site_name(name: str) -> str:

@@ -1,16 +1,18 @@
-"""Delivers the mails of the demo company and says what there is; run by the bench's Python: summary.py SITE."""
+"""Delivers the mails of the demo company and says what there is; run by the bench's Python: summary.py SITE MAILS."""
 
 import sys
 
 import frappe
 from frappe.email.queue import flush
 
+from customer_tiering.demo.load import MANAGER, PASSWORD, REPS
 
-def main(site: str) -> None:
+
+def main(site: str, folder: str) -> None:
 	frappe.init(site=site)
 	frappe.connect()
 	deliver()
-	for title, text in lines():
+	for title, text in [*lines(), ("", f"as files in {folder}"), *logins()]:
 		print(f"{title:<10} {text}")
 	frappe.destroy()
 
@@ -36,6 +38,14 @@ def lines() -> list[tuple[str, str]]:
 	]
 
 
+def logins() -> list[tuple[str, str]]:
+	reps = ", ".join(email for email, _first, _last in REPS)
+	return [
+		("Reps", f"{reps}, password {PASSWORD}"),
+		("Manager", f"{MANAGER[0]}, the same password"),
+	]
+
+
 def counts(field: str, doctype: str, order: str) -> str:
 	of = dict(frappe.db.sql(f"SELECT {field}, COUNT(*) FROM tabCustomer GROUP BY {field}"))
 	names = [*frappe.get_all(doctype, order_by=order, pluck="name"), *(name for name in of if not name)]
@@ -46,4 +56,4 @@ def mails(status: str) -> int:
 	return frappe.db.count("Email Queue", {"status": status})
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

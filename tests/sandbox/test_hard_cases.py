@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox import framework, services
+from tests.conftest import BENCH
+from tests.sandbox import demo, desk, framework, services
 from tests.sandbox.common import CHECKOUT, Trouble
 from tests.sandbox.services import Services
+from tests.sandbox.sites import Sandbox
 
 
 @pytest.fixture
@@ -23,6 +25,11 @@ def servers(tmp_path: Path) -> Iterator[Services]:
 	servers = Services(folder)
 	yield servers
 	servers.stop()
+
+
+@pytest.fixture
+def site_folder(site: str) -> Path:
+	return BENCH
 
 
 @pytest.fixture
@@ -52,6 +59,41 @@ def test_servers_that_were_killed(servers: Services) -> None:
 	again.start()
 	assert again.answer()
 	again.stop()
+
+
+@pytest.mark.parametrize("left", ["", '{"password": "x", "mar', "null"])
+def test_what_a_full_disk_left_of_the_state(servers: Services, left: str) -> None:
+	servers.start()
+	servers.state_file.write_text(left)
+	again = Services(servers.folder)
+	again.start()
+	assert again.answer()
+	again.stop()
+	assert not again.processes()
+
+
+def test_a_folder_that_bench_goes_on_in(site_folder: Path) -> None:
+	"""Nothing is set around the command but what every shell has."""
+	shell = {name: os.environ[name] for name in ("PATH", "HOME")}
+	code = "import frappe, erpnext, customer_tiering; print(customer_tiering.__file__)"
+	command = [site_folder / "env/bin/python", "-c", code]
+	done = subprocess.run(command, cwd=site_folder / "sites", env=shell, capture_output=True, text=True)
+	assert done.stdout.startswith(str(CHECKOUT)), done.stderr
+	assert all((site_folder / name).is_dir() for name in ("apps", "sites", "config/pids", "logs"))
+
+
+def test_the_desk_s_port_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+	with socket.create_server(("127.0.0.1", 0)) as other:
+		monkeypatch.setattr(desk, "PORT", other.getsockname()[1])
+		assert desk.usual_port() != desk.PORT
+	assert desk.usual_port() == desk.PORT
+
+
+def test_a_second_demo_leaves_the_first_alone(tmp_path: Path) -> None:
+	sandbox = Sandbox(tmp_path, "twice", tmp_path / "twice")
+	with demo.only_one(sandbox), pytest.raises(Trouble, match="SITE=<name> make demo"):
+		with demo.only_one(sandbox):
+			pass
 
 
 def test_two_sandboxes_at_once(servers: Services, tmp_path: Path) -> None:

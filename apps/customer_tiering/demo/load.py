@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import frappe
 from frappe import _
@@ -23,6 +24,9 @@ REPS = (
 	("wang.lei@example.com", "王", "磊"),
 )
 MANAGER = ("sales.manager@example.com", "Sam", "Carter")
+PASSWORD = "demo-Tiering-26"
+TERRITORIES = ("Germany", "Italy", "India", "United States")
+CHINESE_TERRITORY = "China"
 ITEMS = ("Starter Kit", "Service Plan", "Premium Set", "Spare Parts", "入门套装", "年度保养")
 Progress = Callable[[int, int, str], None]
 
@@ -53,6 +57,7 @@ def play(start: date, end: date, progress: Progress = lambda done, total, what: 
 	"""Run the nightly work of every day from `start` (the baseline) to `end`: tiers, ToDos and mails."""
 	from customer_tiering.follow_up.create import create_follow_ups
 	from customer_tiering.outreach.jobs import run_workflow
+	from customer_tiering.tiering import queue
 	from customer_tiering.tiering.recompute import recompute
 
 	_switch_on_sequences()
@@ -60,11 +65,28 @@ def play(start: date, end: date, progress: Progress = lambda done, total, what: 
 	todos = mails = 0
 	for number in range(days):
 		day = start + timedelta(days=number)
+		_close_follow_ups(day)
+		queue.add(_buyers(day), queue.ORDER)
 		recompute(as_of=day)
 		todos += create_follow_ups(as_of=day)
 		mails += run_workflow(as_of=day).get("queued", 0)
 		progress(number + 1, days, str(day))
 	return {"todos": todos, "mails": mails}
+
+
+def _buyers(day: date) -> list[str]:
+	return frappe.get_all("Sales Invoice", {"posting_date": day, "docstatus": 1}, pluck="customer")
+
+
+def _close_follow_ups(day: date) -> None:
+	"""The reps do two of three follow-ups, some days after they got them."""
+	due = {"status": "Open", "follow_up_key": ("is", "set"), "date": ("<=", day)}
+	for todo in frappe.get_all("ToDo", due, ["name", "follow_up_key"]):
+		if crc32(todo.follow_up_key.encode()) % 3:
+			todo = frappe.get_doc("ToDo", todo.name)
+			todo.status = "Closed"
+			todo.save()
+			frappe.db.set_value("ToDo", todo.name, "modified", f"{day} 15:00:00", update_modified=False)
 
 
 def _refuse_real_sites() -> None:
@@ -103,9 +125,16 @@ def _make_people_and_items() -> None:
 				send_welcome_email=0,
 				user_type="System User",
 			)
-			user.new_password = "demo-Tiering-26"
+			user.new_password = PASSWORD
 			user.insert(ignore_permissions=True)
 			user.add_roles(*roles)
+	frappe.db.set_single_value("Tiering Settings", "default_follow_up_user", MANAGER[0])
+	for territory in (*TERRITORIES, CHINESE_TERRITORY):
+		if not frappe.db.exists("Territory", territory):
+			root = frappe.db.get_value("Territory", {"is_group": 1}, "name", order_by="lft")
+			frappe.get_doc(doctype="Territory", territory_name=territory, parent_territory=root).insert(
+				ignore_permissions=True
+			)
 	for item in ITEMS:
 		if not frappe.db.exists("Item", item):
 			group = frappe.db.get_value("Item Group", {"is_group": 0}, "name")
@@ -120,8 +149,7 @@ def _make_people_and_items() -> None:
 
 
 def _write_customers(companies: list[str], rng: "Generator") -> None:
-	group = frappe.db.get_value("Customer Group", {"is_group": 0}, "name")
-	territory = frappe.db.get_value("Territory", {"is_group": 0}, "name")
+	groups = frappe.get_all("Customer Group", {"is_group": 0}, pluck="name", order_by="name")
 	customers, contacts, addresses, links = [], [], [], []
 	for number, company in enumerate(companies):
 		rep = REPS[int(rng.integers(len(REPS)))][0] if rng.random() < 0.97 else None
@@ -129,6 +157,8 @@ def _write_customers(companies: list[str], rng: "Generator") -> None:
 		email = f"contact{number:04d}@example.com" if rng.random() < 0.95 else ""
 		contact = f"{first} {last}-{company}"[:140]
 		full_name = f"{first} {last}" if company.isascii() else f"{last}{first}"
+		group = groups[number % len(groups)]
+		territory = TERRITORIES[number % len(TERRITORIES)] if company.isascii() else CHINESE_TERRITORY
 		customers.append((company, company, "Company", group, territory, rep, contact, email))
 		contacts.append((contact, first, last, full_name, email, 1))
 		links.append((f"demo-link-{number}", contact, "Contact", "links", 1, "Customer", company, company))
