@@ -16,15 +16,27 @@ after_uninstall = "customer_tiering.setup.uninstall.after_uninstall"
 
 additional_timeline_content = {"Customer": ["customer_tiering.tiering.timeline.tier_changes"]}
 doctype_js = {
-	"Customer": ["public/js/customer.js", "public/js/customer_interests.js"],
+	"Customer": [
+		"public/js/customer.js",
+		"public/js/customer_interests.js",
+		"public/js/outreach_entry.js",
+		"public/js/customer_sequences.js",
+	],
 	"Follow Up Rule": "public/js/audience.js",
 	"Outreach Sequence": "public/js/audience.js",
 	"ToDo": ["public/js/follow_up.js", "public/js/todo.js"],
 	"User": ["public/js/follow_up.js", "public/js/user.js"],
 }
-doctype_list_js = {"ToDo": ["public/js/follow_up.js", "public/js/todo_list.js"]}
+doctype_list_js = {
+	"Customer": ["public/js/outreach_entry.js", "public/js/customer_list.js"],
+	"ToDo": ["public/js/follow_up.js", "public/js/todo_list.js"],
+}
 page_js = {"my-follow-ups": "public/js/follow_up.js"}
 override_doctype_dashboards = {"Customer": "customer_tiering.tiering.connections.customer_connections"}
+override_doctype_class = {"Email Account": "customer_tiering.outreach.email_account.WatchfulEmailAccount"}
+
+# The way out of mails: short, so that it fits into their headers.
+website_route_rules = [{"from_route": "/leave/<t>", "to_route": "outreach-unsubscribe"}]
 
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
 ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"

@@ -113,7 +113,8 @@ def _refuse_real_sites() -> None:
 
 
 def _switch_on_sequences() -> None:
-	for name in frappe.get_all("Outreach Sequence", filters={"enabled": 0}, pluck="name"):
+	wake_up = {"enabled": 0, "entry_signal": "Became Dormant"}
+	for name in frappe.get_all("Outreach Sequence", filters=wake_up, pluck="name"):
 		sequence = frappe.get_doc("Outreach Sequence", name)
 		sequence.enabled = 1
 		sequence.save()

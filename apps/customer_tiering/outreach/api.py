@@ -1,7 +1,10 @@
 """What the server scripts and the Desk call. Every function checks permission first."""
 
+import json
+
 import frappe
 from frappe import _
+from frappe.utils import cint, getdate, now_datetime
 
 from customer_tiering.outreach.server_scripts import TITLES, is_in_charge, scripts_are_on
 
@@ -48,4 +51,82 @@ def who_runs_the_workflow() -> str:
 		return _("The app's own schedule runs it, every hour: server scripts are switched off on this bench.")
 	return _("The app's own schedule runs it, every hour, for these disabled server scripts: {0}").format(
 		", ".join(own)
+	)
+
+
+@frappe.whitelist()
+def preview_sequence(sequence: str) -> dict:
+	"""Who would enter and what would go out over the next 30 days; see `preview.preview`."""
+	frappe.only_for(MANAGERS)
+	from customer_tiering.outreach.preview import preview
+
+	return preview(_sequence(sequence), getdate())
+
+
+@frappe.whitelist(methods=["POST"])
+def send_me_a_test(sequence: str, step: str, customer: str) -> str:
+	"""Send a step of a customer to the session's user instead; says where it went."""
+	frappe.only_for(MANAGERS)
+	frappe.has_permission("Customer", "read", doc=customer, throw=True)
+	from customer_tiering.outreach.trial import send_trial
+
+	document = _sequence(sequence)
+	address = send_trial(
+		document, _step(document, step), frappe.get_doc("Customer", customer), now_datetime()
+	)
+	return _("Sent to {0}.").format(address)
+
+
+@frappe.whitelist()
+def show_step(sequence: str, step: str, customer: str) -> dict:
+	"""What the customer would get now; see `trial.rendered`."""
+	frappe.only_for(MANAGERS)
+	frappe.has_permission("Customer", "read", doc=customer, throw=True)
+	from customer_tiering.outreach.trial import rendered
+
+	return rendered(_step(_sequence(sequence), step), frappe.get_doc("Customer", customer), now_datetime())
+
+
+@frappe.whitelist(methods=["POST"])
+def enrol_by_hand(sequence: str, customers: str | list) -> dict:
+	"""Enter customers now; {"entered": number, "refused": [why not]}. Needs to read the sequence and write the customers."""
+	names = json.loads(customers) if isinstance(customers, str) else customers
+	if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) > 500:
+		frappe.throw(_("Choose up to 500 customers."))
+	frappe.has_permission("Outreach Sequence", "read", doc=sequence, throw=True)
+	for name in names:
+		frappe.has_permission("Customer", "write", doc=name, throw=True)
+	from customer_tiering.outreach.by_hand import enter_by_hand
+
+	return enter_by_hand(_sequence(sequence), names, getdate())
+
+
+@frappe.whitelist(methods=["POST"])
+def enrol_backlog(sequence: str, filters: str, per_day: int | str) -> dict:
+	"""Enter everybody in an audience, so many a day; {"entered": number, "days": how many days it takes}."""
+	frappe.only_for(MANAGERS)
+	from customer_tiering.outreach.by_hand import enter_backlog
+	from customer_tiering.tiering.audience import customers_in, validate
+
+	validate(filters)
+	return enter_backlog(_sequence(sequence), customers_in(filters), cint(per_day), getdate())
+
+
+@frappe.whitelist(methods=["POST"])
+def take_out(enrollment: str) -> None:
+	"""End an enrollment by hand. Needs to write its customer."""
+	document = frappe.get_doc("Outreach Enrollment", enrollment, for_update=True)
+	frappe.has_permission("Customer", "write", doc=document.customer, throw=True)
+	from customer_tiering.outreach.by_hand import take_out as end_it
+
+	end_it(document, getdate())
+
+
+def _sequence(name: str) -> "frappe.Document":
+	return frappe.get_doc("Outreach Sequence", str(name))
+
+
+def _step(sequence: "frappe.Document", name: str) -> "frappe.Document":
+	return next((step for step in sequence.steps if step.name == name), None) or frappe.throw(
+		_("The sequence was changed meanwhile. Open it again.")
 	)

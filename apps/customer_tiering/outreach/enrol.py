@@ -1,36 +1,49 @@
-"""Customers enter sequences by their signals, each signal once."""
+"""Customers enter sequences by themselves: by their signals, each signal once, or by being in the audience."""
+
+from datetime import date
 
 import frappe
-from frappe.utils import add_days
+from frappe.utils import getdate
 
+from customer_tiering.outreach.audience_entry import enrol_audience
+from customer_tiering.outreach.enter import SIGNAL, enrollment_row, enter, why_not
+from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.readers import consume
 
 
-def enrol() -> int:
+def enrol(as_of: date | None = None) -> int:
 	"""Enrol for all enabled sequences; returns how many customers entered."""
-	sequences = frappe.get_all("Outreach Sequence", filters={"enabled": 1}, pluck="name", order_by="name")
-	return sum(consume("Outreach Sequence", sequence, "entry_signal", _enrol) for sequence in sequences)
+	enabled = frappe.get_all(
+		"Outreach Sequence", filters={"enabled": 1}, fields=["name", "entry_by"], order_by="name"
+	)
+	return sum(
+		consume("Outreach Sequence", sequence.name, "entry_signal", _enrol)
+		if sequence.entry_by == SIGNAL
+		else enrol_audience(sequence.name, as_of or getdate())
+		for sequence in enabled
+		if sequence.entry_by != "Hand"
+	)
 
 
 def _enrol(sequence: "frappe.Document", event: frappe._dict) -> bool:
-	key = f"{sequence.name}|{event.signal_key}"
 	if (
 		not frappe.db.exists("Customer", event.customer)
-		or frappe.db.exists("Outreach Enrollment", {"enrollment_key": key})
-		or frappe.db.exists(
-			"Outreach Enrollment",
-			{"customer": event.customer, "sequence": sequence.name, "status": "Active"},
-		)
+		or why_not(sequence, event.customer, event.as_of)
+		or not _in_audience(sequence, event.customer)
 	):
 		return False
-	frappe.get_doc(
-		doctype="Outreach Enrollment",
-		customer=event.customer,
-		sequence=sequence.name,
-		event=event.name,
-		enrollment_key=key,
-		status="Active",
-		entered_on=event.as_of,
-		next_due_on=add_days(event.as_of, sequence.steps[0].day_offset),
-	).insert(ignore_permissions=True)
-	return True
+	return enter(
+		enrollment_row(
+			sequence,
+			event.customer,
+			event.signal_key,
+			SIGNAL,
+			event.as_of,
+			event.last_order_date,
+			event.name,
+		)
+	)
+
+
+def _in_audience(sequence: "frappe.Document", customer: str) -> bool:
+	return not sequence.audience_filters or bool(customers_in(sequence.audience_filters, among=[customer]))

@@ -1,11 +1,16 @@
-"""Who leaves a sequence: at once on an order, when unsubscribed, disabled or deleted."""
+"""Who leaves a sequence: at once on an order, when unsubscribed, disabled or deleted, and for what else the sequence says."""
 
 from datetime import date
 
 import frappe
-from frappe.utils import getdate
+from frappe.utils import add_days, getdate
 
-from customer_tiering.outreach.recipients import is_suppressed, recipient_of
+from customer_tiering.outreach.goals import note_goals
+from customer_tiering.outreach.holds import REACHED
+from customer_tiering.outreach.leavers import leavers
+from customer_tiering.outreach.recipients import recipient_of
+from customer_tiering.outreach.suppress import is_suppressed
+from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.orders import INVOICE, orders_from_settings
 
 
@@ -27,31 +32,31 @@ def _enqueue_exit(customer: str) -> None:
 
 def leave_if_due(customer: str) -> None:
 	"""End this customer's enrollments that an order answers, or for whatever other reason there is."""
-	for name in _active({"customer": customer}):
+	active = {"customer": customer, "status": "Active"}
+	for name in frappe.get_all("Outreach Enrollment", filters=active, pluck="name", order_by="name"):
 		_end_if_due(name, getdate())
 
 
 def stop_enrollments(as_of: date | None = None) -> int:
-	"""End every active enrollment whose customer ordered, unsubscribed or is disabled or gone; returns how many."""
+	"""End every active enrollment that there is a reason to end, and note who reached the goal; returns how many ended."""
 	day = as_of or getdate()
-	return sum(_end_if_due(name, day) for name in _active({}))
-
-
-def _active(filters: dict) -> list[str]:
-	return frappe.get_all(
-		"Outreach Enrollment", filters={**filters, "status": "Active"}, pluck="name", order_by="name"
-	)
+	frappe.db.commit()  # what was committed meanwhile must be seen
+	ended = sum(_end_if_due(name, day) for name in leavers(day))
+	note_goals(day)
+	return ended
 
 
 def _end_if_due(name: str, day: date) -> bool:
-	frappe.db.commit()  # what was committed meanwhile must be seen
+	frappe.db.commit()
 	enrollment = frappe.get_doc("Outreach Enrollment", name, for_update=True)
-	ended = enrollment.status == "Active" and end_if_due(enrollment, day)
+	ended = enrollment.status == "Active" and end_if_due(
+		enrollment, frappe.get_doc("Outreach Sequence", enrollment.sequence), day
+	)
 	frappe.db.commit()
 	return ended
 
 
-def end_if_due(enrollment: "frappe.Document", day: date) -> bool:
+def end_if_due(enrollment: "frappe.Document", sequence: "frappe.Document", day: date) -> bool:
 	"""End the (locked) enrollment if on that day there is a reason to; the caller commits."""
 	if not frappe.db.exists("Customer", enrollment.customer):
 		return end(enrollment, "Deleted", day)
@@ -60,38 +65,86 @@ def end_if_due(enrollment: "frappe.Document", day: date) -> bool:
 		return end(enrollment, "Disabled", day)
 	if _is_void(enrollment):
 		return end(enrollment, "Void", day)
-	order = first_order_since(enrollment, day)
+	order = first_order_since(enrollment, day) if sequence.exit_on_order else None
 	if order:
 		is_invoice = orders_from_settings().doctype == INVOICE
 		return end(enrollment, "Ordered", day, reorder_invoice=order if is_invoice else None)
 	recipient = recipient_of(customer)
-	if recipient and is_suppressed(recipient.address, customer.name):
-		return end(enrollment, "Unsubscribed", day)
+	if recipient and is_suppressed(recipient.address, customer.name, sequence.name):
+		bounced = {"address": recipient.address, "source": "Bounce"}
+		return end(
+			enrollment,
+			"Bounced" if frappe.db.exists("Outreach Suppression", bounced) else "Unsubscribed",
+			day,
+		)
+	if sequence.exit_on_reply and has_replied(enrollment, recipient and recipient.address):
+		return end(enrollment, "Replied", day)
+	if sequence.exit_out_of_audience and not customers_in(
+		sequence.audience_filters, among=[customer.name], as_of=day
+	):
+		return end(enrollment, "Out of Audience", day)
+	if enrollment.is_holdout and add_days(enrollment.entered_on, sequence.last_day()) < day:
+		return end(enrollment, None, day, status="Completed")
 	return False
 
 
 def _is_void(enrollment: "frappe.Document") -> bool:
 	"""What the enrollment reacted to has been cancelled."""
-	key = frappe.db.get_value("Tiering Event", enrollment.event, "signal_key")
+	key = frappe.db.get_value("Tiering Event", enrollment.event, "signal_key") if enrollment.event else None
 	return bool(key and frappe.db.exists("Tiering Event", {"voids": key}))
 
 
 def first_order_since(enrollment: "frappe.Document", day: date) -> str | None:
-	"""The first order, of whatever company, later than the one that the enrollment's signal was counted from."""
-	counted_from = frappe.db.get_value("Tiering Event", enrollment.event, "last_order_date")
+	"""The first order, of whatever company, later than the last one that was known when the customer entered."""
 	orders = orders_from_settings()
 	rows = frappe.db.sql(
 		f"""SELECT document.name FROM {orders.table} document
 		WHERE {orders.counts} AND {orders.is_order_by_itself} AND document.customer = %(customer)s
 			AND {orders.day} > %(after)s AND {orders.day} <= %(as_of)s
 		ORDER BY {orders.day}, document.creation LIMIT 1""",
-		{"customer": enrollment.customer, "after": counted_from or "0001-01-01", "as_of": day},
+		{
+			"customer": enrollment.customer,
+			"after": enrollment.last_order_date or "0001-01-01",
+			"as_of": day,
+		},
 	)
 	return rows[0][0] if rows else None
 
 
-def end(enrollment: "frappe.Document", reason: str, day: date, **values: str | None) -> bool:
+def has_replied(enrollment: "frappe.Document", address: str | None) -> bool:
+	"""Whether a mail came from the customer since the first touch."""
+	touches = frappe.get_all(
+		"Outreach Touch",
+		filters={"enrollment": enrollment.name, "status": ("in", REACHED)},
+		pluck="creation",
+		order_by="creation",
+		limit=1,
+	)
+	if not touches:
+		return False
+	communication = frappe.qb.DocType("Communication")
+	of_customer = (communication.reference_doctype == "Customer") & (
+		communication.reference_name == enrollment.customer
+	)
+	query = (
+		frappe.qb.from_(communication)
+		.select(communication.name)
+		.where((communication.sent_or_received == "Received") & (communication.creation > touches[0]))
+		.where(of_customer | (communication.sender == address) if address else of_customer)
+		.limit(1)
+	)
+	return bool(query.run())
+
+
+def end(enrollment: "frappe.Document", reason: str | None, day: date, **values: str | None) -> bool:
 	enrollment.db_set(
-		{"status": "Exited", "exit_reason": reason, "ended_on": day, "next_due_on": None, **values}
+		{
+			"status": "Exited",
+			"exit_reason": reason,
+			"ended_on": day,
+			"next_due_on": None,
+			"not_before": None,
+			**values,
+		}
 	)
 	return True

@@ -22,5 +22,5 @@ def run_outreach_hourly() -> None:
 
 def run_workflow(as_of: date | None = None) -> dict[str, int]:
 	"""All three at once, whoever is in charge; doing it twice does no harm."""
-	counts = {"entered": enrol(), "left": stop_enrollments(as_of)}
+	counts = {"entered": enrol(as_of), "left": stop_enrollments(as_of)}
 	return {**counts, **{what.lower(): count for what, count in dispatch_due(as_of).items()}}

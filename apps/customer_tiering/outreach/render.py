@@ -1,36 +1,20 @@
-"""Fills an Email Template in for a customer."""
+"""Fills an Email Template, or a short text, in for a customer."""
 
-from datetime import date
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import frappe
-from frappe.utils import add_days, date_diff, escape_html, format_date
+from frappe.core.utils import html2text
+from frappe.utils import escape_html
 from jinja2 import TemplateError
 
-from customer_tiering.tiering.points import points_of
+from customer_tiering.outreach.merge_values import SAMPLE, merge_values
 from customer_tiering.tiering.templates import fill
 
-OFFER_DAYS = 14
+__all__ = ["SAMPLE", "Mail", "RenderError", "merge_values", "render", "render_text", "site_language"]
 
-# What a template may use, with values that stand in when a template is checked.
-SAMPLE = {
-	"customer": {
-		"name": "CUST-0001",
-		"customer_name": "Example Ltd",
-		"customer_tier": "B",
-		"territory": "",
-		"industry": "",
-	},
-	"contact_name": "Ms Example",
-	"company": {"name": "Your Company", "address": ""},
-	"last_order_date": "01-01-2026",
-	"days_since_order": 187,
-	"last_item": "Example item",
-	"offer_until": "31-07-2026",
-	"loyalty_points": 120,
-	"rep_name": "Your sales team",
-	"unsubscribe_url": "https://example.com/unsubscribe",
-}
+LAYOUT = "templates/outreach_mail.html"
 
 
 class RenderError(Exception):
@@ -40,40 +24,61 @@ class RenderError(Exception):
 class Mail(NamedTuple):
 	subject: str
 	html: str
+	text: str
 
 
-def render(template: "frappe.Document", values: dict) -> Mail:
-	"""Subject (plain text) and body (HTML, values escaped; with a way out even if the template forgot it).
+def render(template: "frappe.Document", values: dict, preview_text: str | None = None) -> Mail:
+	"""Subject and text part (plain) and a whole HTML document (values escaped; with the company and the way out).
 
-	Raises RenderError, also for a variable that doesn't exist.
+	A template that is a whole document itself is left as it is, but for a way out if it has none. Raises RenderError, also
+	for a variable that doesn't exist.
 	"""
 	body = template.response_html if template.use_html else template.response
 	escaped = _escape(values)
-	html = _fill(body or "", escaped)
-	if escaped["unsubscribe_url"] not in html:
-		html += _way_out(escaped["unsubscribe_url"])
-	subject = " ".join(_fill(template.subject or "", values).split())
-	return Mail(subject, html)
+	content = _fill(body or "", escaped)
+	subject = render_text(template.subject or "", values)
+	url = values["unsubscribe_url"]
+	text = f"{html2text(content).strip()}\n\n-- \n{_footer(values)}\n{frappe._('No more such mails, please')}: {url}\n"
+	if content.lstrip()[:9].lower().startswith(("<!doctype", "<html")):
+		return Mail(
+			subject, content if escaped["unsubscribe_url"] in content else content + _way_out(url), text
+		)
+	preview = " ".join(_fill(preview_text or "", escaped).split())
+	return Mail(subject, _in_layout(content, subject, preview, values), text)
 
 
-def merge_values(
-	customer: "frappe.Document", contact_name: str | None, as_of: date, unsubscribe_url: str
-) -> dict:
-	"""The variables that a template knows, for one customer; every one has a fallback."""
-	last_invoice = _last_invoice(customer.name)
-	company = last_invoice.company or frappe.defaults.get_global_default("company") or ""
-	return {
-		"customer": {field: customer.get(field) or "" for field in SAMPLE["customer"]},
-		"contact_name": contact_name or customer.customer_name,
-		"company": {"name": company, "address": _address(company)},
-		"last_order_date": format_date(customer.last_order_date) if customer.last_order_date else "",
-		"days_since_order": date_diff(as_of, customer.last_order_date) if customer.last_order_date else "",
-		"last_item": _last_item(last_invoice.name),
-		"offer_until": format_date(add_days(as_of, OFFER_DAYS)),
-		"loyalty_points": points_of(customer.name, as_of).points,
-		"rep_name": _rep_name(customer) or company,
-		"unsubscribe_url": unsubscribe_url,
-	}
+def render_text(text: str, values: dict) -> str:
+	"""Plain text, on one line unless it has several itself. Raises RenderError."""
+	return "\n".join(" ".join(line.split()) for line in _fill(text, _flat(values)).split("\n")).strip()
+
+
+@contextmanager
+def site_language() -> Iterator[None]:
+	"""Jobs run in the bench's language; customers and colleagues read the site's."""
+	before = frappe.local.lang
+	frappe.local.lang = frappe.db.get_single_value("System Settings", "language") or before
+	try:
+		yield
+	finally:
+		frappe.local.lang = before
+
+
+def _in_layout(content: str, subject: str, preview: str, values: dict) -> str:
+	return frappe.get_template(LAYOUT).render(
+		{
+			"content": content,
+			"subject": subject,
+			"preview": preview,
+			"company": values["company"],
+			"unsubscribe_url": values["unsubscribe_url"],
+			"language": frappe.local.lang,
+		}
+	)
+
+
+def _footer(values: dict) -> str:
+	company = values["company"]
+	return ", ".join(part for part in (company["name"], company["address"]) if part)
 
 
 def _fill(text: str, values: dict) -> str:
@@ -86,10 +91,19 @@ def _fill(text: str, values: dict) -> str:
 
 
 def _escape(values: dict) -> dict:
+	return _each_text(values, escape_html)
+
+
+def _flat(values: dict) -> dict:
+	"""A line break in a name must not make another line, let alone a header."""
+	return _each_text(values, lambda text: " ".join(text.split()))
+
+
+def _each_text(values: dict, change) -> dict:
 	return {
-		key: _escape(value)
+		key: _each_text(value, change)
 		if isinstance(value, dict)
-		else escape_html(value)
+		else change(value)
 		if isinstance(value, str)
 		else value
 		for key, value in values.items()
@@ -98,42 +112,4 @@ def _escape(values: dict) -> dict:
 
 def _way_out(url: str) -> str:
 	text = frappe._("No more such mails, please")
-	return f'<p style="font-size:13px;color:#6b7781"><a href="{url}">{text}</a></p>'
-
-
-def _last_invoice(customer: str) -> frappe._dict:
-	invoices = frappe.get_all(
-		"Sales Invoice",
-		filters={"customer": customer, "docstatus": 1, "is_return": 0},
-		fields=["name", "company"],
-		order_by="posting_date desc, creation desc",
-		limit=1,
-	)
-	return invoices[0] if invoices else frappe._dict()
-
-
-def _last_item(invoice: str | None) -> str:
-	"""The item with the largest amount on the last invoice."""
-	if not invoice:
-		return ""
-	names = frappe.get_all(
-		"Sales Invoice Item", filters={"parent": invoice}, pluck="item_name", order_by="amount desc", limit=1
-	)
-	return names[0] or "" if names else ""
-
-
-def _address(company: str) -> str:
-	from frappe.contacts.doctype.address.address import get_default_address
-
-	address = get_default_address("Company", company) if company else None
-	if not address:
-		return ""
-	lines = frappe.db.get_value("Address", address, ["address_line1", "pincode", "city", "country"])
-	return ", ".join(line for line in lines if line)
-
-
-def _rep_name(customer: "frappe.Document") -> str:
-	from customer_tiering.tiering.owner import owner_of
-
-	user = owner_of(customer)
-	return frappe.db.get_value("User", user, "full_name") if user else ""
+	return f'<p style="font-size:13px;color:#6b7781"><a href="{escape_html(url)}">{text}</a></p>'

@@ -10,12 +10,15 @@ from frappe.utils import get_url
 from frappe.utils.password import get_encryption_key
 
 from customer_tiering.outreach.exits import leave_if_due
+from customer_tiering.outreach.suppress import suppress
 
-PAGE = "outreach-unsubscribe"
+# Short: with what follows it must fit into one line of a mail's header.
+PAGE = "leave"
+SEQUENCE, ALL = "sequence", "all"
 
 
 def unsubscribe_url(touch: str) -> str:
-	return get_url(f"/{PAGE}?t={touch}.{_signature(touch)}")
+	return get_url(f"/{PAGE}/{touch}.{_signature(touch)}")
 
 
 def touch_of(token: object) -> str | None:
@@ -27,8 +30,11 @@ def touch_of(token: object) -> str | None:
 
 
 @frappe.whitelist(allow_guest=True, methods=["POST"])
-def unsubscribe(t: object = None) -> None:
-	"""Stop our mails to the address that the link was sent to. Answers the same whatever it finds behind a valid link."""
+def unsubscribe(t: object = None, scope: object = ALL) -> None:
+	"""Stop our mails to the address that the link was sent to: all, or those of its sequence.
+
+	Answers the same whatever it finds behind a valid link.
+	"""
 	touch = touch_of(t)
 	if not touch:
 		frappe.respond_as_web_page(
@@ -38,7 +44,7 @@ def unsubscribe(t: object = None) -> None:
 			http_status_code=403,
 		)
 		return
-	_suppress(touch)
+	leave(touch, SEQUENCE if scope == SEQUENCE else ALL)
 	frappe.respond_as_web_page(
 		_("Done"),
 		_("You will get no more such mails. Your orders and invoices are not affected."),
@@ -46,20 +52,18 @@ def unsubscribe(t: object = None) -> None:
 	)
 
 
-def _suppress(touch: str) -> None:
-	row = frappe.db.get_value("Outreach Touch", touch, ["address", "customer"], as_dict=True)
-	if row and row.address and not frappe.db.exists("Outreach Suppression", {"address": row.address}):
-		suppression = frappe.get_doc(
-			doctype="Outreach Suppression",
-			address=row.address,
+def leave(touch: str, scope: str) -> None:
+	row = frappe.db.get_value("Outreach Touch", touch, ["address", "customer", "sequence"], as_dict=True)
+	if row and row.address:
+		suppress(
+			row.address,
+			"Link in a mail",
 			customer=row.customer,
-			source="Link in a mail",
+			sequence=row.sequence if scope == SEQUENCE else None,
 		)
-		suppression.flags.ignore_links = True  # the customer may have been deleted
-		suppression.insert(ignore_permissions=True)
 		leave_if_due(row.customer)
 
 
 def _signature(touch: str) -> str:
 	digest = hmac.new(get_encryption_key().encode(), f"unsubscribe|{touch}".encode(), hashlib.sha256).digest()
-	return urlsafe_b64encode(digest[:16]).decode().rstrip("=")
+	return urlsafe_b64encode(digest[:12]).decode()

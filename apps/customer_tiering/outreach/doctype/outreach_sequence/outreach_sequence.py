@@ -1,22 +1,28 @@
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import cint, getdate
+from frappe.utils import cint, escape_html, flt, getdate
 
+from customer_tiering.tiering import audience
 from customer_tiering.tiering.readers import start_from_now
 
 
 class OutreachSequence(Document):
 	def validate(self) -> None:
-		self.refuse_bad_days()
-		self.refuse_bad_templates()
+		self.sort_steps()
+		self.name_steps()
+		self.refuse_bad_variants()
+		self.refuse_bad_texts()
+		self.refuse_bad_hours()
+		self.refuse_bad_numbers()
+		audience.validate(self.audience_filters)
 		start_from_now(self)
 
 	def on_update(self) -> None:
-		"""Who is under way follows the new steps: the next dispatch works out again when the next mail is due."""
+		"""Who is under way follows the new steps: the next dispatch works out again when the next touch is due."""
 		frappe.db.sql(
-			"""UPDATE `tabOutreach Enrollment` SET next_due_on = entered_on
-			WHERE sequence = %s AND status = 'Active'""",
+			"""UPDATE `tabOutreach Enrollment` SET next_due_on = entered_on, not_before = NULL
+			WHERE sequence = %s AND status = 'Active' AND is_holdout = 0""",
 			self.name,
 		)
 
@@ -28,26 +34,90 @@ class OutreachSequence(Document):
 		):
 			end(frappe.get_doc("Outreach Enrollment", name, for_update=True), "Deleted", getdate())
 
-	def refuse_bad_days(self) -> None:
-		days = [cint(step.day_offset) for step in self.steps]
+	def first_day(self) -> int:
+		return min(step.day_offset for step in self.steps)
+
+	def last_day(self) -> int:
+		return max(step.day_offset for step in self.steps)
+
+	def sort_steps(self) -> None:
 		for step in self.steps:
 			if cint(step.day_offset) < 0:
 				frappe.throw(_("Row {0}: {1} can't be negative.").format(step.idx, _("Day")))
-			if days.count(cint(step.day_offset)) > 1:
-				frappe.throw(_("Row {0}: day {1} is there twice.").format(step.idx, step.day_offset))
+			step.variant = (step.variant or "").strip()
 		self.steps.sort(key=lambda step: cint(step.day_offset))
 		for number, step in enumerate(self.steps, start=1):
 			step.idx = number
 
-	def refuse_bad_templates(self) -> None:
-		from customer_tiering.outreach.render import SAMPLE, RenderError, render
-
+	def name_steps(self) -> None:
+		"""Each step has a key that touches remember; the variants of a day are one step, which keeps its key when one is taken away."""
+		days: dict[str, int] = {}
+		singles: set[str] = set()
 		for step in self.steps:
-			try:
-				render(frappe.get_doc("Email Template", step.email_template), SAMPLE)
-			except RenderError as error:
+			key = step.step_key
+			if key and (key in singles or days.get(key, step.day_offset) != step.day_offset):
+				key = None  # copied in the table, or moved away from its other variants
+			if not key and step.variant:
+				key = self._key_of_variants(step)
+			step.step_key = key = key or frappe.generate_hash(length=10)
+			days[key] = step.day_offset
+			if not step.variant:
+				singles.add(key)
+
+	def _key_of_variants(self, step: Document) -> str | None:
+		return next(
+			(
+				other.step_key
+				for other in self.steps
+				if other is not step
+				and other.variant
+				and other.step_key
+				and other.day_offset == step.day_offset
+			),
+			None,
+		)
+
+	def refuse_bad_variants(self) -> None:
+		seen: dict[tuple, int] = {}
+		for step in self.steps:
+			if not step.variant:
+				continue
+			if (step.step_key, step.variant) in seen:
 				frappe.throw(
-					_("Row {0}: the template {1} can't be filled in: {2}").format(
-						step.idx, frappe.bold(step.email_template), frappe.utils.escape_html(str(error))
+					_("Row {0}: variant {1} of day {2} is there twice.").format(
+						step.idx, escape_html(step.variant), step.day_offset
 					)
 				)
+			seen[step.step_key, step.variant] = step.idx
+
+	def refuse_bad_texts(self) -> None:
+		from customer_tiering.outreach.checks import problem_of
+
+		for step in self.steps:
+			problem = problem_of(step, bool(self.enabled))
+			if problem:
+				frappe.throw(_("Row {0}: {1}").format(step.idx, problem))
+
+	def refuse_bad_hours(self) -> None:
+		from customer_tiering.outreach.clock import window_of
+
+		try:
+			window_of(self)
+		except ValueError:
+			frappe.throw(
+				_(
+					"Sending: choose at least one day, and hours from 0 to 24 of which the second is later than the first."
+				)
+			)
+
+	def refuse_bad_numbers(self) -> None:
+		if not 0 <= flt(self.holdout_percent) <= 50:
+			frappe.throw(_("{0} must be between 0 and 50 percent.").format(_("Holdout")))
+		if self.entry_by == "Signal" and not self.entry_signal:
+			frappe.throw(_("Choose the signal by which customers enter."))
+		if self.entry_by == "Audience" and not self.enters_once and not cint(self.re_entry_days):
+			frappe.throw(
+				_(
+					"Whoever stays in the audience would enter again at once. Let customers enter only once, or after some days."
+				)
+			)

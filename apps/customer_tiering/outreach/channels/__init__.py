@@ -1,0 +1,24 @@
+"""How a step reaches a customer: one module a channel, each with `prepare`.
+
+`prepare(target)` does what belongs into the transaction of the touch, and returns what the touch keeps of it, with its status.
+It raises Deferral (tried again), Skip (never tried again, for a good reason), RenderError or ValidationError (failed).
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import frappe
+
+
+class Skip(Exception):
+	"""Why this step is left out for this customer."""
+
+
+class Target(NamedTuple):
+	"""What a channel has to know: whom, of which sequence, with which step, when, and the touch that it is for."""
+
+	customer: "frappe.Document"
+	sequence: "frappe.Document"
+	step: "frappe.Document"
+	touch: "frappe.Document"
+	moment: datetime

@@ -1,0 +1,70 @@
+"""A mail: its Email Queue row is inserted in the touch's own transaction."""
+
+import frappe
+from frappe import _
+from frappe.utils import get_url, validate_email_address
+
+from customer_tiering.outreach.channels import Target
+from customer_tiering.outreach.channels.same_address import skip_if_reached
+from customer_tiering.outreach.deferral import Deferral
+from customer_tiering.outreach.holds import hold
+from customer_tiering.outreach.mail import queue_mail
+from customer_tiering.outreach.recipients import recipient_of
+from customer_tiering.outreach.render import merge_values, render
+from customer_tiering.outreach.unsubscribe import unsubscribe_url
+from customer_tiering.tiering.owner import owner_of
+
+
+def prepare(target: Target) -> dict[str, str]:
+	customer, sequence, step, touch, moment = target
+	recipient = recipient_of(customer)
+	if not recipient:
+		raise Deferral(_("The customer has no e-mail address."))
+	if not validate_email_address(recipient.address):
+		raise Deferral(_("The address {0} is not valid.").format(recipient.address))
+	skip_if_reached(touch, recipient.address, moment.date())
+	hold(customer, sequence, recipient.address, moment)
+	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name))
+	mail = render(frappe.get_doc("Email Template", step.email_template), values, step.preview_text)
+	queue = queue_mail(
+		mail,
+		to=recipient.address,
+		sender=sender_of(sequence),
+		reply_to=rep_address(customer),
+		customer=customer.name,
+		message_id=f"{touch.name}@{_host()}",
+		leave_url=values["unsubscribe_url"],
+	)
+	if not queue:
+		frappe.throw(_("The mail queue did not take the mail to {0}.").format(recipient.address))
+	return {
+		"status": "Queued",
+		"address": recipient.address,
+		"subject": mail.subject,
+		"email_queue": queue.name,
+		"message_id": queue.message_id,
+	}
+
+
+def rep_address(customer: "frappe.Document") -> str | None:
+	"""The mails are signed by the rep, so the rep gets the answers."""
+	owner = owner_of(customer)
+	return frappe.db.get_value("User", owner, "email") if owner else None
+
+
+def sender_of(sequence: "frappe.Document") -> str | None:
+	"""The address of the sequence's account; None for the default account."""
+	if not sequence.email_account:
+		return None
+	address = frappe.db.get_value(
+		"Email Account", {"name": sequence.email_account, "enable_outgoing": 1}, "email_id"
+	)
+	if not address:
+		raise Deferral(
+			_("The Email Account {0} is not switched on for outgoing mail.").format(sequence.email_account)
+		)
+	return address
+
+
+def _host() -> str:
+	return get_url().split("://")[-1].split("/")[0].split(":")[0]

@@ -1,0 +1,53 @@
+"""Whatever else there is (WeCom, DingTalk, another system): JSON by POST, after the touch is committed."""
+
+import json
+
+import requests
+from frappe.utils import get_url
+
+from customer_tiering.outreach.channels import Target
+from customer_tiering.outreach.holds import hold
+from customer_tiering.outreach.recipients import mobile_of, recipient_of
+from customer_tiering.outreach.render import merge_values, render_text
+from customer_tiering.outreach.unsubscribe import unsubscribe_url
+
+TIMEOUT = 20
+
+
+def prepare(target: Target) -> dict[str, str]:
+	customer, sequence, step, _touch, moment = target
+	hold(customer, sequence, step.webhook_url, moment)
+	return {"status": "Queued", "address": step.webhook_url, "text": json.dumps(payload(target), default=str)}
+
+
+def payload(target: Target) -> dict:
+	"""What the other system gets; `id` is the same however often it is sent."""
+	customer, sequence, step, touch, moment = target
+	email, mobile = recipient_of(customer), mobile_of(customer)
+	values = merge_values(
+		customer, (email or mobile or (None, None))[1], moment.date(), unsubscribe_url(touch.name)
+	)
+	return {
+		"id": touch.name,
+		"site": get_url(),
+		"sequence": sequence.name,
+		"day": step.day_offset,
+		"variant": step.variant or None,
+		"customer_id": customer.name,
+		"email": email and email.address,
+		"mobile": mobile and mobile.address,
+		"text": render_text(step.message or "", values),
+		**values,
+	}
+
+
+def send(url: str, touch: str, text: str) -> None:
+	"""Raises requests.RequestException, an HTTPError if the other side refuses it."""
+	answer = requests.post(
+		url,
+		data=text.encode(),
+		headers={"Content-Type": "application/json", "Idempotency-Key": touch},
+		timeout=TIMEOUT,
+		allow_redirects=False,
+	)
+	answer.raise_for_status()

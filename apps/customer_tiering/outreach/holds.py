@@ -1,0 +1,54 @@
+"""Why a message can't go now. It is deferred with the reason on the touch, and tried again."""
+
+from datetime import date, datetime, time
+
+import frappe
+from frappe import _
+from frappe.utils import add_days
+
+from customer_tiering.outreach.business import hold_for_business
+from customer_tiering.outreach.clock import opens_at
+from customer_tiering.outreach.deferral import Deferral
+
+# Touches of these states count as messages that the customer got.
+REACHED = ("Queued", "Sending", "Sent", "In Doubt")
+CAP_DAYS = 30
+
+
+def hold(customer: "frappe.Document", sequence: "frappe.Document", address: str, moment: datetime) -> None:
+	"""Raise Deferral if nothing may go to this customer's address at this moment."""
+	hold_for_business(customer, sequence, moment.date())
+	_hold_to_cap(customer, address, moment.date())
+	_hold_to_window(customer, sequence, moment)
+
+
+def _hold_to_window(customer: "frappe.Document", sequence: "frappe.Document", moment: datetime) -> None:
+	opening = opens_at(sequence, customer, moment)
+	if opening > moment:
+		raise Deferral(_("Outside the hours in which the sequence sends."), opening)
+
+
+def _hold_to_cap(customer: "frappe.Document", address: str, day: date) -> None:
+	"""The tier's messages a month, over all sequences and channels, to the customer or the address."""
+	tier = customer.customer_tier
+	cap = frappe.db.get_value("Customer Tier", tier, "monthly_contact_cap") if tier else 0
+	if not cap:
+		return
+	days = _days_of_messages(customer.name, address, add_days(day, -CAP_DAYS))
+	if len(days) >= cap:
+		raise Deferral(
+			_("Customers in tier {0} get at most {1} messages in {2} days.").format(tier, cap, CAP_DAYS),
+			datetime.combine(add_days(days[-cap], CAP_DAYS), time()),
+		)
+
+
+def _days_of_messages(customer: str, address: str, after: date) -> list[date]:
+	touch = frappe.qb.DocType("Outreach Touch")
+	query = (
+		frappe.qb.from_(touch)
+		.select(touch.touched_on)
+		.where((touch.customer == customer) | (touch.address == address))
+		.where(touch.status.isin(REACHED) & (touch.channel != "Call Task") & (touch.touched_on > after))
+		.orderby(touch.touched_on)
+	)
+	return query.run(pluck=True)

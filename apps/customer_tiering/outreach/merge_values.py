@@ -1,0 +1,97 @@
+"""The variables that a text may use; every one has a value for every customer."""
+
+from datetime import date
+
+import frappe
+from frappe.utils import add_days, date_diff, format_date
+
+from customer_tiering.tiering.interests import interest_names
+from customer_tiering.tiering.points import points_of
+
+OFFER_DAYS = 14
+
+# With values that stand in when a template is checked.
+SAMPLE = {
+	"customer": {
+		"name": "CUST-0001",
+		"customer_name": "Example Ltd",
+		"customer_tier": "B",
+		"territory": "",
+		"industry": "",
+	},
+	"contact_name": "Ms Example",
+	"company": {"name": "Your Company", "address": ""},
+	"last_order_date": "01-01-2026",
+	"days_since_order": 187,
+	"last_item": "Example item",
+	"offer_until": "31-07-2026",
+	"interests": ["Coffee machines"],
+	"loyalty_points": 120,
+	"rep_name": "Your sales team",
+	"tier_benefits": "Free delivery.",
+	"unsubscribe_url": "https://example.com/unsubscribe",
+}
+
+
+def merge_values(
+	customer: "frappe.Document", contact_name: str | None, as_of: date, unsubscribe_url: str
+) -> dict:
+	"""The variables that a template knows, for one customer; every one has a fallback."""
+	last_invoice = _last_invoice(customer.name)
+	company = last_invoice.company or frappe.defaults.get_global_default("company") or ""
+	return {
+		"customer": {field: customer.get(field) or "" for field in SAMPLE["customer"]},
+		"contact_name": contact_name or customer.customer_name,
+		"company": {"name": company, "address": _address(company)},
+		"last_order_date": format_date(customer.last_order_date) if customer.last_order_date else "",
+		"days_since_order": date_diff(as_of, customer.last_order_date) if customer.last_order_date else "",
+		"last_item": _last_item(last_invoice.name),
+		"offer_until": format_date(add_days(as_of, OFFER_DAYS)),
+		"interests": interest_names(customer.name),
+		"loyalty_points": points_of(customer.name, as_of).points,
+		"rep_name": _rep_name(customer) or company,
+		"tier_benefits": _benefits(customer.customer_tier),
+		"unsubscribe_url": unsubscribe_url,
+	}
+
+
+def _last_invoice(customer: str) -> frappe._dict:
+	invoices = frappe.get_all(
+		"Sales Invoice",
+		filters={"customer": customer, "docstatus": 1, "is_return": 0},
+		fields=["name", "company"],
+		order_by="posting_date desc, creation desc",
+		limit=1,
+	)
+	return invoices[0] if invoices else frappe._dict()
+
+
+def _last_item(invoice: str | None) -> str:
+	"""The item with the largest amount on the last invoice."""
+	if not invoice:
+		return ""
+	names = frappe.get_all(
+		"Sales Invoice Item", filters={"parent": invoice}, pluck="item_name", order_by="amount desc", limit=1
+	)
+	return names[0] or "" if names else ""
+
+
+def _address(company: str) -> str:
+	from frappe.contacts.doctype.address.address import get_default_address
+
+	address = get_default_address("Company", company) if company else None
+	if not address:
+		return ""
+	lines = frappe.db.get_value("Address", address, ["address_line1", "pincode", "city", "country"])
+	return ", ".join(line for line in lines if line)
+
+
+def _rep_name(customer: "frappe.Document") -> str:
+	from customer_tiering.tiering.owner import owner_of
+
+	user = owner_of(customer)
+	return frappe.db.get_value("User", user, "full_name") if user else ""
+
+
+def _benefits(tier: str | None) -> str:
+	return frappe.db.get_value("Customer Tier", tier, "benefits", cache=True) or "" if tier else ""

@@ -1,0 +1,99 @@
+"""Which step comes next, and when."""
+
+from datetime import date, datetime
+from typing import NamedTuple
+
+import frappe
+from frappe.utils import add_days, getdate
+
+from customer_tiering.engine.assignment import choose
+
+DEFERRED = "Deferred"
+CALL = "Call Task"
+TOUCH_FIELDS = ("name", "step", "day_offset", "touched_on", "status", "channel", "variant", "deferred_until")
+
+
+class Due(NamedTuple):
+	"""A step that is still to be done: the row chosen, its day, and the touch that was deferred before, if there is one."""
+
+	step: "frappe.Document"
+	on: date
+	touch: str | None
+	deferred_until: datetime | None
+
+
+def plan(enrollment: "frappe.Document", sequence: "frappe.Document") -> list[Due]:
+	"""What comes next for this enrollment; nothing if all is done.
+
+	Messages and call tasks go on beside each other: who has no address is called nevertheless. Either keeps its distance from
+	the last one that was done, also when that one was late.
+	"""
+	touches = frappe.get_all(
+		"Outreach Touch",
+		filters={"enrollment": enrollment.name},
+		fields=list(TOUCH_FIELDS),
+		order_by="creation",
+	)
+	return plan_after(enrollment, sequence, touches)
+
+
+def plan_after(
+	enrollment: "frappe.Document", sequence: "frappe.Document", touches: list[frappe._dict]
+) -> list[Due]:
+	"""The same after the touches given (with TOUCH_FIELDS), whatever the database says."""
+	return [
+		due
+		for is_call in (False, True)
+		for due in _next(enrollment, _rows(sequence, is_call), touches, is_call)
+	]
+
+
+def _rows(sequence: "frappe.Document", is_call: bool) -> list["frappe.Document"]:
+	return [row for row in sequence.steps if (row.channel == CALL) == is_call]
+
+
+def _next(
+	enrollment: "frappe.Document", rows: list["frappe.Document"], touches: list[frappe._dict], is_call: bool
+) -> list[Due]:
+	done = [touch for touch in touches if touch.status != DEFERRED]
+	known = {touch.step for touch in done}
+	last = max(
+		(touch for touch in done if (touch.channel == CALL) == is_call),
+		key=lambda touch: touch.day_offset,
+		default=None,
+	)
+	since = last.day_offset if last else 0
+	pending = [row for row in rows if row.step_key not in known and row.day_offset >= since]
+	chosen = _chosen(enrollment.name, pending, touches)
+	day = min((row.day_offset for row in chosen), default=None)
+	if day is None:
+		return []
+	start = add_days(last.touched_on, -last.day_offset) if last else enrollment.entered_on
+	begun = {touch.step: touch for touch in touches if touch.status == DEFERRED}
+	found = []
+	for row in chosen:
+		if row.day_offset == day:
+			touch = begun.get(row.step_key) or frappe._dict()
+			found.append(Due(row, getdate(add_days(start, day)), touch.name, touch.deferred_until))
+	return found
+
+
+def _chosen(
+	enrollment: str, rows: list["frappe.Document"], touches: list[frappe._dict]
+) -> list["frappe.Document"]:
+	"""One row of each step; a variant that was begun with is kept as long as it is there."""
+	begun = {touch.step: touch.variant for touch in touches}
+	found = []
+	for key in dict.fromkeys(row.step_key for row in rows):
+		variants = [row for row in rows if row.step_key == key]
+		kept = [row for row in variants if key in begun and row.variant == begun[key]]
+		found.append(kept[0] if kept else variant_for(enrollment, variants))
+	return [row for row in found if row]
+
+
+def variant_for(enrollment: str, variants: list["frappe.Document"]) -> "frappe.Document | None":
+	"""The variant that this enrollment gets; None if none has a weight."""
+	if len(variants) == 1 and not variants[0].variant:
+		return variants[0]
+	number = choose([row.weight for row in variants], enrollment, variants[0].step_key)
+	return None if number is None else variants[number]

@@ -1,0 +1,57 @@
+"""Which addresses get nothing from us, or nothing of a sequence."""
+
+import frappe
+
+
+def suppress(address: str, source: str, customer: str | None = None, sequence: str | None = None) -> None:
+	"""Note it, unless it is known already."""
+	known = {"address": address, "sequence": ("in", (sequence, "")) if sequence else ("is", "not set")}
+	if frappe.db.exists("Outreach Suppression", known):
+		return
+	row = frappe.get_doc(
+		doctype="Outreach Suppression",
+		address=address,
+		customer=customer,
+		sequence=sequence,
+		source=source,
+	)
+	row.flags.ignore_links = True  # the customer may have been deleted
+	row.insert(ignore_permissions=True)
+
+
+def is_suppressed(address: str, customer: str, sequence: str) -> bool:
+	"""Whether this address must get nothing of the sequence: by our own list, the framework's, or the contact's own mark."""
+	this_customer = {"reference_doctype": "Customer", "reference_name": customer}
+	scopes = frappe.get_all("Outreach Suppression", filters={"address": address}, pluck="sequence")
+	return bool(
+		any(scope in (None, "", sequence) for scope in scopes)
+		or frappe.db.exists("Email Unsubscribe", {"email": address, "global_unsubscribe": 1})
+		or frappe.db.exists("Email Unsubscribe", {"email": address, **this_customer})
+		or frappe.db.exists("Contact", {"email_id": address, "unsubscribed": 1})
+	)
+
+
+STOPPED = """
+	SELECT address FROM `tabOutreach Suppression` WHERE COALESCE(sequence, '') IN ('', %(sequence)s) OR %(sequence)s = ''
+	UNION SELECT email FROM `tabEmail Unsubscribe` WHERE global_unsubscribe = 1 OR reference_doctype = 'Customer'
+	UNION SELECT email_id FROM `tabContact` WHERE unsubscribed = 1 AND COALESCE(email_id, '') != ''
+"""
+
+
+def stopped_addresses(sequence: str = "") -> set[str]:
+	"""All addresses that may get nothing of the sequence (without one: nothing of any sequence), to be checked one by one."""
+	return {
+		address.lower() for address in frappe.db.sql(STOPPED, {"sequence": sequence}, pluck=True) if address
+	}
+
+
+def stopped_customers(sequence: str = "") -> set[str]:
+	"""The customers who have such an address, whether or not it is the one that we write to."""
+	query = f"""
+		SELECT link.link_name FROM ({STOPPED}) stopped
+		JOIN `tabContact` contact ON contact.email_id = stopped.address
+		JOIN `tabDynamic Link` link ON link.parent = contact.name AND link.parenttype = 'Contact'
+			AND link.link_doctype = 'Customer'
+		UNION SELECT customer.name FROM ({STOPPED}) stopped
+		JOIN `tabCustomer` customer ON customer.email_id = stopped.address"""
+	return set(frappe.db.sql(query, {"sequence": sequence}, pluck=True))

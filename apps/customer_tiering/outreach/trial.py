@@ -1,0 +1,79 @@
+"""A step for one customer, sent to whoever asks instead."""
+
+from datetime import datetime
+
+import frappe
+from frappe import _
+from frappe.utils import get_url
+
+from customer_tiering.outreach.channels import Target, sms, webhook
+from customer_tiering.outreach.channels.email import rep_address, sender_of
+from customer_tiering.outreach.deferral import Deferral
+from customer_tiering.outreach.mail import queue_mail
+from customer_tiering.outreach.recipients import recipient_of
+from customer_tiering.outreach.render import (
+	Mail,
+	RenderError,
+	merge_values,
+	render,
+	render_text,
+	site_language,
+)
+from customer_tiering.outreach.unsubscribe import PAGE
+
+
+def rendered(step: "frappe.Document", customer: "frappe.Document", moment: datetime) -> dict:
+	"""What the customer would get now: {"channel", "subject", "html", "text"}. Raises ValidationError with the reason."""
+	recipient = recipient_of(customer)
+	with site_language():
+		values = merge_values(
+			customer, recipient and recipient.name, moment.date(), get_url(f"/{PAGE}/example")
+		)
+		try:
+			if step.channel == "Email":
+				mail = render(
+					frappe.get_doc("Email Template", step.email_template), values, step.preview_text
+				)
+				return {"channel": step.channel, **mail._asdict()}
+			return {"channel": step.channel, "text": render_text(step.message or "", values)}
+		except RenderError as error:
+			frappe.throw(_("It can't be filled in for {0}: {1}").format(customer.name, str(error)))
+
+
+def send_trial(
+	sequence: "frappe.Document", step: "frappe.Document", customer: "frappe.Document", moment: datetime
+) -> str:
+	"""Send it to the session's user, at once; returns where to. Nothing is noted on the customer."""
+	user = frappe.db.get_value("User", frappe.session.user, ["email", "mobile_no"], as_dict=True)
+	content = rendered(step, customer, moment)
+	if step.channel == "Email":
+		mail = Mail(_("Test: {0}").format(content["subject"]), content["html"], content["text"])
+		return _mail(mail, sequence, customer, user.email)
+	if step.channel == "SMS":
+		if not user.mobile_no:
+			frappe.throw(_("Your user has no mobile number."))
+		sms.send(user.mobile_no, content["text"])
+		return user.mobile_no
+	if step.channel == "Webhook":
+		touch = frappe._dict(name=f"trial-{frappe.generate_hash(length=8)}")
+		payload = webhook.payload(Target(customer, sequence, step, touch, moment))
+		webhook.send(step.webhook_url, touch.name, frappe.as_json({**payload, "trial": True}))
+		return step.webhook_url
+	frappe.throw(_("A call task is a ToDo; there is nothing to send."))
+
+
+def _mail(mail: Mail, sequence: "frappe.Document", customer: "frappe.Document", address: str) -> str:
+	try:
+		queue = queue_mail(
+			mail,
+			to=address,
+			sender=sender_of(sequence),
+			reply_to=rep_address(customer),
+			customer=customer.name,
+			now=True,
+		)
+	except Deferral as reason:
+		frappe.throw(str(reason))
+	if not queue:
+		frappe.throw(_("The mail queue did not take the mail to {0}.").format(address))
+	return address

@@ -1,0 +1,11 @@
+// The button on the customer.
+frappe.ui.form.on("Customer", {
+	refresh(frm) {
+		if (frm.is_new() || frm.doc.disabled || !frappe.model.can_read("Outreach Sequence") || !frm.perm[0]?.write) return;
+		frm.add_custom_button(
+			__("Start a Sequence"),
+			() => customer_tiering.enter_sequence([frm.doc.name]),
+			__("Actions")
+		);
+	},
+});

@@ -1,0 +1,31 @@
+// Entering customers into a sequence by hand: from the customer, and from a selection in the list.
+frappe.provide("customer_tiering");
+
+customer_tiering.enter_sequence = function (customers) {
+	const dialog = new frappe.ui.Dialog({
+		title: __("Start a Sequence"),
+		fields: [
+			{
+				fieldname: "sequence",
+				fieldtype: "Link",
+				options: "Outreach Sequence",
+				label: __("Sequence"),
+				reqd: 1,
+				get_query: () => ({ filters: { enabled: 1 } }),
+			},
+		],
+		primary_action_label: __("Start"),
+		async primary_action({ sequence }) {
+			const args = { sequence, customers };
+			const { message } = await frappe.call("customer_tiering.outreach.api.enrol_by_hand", args);
+			dialog.hide();
+			const lines = message.refused.map((reason) => `<li>${frappe.utils.escape_html(reason)}</li>`).join("");
+			frappe.msgprint({
+				title: __("Start a Sequence"),
+				message: __("{0} customers entered.", [message.entered]) + (lines ? `<ul>${lines}</ul>` : ""),
+				indicator: message.refused.length ? "orange" : "green",
+			});
+		},
+	});
+	dialog.show();
+};

@@ -1,0 +1,117 @@
+"""Notifications of undelivered mails, as they arrive in an Email Account."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import frappe
+import pytest
+
+from customer_tiering.outreach.dispatch import dispatch_due
+from tests.site.sleepers import clean_slate, day
+from tests.site.test_outreach import default_account, enrollment, touches
+from tests.site.test_sequences import MAIL, NAME, entered, sequence
+
+DSN = """From: MAILER-DAEMON@mx.example.net
+To: sender@example.com
+Subject: Undelivered Mail Returned to Sender
+Message-ID: <dsn-{number}@mx.example.net>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+Content-Type: text/plain
+
+I could not deliver your message.
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.net
+
+Final-Recipient: rfc822; {address}
+Action: {action}
+Status: {status}
+Diagnostic-Code: smtp; 550 user unknown
+
+--b
+Content-Type: message/rfc822
+
+From: sender@example.com
+To: {address}
+Message-ID: <{message_id}>
+Subject: How are you?
+
+Dear Jo
+
+--b--
+"""
+
+
+@pytest.fixture(autouse=True)
+def alone(on_site: None) -> Iterator[None]:
+	with clean_slate(), default_account():
+		yield
+		frappe.db.rollback()
+		frappe.delete_doc("Outreach Sequence", NAME, ignore_missing=True, force=True)
+		frappe.db.commit()
+
+
+@pytest.fixture
+def name() -> str:
+	sequence(*({**MAIL, "day_offset": number} for number in range(5)))
+	name = entered()
+	assert dispatch_due(day(0)) == {"Queued": 1}
+	return name
+
+
+def arrive(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+	"""Through the framework's own way of reading an account, but for the server."""
+	account = frappe.get_doc("Email Account", "Nobody Listens")
+	account.enable_incoming, account.use_imap, account.email_sync_option = 1, 0, "ALL"
+	server = SimpleNamespace(get_messages=lambda: {"latest_messages": [text.encode()]}, logout=lambda: None)
+	monkeypatch.setattr(account, "get_incoming_server", lambda **_values: server)
+	assert len(account.get_inbound_mails()) == 1
+
+
+def bounce(name: str, action: str = "failed", status: str = "5.1.1", **values: str) -> str:
+	touch = touches(name)[-1]
+	fields = {"address": touch.address, "message_id": touch.message_id, "number": touch.name, **values}
+	return DSN.format(action=action, status=status, **fields)
+
+
+def test_a_hard_bounce_stops_the_address_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+	arrive(bounce(name), monkeypatch)
+	assert touches(name)[0].bounce == "Hard"
+	assert frappe.get_all("Outreach Suppression", pluck="source") == ["Bounce"]
+	assert enrollment(name).exit_reason == "Bounced"
+
+
+def test_a_soft_one_only_the_third_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+	for number in range(3):
+		assert enrollment(name).status == "Active"
+		arrive(bounce(name, "delayed", "4.2.2"), monkeypatch)
+		dispatch_due(day(number + 1))
+	assert [touch.bounce for touch in touches(name)] == ["Soft"] * 3
+	assert enrollment(name).exit_reason == "Bounced"
+
+
+@pytest.mark.parametrize(
+	"values",
+	[{"address": "victim@example.com"}, {"message_id": "somebody-else@example.com"}],
+	ids=["another address", "no mail of ours"],
+)
+def test_a_forged_one_stops_nobody(name: str, values: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+	arrive(bounce(name, **values), monkeypatch)
+	assert frappe.db.count("Outreach Suppression") == 0
+	assert enrollment(name).status == "Active"
+
+
+def test_a_mail_that_can_t_be_read_arrives_nevertheless(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+	from customer_tiering.outreach import email_account
+
+	def fail(_mail: object) -> None:
+		raise RuntimeError
+
+	monkeypatch.setattr(email_account, "note_bounce", fail)
+	arrive(bounce(name), monkeypatch)
+	assert enrollment(name).status == "Active"

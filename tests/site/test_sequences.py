@@ -1,0 +1,470 @@
+"""What a sequence can do besides three mails to sleepers: other channels, variants, hours, ways in, and a look ahead."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import frappe
+import pytest
+
+from customer_tiering.outreach import api
+from customer_tiering.outreach.deliver import deliver_waiting
+from customer_tiering.outreach.dispatch import dispatch_due
+from customer_tiering.outreach.enrol import enrol
+from customer_tiering.outreach.exits import stop_enrollments
+from customer_tiering.outreach.preview import preview
+from tests.site.sleepers import clean_slate, contact, customer, day, invoice, user
+from tests.site.test_outreach import GREETING, NEWS, default_account, enrollment, statuses, touches
+
+NAME = "Tried"
+MAIL = {"day_offset": 0, "channel": "Email", "email_template": GREETING}
+CALL = {"day_offset": 0, "channel": "Call Task", "message": "Call {{ customer.customer_name }}"}
+SMS = {"day_offset": 0, "channel": "SMS", "message": "Hello {{ contact_name }}"}
+OPEN = {"send_from_hour": 0, "send_until_hour": 24, "saturday": 1, "sunday": 1}
+
+
+@pytest.fixture(autouse=True)
+def alone(on_site: None) -> Iterator[None]:
+	with clean_slate(), default_account():
+		yield
+		frappe.set_user("Administrator")
+		frappe.db.rollback()
+		frappe.db.delete("ToDo", {"reference_type": "Customer", "description": ("like", "%Call %")})
+		frappe.delete_doc("Outreach Sequence", NAME, ignore_missing=True, force=True)
+		frappe.db.commit()
+
+
+def sequence(*steps: dict, **values: object) -> "frappe.Document":
+	document = frappe.get_doc(
+		{
+			"doctype": "Outreach Sequence",
+			"sequence_name": NAME,
+			"enabled": 1,
+			"entry_by": "Hand",
+			**OPEN,
+			**values,
+		}
+	)
+	document.extend("steps", [dict(step) for step in steps])
+	document.insert()
+	frappe.db.commit()
+	return document
+
+
+def entered(name: str = "Sleepy Ltd", **fields: object) -> str:
+	name = customer(name, **fields)
+	assert api.enrol_by_hand(NAME, [name]) == {"entered": 1, "refused": []}
+	frappe.db.commit()
+	return name
+
+
+class Receiver:
+	"""A web server that remembers what it is sent, and answers as told."""
+
+	def __init__(self) -> None:
+		self.requests: list[tuple[dict, dict]] = []
+		self.status = 200
+		receiver = self
+
+		class Handler(BaseHTTPRequestHandler):
+			def do_POST(self) -> None:
+				body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+				receiver.requests.append((dict(self.headers), body))
+				self.send_response(receiver.status)
+				self.end_headers()
+
+			def log_message(self, *_values: object) -> None:
+				pass
+
+		self.server = HTTPServer(("127.0.0.1", 0), Handler)
+		self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+	receiver = Receiver()
+	thread = threading.Thread(target=receiver.server.serve_forever, daemon=True)
+	thread.start()
+	yield receiver
+	receiver.server.shutdown()
+
+
+@contextmanager
+def sms_gateway(url: str | None) -> Iterator[None]:
+	settings = frappe.get_doc("SMS Settings")
+	settings.update(
+		{"sms_gateway_url": url, "message_parameter": "text", "receiver_parameter": "to", "use_post": 1}
+	)
+	settings.flags.ignore_mandatory = True
+	settings.save()
+	try:
+		yield
+	finally:
+		frappe.db.rollback()
+		frappe.db.set_single_value("SMS Settings", "sms_gateway_url", None)
+		frappe.db.delete("SMS Log")
+		frappe.db.commit()
+
+
+class TestChannels:
+	def test_a_call_goes_on_beside_a_mail_that_waits(self) -> None:
+		sequence(MAIL, CALL, {**CALL, "day_offset": 3})
+		name = entered(email=None)
+		assert dispatch_due(day(0)) == {"Deferred": 1, "Sent": 1}
+		assert dispatch_due(day(3)) == {"Deferred": 1, "Sent": 1}
+		todos = frappe.get_all(
+			"ToDo", {"reference_type": "Customer", "reference_name": name}, pluck="description"
+		)
+		assert todos == ["<p>Call Sleepy Ltd</p>"] * 2
+		contact(name, "late@example.com")
+		assert dispatch_due(day(4)) == {"Queued": 1}
+		assert enrollment(name).status == "Completed"
+
+	def test_a_webhook_is_sent_again_until_it_is_taken(self, receiver: Receiver) -> None:
+		sequence(
+			{
+				"day_offset": 0,
+				"channel": "Webhook",
+				"webhook_url": receiver.url,
+				"message": "Hi {{ contact_name }}",
+			}
+		)
+		name = entered()
+		assert dispatch_due(day(0)) == {"Queued": 1}
+		receiver.status = 503
+		assert deliver_waiting() == {"Queued": 1}
+		assert touches(name)[0].reason == "The other side answered 503."
+		receiver.status = 200
+		assert deliver_waiting() == {"Sent": 1}
+		assert deliver_waiting() == {}
+		(first, body), (second, again) = receiver.requests
+		assert first["Idempotency-Key"] == second["Idempotency-Key"] == touches(name)[0].name
+		assert body == again
+		assert json.loads(body)["text"] == "Hi Jo"
+		assert json.loads(body)["customer_id"] == name
+
+	def test_a_webhook_that_is_refused_has_failed(self, receiver: Receiver) -> None:
+		sequence({"day_offset": 0, "channel": "Webhook", "webhook_url": receiver.url})
+		name = entered()
+		dispatch_due(day(0))
+		receiver.status = 404
+		assert deliver_waiting() == {"Failed": 1}
+		assert "404" in touches(name)[0].reason
+
+	def test_a_text_message_is_tried_once(self, receiver: Receiver) -> None:
+		sequence(SMS)
+		name, other = entered(email=None), entered("Other")
+		contact(name, "jo@example.com", phone_nos=[{"phone": "+49 170 1234567", "is_primary_mobile_no": 1}])
+		with sms_gateway(None):
+			assert dispatch_due(day(0)) == {"Deferred": 2}
+		with sms_gateway(receiver.url):
+			assert dispatch_due(day(0)) == {"Queued": 1, "Deferred": 1}
+			assert touches(other)[0].reason == "The customer has no mobile number."
+			assert deliver_waiting() == {"Sent": 1}
+		assert "Hello+Jo" in receiver.requests[0][1]
+		with sms_gateway("http://127.0.0.1:9/"):
+			contact(
+				other, "o@example.com", phone_nos=[{"phone": "+49 170 7654321", "is_primary_mobile_no": 1}]
+			)
+			dispatch_due(day(0))
+			assert deliver_waiting() == {"In Doubt": 1}
+			assert deliver_waiting() == {}
+
+
+class TestLostMails:
+	def test_a_mail_whose_sender_died_is_in_doubt_and_never_sent_again(self) -> None:
+		sequence(MAIL, {**MAIL, "day_offset": 3, "email_template": NEWS})
+		name = entered()
+		dispatch_due(day(0))
+		queue = touches(name)[0].email_queue
+		frappe.db.set_value("Email Queue", queue, "status", "Sending")
+		dispatch_due(day(0))
+		assert statuses(name) == [(0, "Queued")]  # it may still be under way
+		frappe.db.set_value("Email Queue", queue, "modified", day(-1), update_modified=False)
+		assert dispatch_due(day(3)) == {"Queued": 1}
+		assert statuses(name) == [(0, "In Doubt"), (3, "Queued")]
+		frappe.db.set_value("Email Queue", queue, "status", "Sent")
+		dispatch_due(day(3))
+		assert statuses(name) == [(0, "Queued"), (3, "Queued")]
+		frappe.db.set_value("Email Queue", queue, "status", "Error")
+		dispatch_due(day(3))
+		assert statuses(name) == [(0, "Failed"), (3, "Queued")]
+		assert frappe.db.count("Email Queue") == 2
+
+
+class TestVariants:
+	def test_each_customer_gets_one_and_keeps_to_it(self) -> None:
+		document = sequence({**MAIL, "variant": "A"}, {**MAIL, "variant": "B", "email_template": NEWS})
+		names = [entered(f"Customer {number}") for number in range(8)]
+		assert dispatch_due(day(0)) == {"Queued": 8}
+		assert {len(touches(name)) for name in names} == {1}
+		assert {touches(name)[0].variant for name in names} == {"A", "B"}  # one in 128 that it isn't
+		document.reload()
+		document.remove(document.steps[0])
+		document.save()
+		frappe.db.commit()
+		assert dispatch_due(day(1)) == {}  # the other variant is no second mail for those who had the first
+		assert {len(touches(name)) for name in names} == {1}
+
+	def test_a_row_copied_is_another_step(self) -> None:
+		document = sequence(MAIL)
+		key = document.steps[0].step_key
+		document.append("steps", {**MAIL, "day_offset": 5, "step_key": key})
+		document.save()
+		assert len({step.step_key for step in document.steps}) == 2
+
+
+class TestHours:
+	def test_it_waits_for_the_morning_of_the_customer(self) -> None:
+		sequence(MAIL, send_from_hour=9, send_until_hour=18)
+		name = entered()
+		address = frappe.get_doc(
+			doctype="Address",
+			address_title=name,
+			address_type="Billing",
+			address_line1="1",
+			city="Tokyo",
+			country="Japan",
+		)
+		address.append("links", {"link_doctype": "Customer", "link_name": name})
+		address.insert()
+		frappe.db.set_single_value("System Settings", "time_zone", "Asia/Kolkata")
+		try:
+			early = datetime.combine(day(0), datetime.min.time()) + timedelta(hours=5)  # 08:30 in Tokyo
+			assert dispatch_due(early) == {"Deferred": 1}
+			touch = touches(name)[0]
+			assert touch.reason == "Outside the hours in which the sequence sends."
+			assert touch.deferred_until == early + timedelta(minutes=30)
+			assert dispatch_due(early + timedelta(minutes=29)) == {}
+			assert dispatch_due(early + timedelta(minutes=30)) == {"Queued": 1}
+		finally:
+			frappe.db.rollback()
+			frappe.delete_doc("Address", address.name, force=True)
+			frappe.db.commit()
+
+
+class TestWaysIn:
+	def test_an_audience_enters_so_many_a_day(self) -> None:
+		sequence(
+			MAIL,
+			entry_by="Audience",
+			audience_filters='[["Customer", "annual_value", ">", 0]]',
+			entries_per_day=2,
+			exit_out_of_audience=1,
+		)
+		for number in range(4):
+			name = customer(f"Worth {number}")
+			frappe.db.set_value("Customer", name, "annual_value", number)
+		assert enrol(day(0)) == 2
+		assert enrol(day(0)) == 0
+		inside = frappe.get_all("Outreach Enrollment", pluck="customer", order_by="customer")
+		assert inside == ["Worth 2", "Worth 3"]
+		frappe.db.set_value("Customer", "Worth 3", "annual_value", 0)
+		assert stop_enrollments(day(0)) == 1
+		assert enrollment("Worth 3").exit_reason == "Out of Audience"
+		assert enrol(day(1)) == 1
+
+	def test_entering_again_takes_its_time(self) -> None:
+		sequence(MAIL, re_entry_days=10)
+		name = entered()
+		assert "already" in api.enrol_by_hand(NAME, [name])["refused"][0]
+		dispatch_due(day(0))
+		assert "may enter it again from" in api.enrol_by_hand(NAME, [name])["refused"][0]
+		frappe.db.set_value("Outreach Enrollment", enrollment(name).name, "ended_on", day(-10))
+		assert api.enrol_by_hand(NAME, [name])["entered"] == 1
+
+	def test_a_backlog_is_spread_and_leaves_on_an_order(self) -> None:
+		sequence(MAIL)
+		names = [customer(f"Old {number}") for number in range(5)]
+		frappe.db.commit()
+		filters = json.dumps([["Customer", "name", "in", names]])
+		assert api.enrol_backlog(NAME, filters, 2) == {"entered": 5, "days": 3}
+		assert api.enrol_backlog(NAME, filters, 2)["entered"] == 0
+		invoice(names[4], day(0))
+		assert dispatch_due(day(0)) == {"Queued": 2}
+		assert dispatch_due(day(1)) == {"Queued": 2}
+		assert dispatch_due(day(2)) == {"Ended": 1}
+
+	def test_who_is_held_out_gets_nothing_and_is_counted(self) -> None:
+		sequence(MAIL, holdout_percent=50)
+		names = [entered(f"Customer {number}") for number in range(8)]
+		held_out = [name for name in names if enrollment(name).is_holdout]
+		assert 0 < len(held_out) < 8
+		assert dispatch_due(day(0)) == {"Queued": 8 - len(held_out)}
+		invoice(held_out[0], day(0))
+		invoice(next(name for name in names if name not in held_out), day(0))
+		stop_enrollments(day(0))
+		assert frappe.db.count("Outreach Enrollment", {"goal_reached_on": ("is", "set")}) == 2
+		assert enrollment(held_out[0]).exit_reason == "Ordered"
+
+	def test_taken_out_by_hand(self) -> None:
+		sequence(MAIL)
+		name = entered()
+		api.take_out(enrollment(name).name)
+		assert enrollment(name).exit_reason == "By Hand"
+		assert dispatch_due(day(0)) == {}
+
+	def test_a_rep_enters_only_customers_he_may_write(self) -> None:
+		sequence(MAIL)
+		mine, other = customer("Mine"), customer("Other")
+		rep = user("rep@example.com", "Sales User")
+		permission = frappe.get_doc(
+			doctype="User Permission", user=rep, allow="Customer", for_value=mine
+		).insert()
+		try:
+			frappe.set_user(rep)
+			assert api.enrol_by_hand(NAME, [mine])["entered"] == 1
+			for call in (
+				lambda: api.enrol_by_hand(NAME, [other]),
+				lambda: api.enrol_backlog(NAME, "[]", 5),
+				lambda: api.preview_sequence(NAME),
+				lambda: api.send_me_a_test(NAME, "x", mine),
+				lambda: api.show_step(NAME, "x", mine),
+			):
+				with pytest.raises(frappe.PermissionError):
+					call()
+		finally:
+			frappe.set_user("Administrator")
+			permission.delete()
+			frappe.db.commit()
+
+
+class TestLookingAhead:
+	def test_the_preview_says_what_then_happens(self) -> None:
+		document = sequence(
+			MAIL,
+			{**MAIL, "day_offset": 7, "email_template": NEWS},
+			{**CALL, "day_offset": 7},
+			entry_by="Audience",
+			audience_filters='[["Customer", "annual_value", ">", 0]]',
+			entries_per_day=2,
+			sunday=0,
+		)
+		for number in range(5):
+			name = customer(f"Worth {number}", email=None if number == 1 else "")
+			frappe.db.set_value("Customer", name, "annual_value", number)
+		frappe.db.commit()
+		foreseen = preview(document, day(0), days=14)
+		assert (foreseen["entries"], foreseen["held_out"], foreseen["unreachable"]) == (4, 0, 1)
+		expected = sorted(
+			(row["day"], row["customer"], row["day_offset"], row["channel"])
+			for row in foreseen["outgoing"]
+			if not row["problem"]
+		)
+		for number in range(14):
+			enrol(day(number))
+			dispatch_due(day(number))
+		done = frappe.get_all(
+			"Outreach Touch",
+			{"status": ("in", ("Queued", "Sent"))},
+			["touched_on", "customer", "day_offset", "channel"],
+		)
+		assert sorted((row.touched_on, row.customer, row.day_offset, row.channel) for row in done) == expected
+
+	def test_a_test_goes_to_who_asks(self, smtp_sink) -> None:
+		document = sequence({**MAIL, "preview_text": "For {{ contact_name }}"})
+		name = customer()
+		answer = api.send_me_a_test(NAME, document.steps[0].name, name)
+		address = frappe.db.get_value("User", "Administrator", "email")
+		assert address in answer
+		(message,) = smtp_sink.messages
+		assert message["To"] == address
+		assert message["Subject"] == "Test: How are you, Jo?"
+		assert "For Jo" in message.get_body(("html",)).get_content()
+		assert "sleepy_ltd@example.com" not in message.as_string()
+		assert statuses(name) == []
+
+
+@pytest.mark.parametrize(
+	("step", "values", "sentence"),
+	[
+		({**SMS, "message": "{{ nothing }}"}, {}, "Row 1: the text can't be filled in"),
+		({**SMS, "message": " "}, {}, "the text is missing"),
+		({**MAIL, "preview_text": "{{ nothing }}"}, {}, "can't be filled in"),
+		({"day_offset": 0, "channel": "Webhook", "webhook_url": "ftp://x"}, {}, "begins with https://"),
+		(MAIL, {"send_from_hour": 18, "send_until_hour": 9}, "hours from 0 to 24"),
+		(MAIL, {"holdout_percent": 90}, "between 0 and 50"),
+		(MAIL, {"entry_by": "Signal"}, "Choose the signal"),
+		(MAIL, {"entry_by": "Audience", "re_entry_days": 0}, "would enter again at once"),
+		(MAIL, {"audience_filters": '[["Customer", "no_such_field", "=", 1]]'}, "no_such_field"),
+	],
+)
+def test_what_can_t_work_is_refused(step: dict, values: dict, sentence: str) -> None:
+	with pytest.raises(frappe.ValidationError, match=sentence):
+		sequence(step, **values)
+
+
+class TestHoldingBack:
+	"""Each reason by itself, and that the mail goes out when it is gone or switched off."""
+
+	@pytest.fixture
+	def name(self) -> str:
+		sequence(MAIL, exit_on_order=0)
+		return entered()
+
+	def held(self, name: str, why: str) -> None:
+		assert dispatch_due(day(0)) == {"Deferred": 1}
+		assert why in touches(name)[0].reason
+		assert touches(name)[0].email_queue is None
+
+	def test_an_overdue_invoice(self, name: str) -> None:
+		bill = invoice(name, day(-40))
+		frappe.db.set_value("Sales Invoice", bill.name, "outstanding_amount", 100)
+		self.held(name, f"The invoice {bill.name} is overdue.")
+		frappe.db.set_value("Sales Invoice", bill.name, "outstanding_amount", 0)
+		assert dispatch_due(day(0)) == {"Queued": 1}
+
+	def test_an_open_issue(self, name: str) -> None:
+		issue = frappe.get_doc(doctype="Issue", subject="Broken", customer=name).insert()
+		self.held(name, f"The issue {issue.name} is open.")
+		issue.db_set("status", "Closed")
+		assert dispatch_due(day(0)) == {"Queued": 1}
+		issue.delete()
+		frappe.db.commit()
+
+	def test_a_return_in_progress(self, name: str) -> None:
+		bill = invoice(name, day(0))
+		frappe.db.set_value("Sales Invoice", bill.name, {"docstatus": 0, "is_return": 1})
+		self.held(name, f"The return {bill.name} is in progress.")
+		frappe.db.set_value("Sales Invoice", bill.name, {"docstatus": 1, "outstanding_amount": 0})
+		assert dispatch_due(day(0)) == {"Queued": 1}
+
+	def test_an_open_quotation_until_it_ends(self, name: str) -> None:
+		quotation = frappe.new_doc("Quotation")
+		quotation.update(
+			{
+				"name": "QTN-HELD",
+				"quotation_to": "Customer",
+				"party_name": name,
+				"docstatus": 1,
+				"status": "Open",
+			}
+		)
+		quotation.valid_till = day(4)
+		quotation.db_insert()
+		try:
+			self.held(name, "The quotation QTN-HELD is open.")
+			assert dispatch_due(day(4)) == {}
+			assert dispatch_due(day(5)) == {"Queued": 1}
+		finally:
+			frappe.db.delete("Quotation", {"name": "QTN-HELD"})
+			frappe.db.commit()
+
+	def test_a_frozen_customer_unless_it_is_switched_off(self, name: str) -> None:
+		frappe.db.set_value("Customer", name, "is_frozen", 1)
+		self.held(name, "The customer is frozen.")
+		document = frappe.get_doc("Outreach Sequence", NAME)
+		document.hold_frozen = 0
+		document.save()
+		frappe.db.commit()
+		assert dispatch_due(day(0)) == {"Queued": 1}
+
+
+def test_a_template_that_is_still_to_be_written_can_t_be_switched_on() -> None:
+	vip = frappe.get_doc("Outreach Sequence", "VIP Care")
+	vip.enabled = 1
+	with pytest.raises(frappe.ValidationError, match="still says what is to be written"):
+		vip.save()
