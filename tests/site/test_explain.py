@@ -353,7 +353,9 @@ class TestExplanation:
 		for name in (member, other):
 			frappe.db.set_value("Customer", name, "rolls_up_to", head)
 		frappe.db.set_value(
-			"Customer", head, {"tier_override": "A", "tier_override_until": AS_OF, "tier_override_reason": "Secret"}
+			"Customer",
+			head,
+			{"tier_override": "A", "tier_override_until": AS_OF, "tier_override_reason": "Secret"},
 		)
 		frappe.db.set_value("Customer", other, {"tier_override": "A", "tier_override_until": AS_OF})
 		for name in (head, member, other):
