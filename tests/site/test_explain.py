@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import frappe
 import pytest
+from dateutil.relativedelta import relativedelta
 from frappe.utils import getdate
 
 from customer_tiering.tiering.explain import Explanation, explain
@@ -281,6 +282,119 @@ class TestExplanation:
 		assert (found["tier"], found["members"], float(found["money"])) == ("B", [head], 110_000)
 		assert sum(float(line["money"]) for line in found["lines"] if line["counts"]) == 110_000
 		assert secret not in json.dumps(found)
+
+	def standing_by_hand(self, ends: int | None) -> tuple[str, date]:
+		"""B by value, 90,000 of it for five more days; A by hand for `ends` more days, or without an end."""
+		today = getdate()
+		customer = make.make_customer().name
+		old = today + relativedelta(days=5, months=-12)
+		make.make_invoice(customer, 90_000, old)
+		make.make_invoice(customer, 30_000, today - timedelta(days=5))
+		until = None if ends is None else today + timedelta(days=ends)
+		frappe.db.set_value("Customer", customer, {"tier_override": "A", "tier_override_until": until})
+		return customer, today
+
+	@pytest.mark.parametrize("ran", [False, True])
+	def test_money_changes_no_tier_while_one_is_set_by_hand(self, ran: bool) -> None:
+		customer, today = self.standing_by_hand(20)
+		if ran:
+			recompute()
+		tiers = [change for change in explain(customer).changes if "Stage" not in change.what]
+		assert [(change.day, change.what) for change in tiers[:2]] == [
+			(today + timedelta(days=21), "The tier set by hand ends: A becomes C"),
+			(today - timedelta(days=5) + relativedelta(months=12), "Tier C becomes D"),
+		]
+
+	@pytest.mark.parametrize("ran", [False, True])
+	def test_a_tier_set_by_hand_without_an_end_does_not_change(self, ran: bool) -> None:
+		head, _today = self.standing_by_hand(None)
+		member = make.make_customer().name
+		frappe.db.set_value("Customer", member, "rolls_up_to", head)
+		if ran:
+			recompute()
+		for name in (head, member):
+			explanation = explain(name)
+			assert explanation.tier == "A"
+			assert not [change for change in explanation.changes if "Stage" not in change.what]
+
+	def test_after_its_own_a_member_has_the_tier_set_on_its_head(self) -> None:
+		head, today = self.standing_by_hand(20)
+		member = make.make_customer().name
+		values = {"rolls_up_to": head, "tier_override": "B", "tier_override_until": today + timedelta(days=3)}
+		frappe.db.set_value("Customer", member, values)
+		recompute()
+		tiers = [change for change in explain(member).changes if "Stage" not in change.what]
+		assert [(change.day, change.what) for change in tiers[:2]] == [
+			(today + timedelta(days=4), "The tier set by hand ends: B becomes A"),
+			(today + timedelta(days=21), "The tier set by hand ends: A becomes C"),
+		]
+		frappe.db.set_value("Customer", head, "tier_override_until", today + timedelta(days=2))
+		said = [change.what for change in explain(member).changes if change.day <= today + timedelta(days=6)]
+		assert [what for what in said if "Stage" not in what] == [
+			"The tier set by hand ends",
+			"Tier B becomes C",
+		]
+
+	def test_a_tier_whose_hand_was_taken_away_is_decided_anew(self) -> None:
+		frappe.db.set_value("Customer Tier", "A", {"grace_days": 60, "keep_value": 0})
+		make.forget_cached_rules()
+		customer, today = self.standing_by_hand(20)
+		make.make_invoice(customer, 400_000, today - relativedelta(days=1, months=12))
+		recompute()
+		frappe.db.set_value("Customer", customer, {"tier_override": None, "tier_override_until": None})
+		explanation = explain(customer)
+		assert explanation.tier == "B"
+		assert "Tier B becomes C" in [change.what for change in explanation.changes]
+		recompute()
+		assert computed(customer).customer_tier == "B"
+
+	def test_a_past_day_under_the_override_of_the_head(self) -> None:
+		head, member, other = (make.make_customer().name for _ in range(3))
+		for name in (member, other):
+			frappe.db.set_value("Customer", name, "rolls_up_to", head)
+		frappe.db.set_value(
+			"Customer",
+			head,
+			{"tier_override": "A", "tier_override_until": AS_OF, "tier_override_reason": "Secret"},
+		)
+		frappe.db.set_value("Customer", other, {"tier_override": "A", "tier_override_until": AS_OF})
+		for name in (head, member, other):
+			make.make_invoice(name, 10, ago(30))
+		recompute(ago(20))
+		assert explain(other, ago(10)).overridden_at == other
+		explanation = explain(member, ago(10))
+		assert (explanation.tier, explanation.overridden_at) == ("A", head)
+		assert explanation.changes[0].day == AS_OF + timedelta(days=1)
+		assert head in explanation.as_text()
+		hidden = explanation.without({head})
+		assert (hidden.overridden_at, hidden.override_reason) == (None, None)
+
+	def test_the_text_has_all_decimals_of_the_currency(self) -> None:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 10, ago(1))
+		exact = Decimal("29999.996")
+		found = explain(customer, AS_OF)
+		lines = tuple(replace(line, money=exact) for line in found.lines)
+		found = replace(found, money=exact, lines=lines, currency="KWD", gap_up=Decimal("0.004"), next_up="C")
+		text = found.as_text()
+		assert text.count("29,999.996") == 2 and "0.004 more for tier C" in text
+		assert "30,000.00 " not in text and "29,999.99 " not in text
+
+	def test_the_timeline_of_a_group_gives_no_money_of_one_member_as_the_ground(self) -> None:
+		from customer_tiering.tiering.timeline import tier_changes
+
+		head, member, alone = (make.make_customer().name for _ in range(3))
+		frappe.db.set_value("Customer", member, "rolls_up_to", head)
+		for name, amount in ((head, 600_000), (member, 5), (alone, 7)):
+			make.make_invoice(name, amount, ago(10))
+		recompute(AS_OF)
+
+		def said(name: str) -> str:
+			(text,) = (row["content"] for row in tier_changes("Customer", name) if row["icon"] == "star")
+			return text
+
+		assert "A" in said(member) and "window" not in said(member) + said(head)
+		assert "7.00" in said(alone)
 
 
 def test_the_command_prints_it(site: str, bench_command: Callable) -> None:

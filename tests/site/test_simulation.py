@@ -10,10 +10,12 @@ from pathlib import Path
 
 import frappe
 import openpyxl
+import pandas as pd
 import pytest
 
 from customer_tiering.customer_insights import simulation
 from customer_tiering.customer_insights.page.tiering_simulation import tiering_simulation as page
+from customer_tiering.engine.assignment import is_held_out
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import recompute as runs
 from customer_tiering.tiering.policy import read_policy
@@ -196,6 +198,67 @@ def test_what_it_would_start_and_does_not() -> None:
 		frappe.db.count("Tiering Event", {"signal": "Became Dormant", "cause": ("in", ("Order", "Time"))})
 		== 0
 	)
+
+
+def test_consequences_by_what_rules_and_sequences_listen_to_and_whom_they_are_for() -> None:
+	from customer_tiering.customer_insights.consequences import consequences, totals
+
+	frappe.db.set_value("Follow Up Rule", {"enabled": 1}, "enabled", 0)
+	frappe.db.set_value("Outreach Sequence", {"enabled": 1}, "enabled", 0)
+	big, small = (make.make_customer().name for _ in range(2))
+	frappe.db.set_value("Customer", small, "website", "small.example.com")
+	signals = pd.DataFrame({"customer": [big, small], "signal": "Declining"})
+	then = {"tier_then": ["A", "B"], "stage_then": ["Repeat", None], "segment_then": [None, None]}
+	customers = pd.DataFrame(then, index=[big, small])
+
+	def rule(name: str, **values: object) -> None:
+		more = [{"signal": signal} for signal in values.pop("more", ())]
+		values = {"trigger": "Signal", "signal": "Won Back", **values}
+		rule = frappe.get_doc(
+			doctype="Follow Up Rule", rule_name=name, description="x", due_in_days=1, **values
+		)
+		rule.update(
+			{"more_signals": more, "priority": "Low", "assign_to": "Account Manager", "enabled": 1}
+		).insert()
+
+	rule("One of several", more=("Declining", "Tier Up"))
+	rule("No signal any more", trigger="Cadence", signal="Declining", every=1, every_unit="Months")
+	top = json.dumps([["Customer", "customer_tier", "in", ["A"]]])
+	rule("For the new top tier", signal="Declining", audience_filters=top)
+	site = json.dumps(
+		[["Customer", "website", "=", "small.example.com"], ["Customer", "annual_value", ">", 9]]
+	)
+	rule("For a website", signal="Declining", audience_filters=site)
+	template = frappe.get_all("Email Template", limit=1, pluck="name")[0]
+
+	def sequence(name: str, **values: object) -> None:
+		mail = {"channel": "Email", "email_template": template}
+		steps = [
+			{"day_offset": 0, **mail, "variant": "A", "weight": 1},
+			{"day_offset": 0, **mail, "variant": "B", "weight": 1},
+			{"day_offset": 3, **mail},
+			{"day_offset": 4, "channel": "Call Task", "message": "Call"},
+			{"day_offset": 5, "channel": "SMS", "message": "Hello"},
+		]
+		values = {"entry_by": "Signal", "entry_signal": "Declining", **values}
+		doc = frappe.get_doc(doctype="Outreach Sequence", sequence_name=name, steps=steps, **values).insert()
+		doc.db_set("enabled", 1)
+
+	sequence("By signal")
+	sequence("By hand", entry_by="Hand")
+	held_out = [name for name in (big, small) if is_held_out(50, "Half", name)]
+	sequence("Half", holdout_percent=50)
+	(found,) = consequences(signals, customers)
+	started = {row["name"]: (row["todos"], row["mails"]) for row in found["starts"] if row["enabled"]}
+	each = 2 - len(held_out)
+	assert started == {
+		"One of several": (2, 0),
+		"For the new top tier": (1, 0),
+		"For a website": (1, 0),
+		"By signal": (2, 4),
+		"Half": (each, 2 * each),
+	}
+	assert totals([found]) == {"todos": 6 + each, "mails": 4 + 2 * each}
 
 
 def test_a_signal_that_has_come_in_its_period_does_not_come_again() -> None:

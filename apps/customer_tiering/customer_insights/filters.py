@@ -1,15 +1,17 @@
 """What a report may count for the user who asks: customers, companies, a period; and how its rows are put together."""
 
+import unicodedata
 from datetime import date
 
 import frappe
 from frappe import _
 from frappe.desk.reportview import build_match_conditions
 from frappe.permissions import get_allowed_docs_for_doctype, get_user_permissions
-from frappe.utils import add_days, add_months, cint, escape_html, formatdate, getdate
+from frappe.utils import cint, escape_html, formatdate, getdate
 from frappe.utils.nestedset import get_descendants_of
 
 from customer_tiering.engine.policy import Policy
+from customer_tiering.engine.window import window_start
 from customer_tiering.tiering.companies import companies_left_out, counted_companies
 from customer_tiering.tiering.orders import ORDER
 
@@ -112,15 +114,21 @@ def how_orders_count(policy: Policy) -> list[str]:
 
 
 def period(filters: dict) -> tuple[date, date]:
-	"""From Date and To Date, both included; the 12 months that end today where they are missing.
+	"""From Date and To Date, both included; where they are missing the 12 months that end today, as the tiering counts them.
 
 	Raises ValidationError for what is no date and for dates in the wrong order.
 	"""
 	to_date = day(filters, "to_date", _("To Date")) or getdate()
-	from_date = day(filters, "from_date", _("From Date")) or getdate(add_days(add_months(to_date, -12), 1))
+	from_date = day(filters, "from_date", _("From Date")) or window_start(to_date, 12)
 	if from_date > to_date:
 		frappe.throw(_("From Date must not be after To Date."), title=_("From Date"))
 	return from_date, to_date
+
+
+def month(filters: dict) -> tuple[date, date]:
+	"""As `period`, but from the first day of To Date's month where From Date is missing."""
+	to_date = day(filters, "to_date", _("To Date")) or getdate()
+	return period({**filters, "from_date": filters.get("from_date") or to_date.replace(day=1)})
 
 
 def day(filters: dict, fieldname: str, label: str) -> date | None:
@@ -188,10 +196,22 @@ def whole(value: float | None) -> int:
 
 
 def column(fieldname: str, label: str, fieldtype: str = "Int", width: int = 110, **more: object) -> dict:
-	"""A column of a report; money is in the currency that the row names."""
+	"""A column of a report, wide enough for its label in the session's language; money is in the currency that the row names."""
 	if fieldtype == "Currency":
 		more["options"] = "currency"
+	width = max(width, _width(label))
 	return {"fieldname": fieldname, "label": label, "fieldtype": fieldtype, "width": width, **more}
+
+
+def _width(label: str) -> int:
+	"""Pixels that a column's head takes: a Chinese character is as wide as two letters."""
+	letters = sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in label)
+	return 36 + 7 * letters
+
+
+def figures(found: list[dict]) -> list[dict]:
+	"""A report's summary without what there is no number of: the Desk would show an empty one."""
+	return [each for each in found if each["value"] is not None]
 
 
 def explain(summary: str, details: list[str]) -> str:

@@ -107,7 +107,7 @@ def rows(user: str) -> dict | None:
 def summarize(simulation: Simulation, proposal: Proposal) -> dict:
 	"""Counts, in plain values: a matrix and the money of each tier and stage now and then, segments, signals and their consequences."""
 	frame = simulation.customers
-	started = consequences(simulation.signals)
+	started = consequences(simulation.signals, frame)
 	moved = frame[_moved(frame, "tier")]
 	rank = {tier.name: -number for number, tier in enumerate(simulation.then.tiers)}
 	direction = moved["tier_then"].map(rank) - moved["tier_now"].map(rank)

@@ -31,15 +31,24 @@ def export_file(file_format: str, summary: dict | None, rows: dict) -> bytes:
 def _matrix(kind: str, summary: dict) -> Iterator[list]:
 	found = summary[kind]
 	names = [_name(kind, name, summary) for name in found["then"]]
-	yield [_("Now ↓ / Then →"), *names, _("Customers"), _("Money in the Window")]
+	yield [_("Now ↓ / Then →"), *names, _("Customers", context="Customer Tiering"), _("Money in the Window")]
 	for name, counts, money in zip(found["now"], found["counts"], found["money_now"], strict=True):
 		yield [_name(kind, name), *counts, sum(counts), money]
-	yield [_("Customers"), *(sum(column) for column in zip(*found["counts"], strict=True))]
+	yield [
+		_("Customers", context="Customer Tiering"),
+		*(sum(column) for column in zip(*found["counts"], strict=True)),
+	]
 	yield [_("Money in the Window"), *found["money_then"]]
 
 
 def _signals(summary: dict) -> Iterator[list]:
-	yield [_("Signal"), _("Customers"), _("Would start"), _("Enabled"), _("Count")]
+	yield [
+		_("Signal"),
+		_("Customers", context="Customer Tiering"),
+		_("Would start"),
+		_("Enabled"),
+		_("Count"),
+	]
 	for signal in summary["signals"]:
 		yield [_(signal["signal"]), signal["customers"]]
 		for row in signal["starts"]:

@@ -13,6 +13,7 @@ from frappe.utils import format_date, getdate
 
 from customer_tiering.engine.policy import Policy, Tier
 from customer_tiering.tiering.groups import members_of
+from customer_tiering.tiering.orders import smallest_unit
 from customer_tiering.tiering.policy import read_policy
 
 if TYPE_CHECKING:
@@ -53,6 +54,18 @@ class Change:
 
 	day: date
 	what: str
+
+
+@dataclass(frozen=True)
+class ByHand:
+	"""A tier set by hand, the customer on whom it is set, and the first day on which it doesn't hold any more (None: no end)."""
+
+	customer: str
+	tier: str
+	ends: date | None
+
+	def holds_on(self, day: date) -> bool:
+		return not self.ends or day < self.ends
 
 
 @dataclass(frozen=True)
@@ -126,22 +139,25 @@ class Explanation:
 	def as_text(self) -> str:
 		"""For a terminal."""
 		tier = self.tier or _("No tier")
-		head = f"{self.customer}: {tier} ({format_date(self.as_of)}, {self.money:,.2f} {self.currency}, {self.rule_version})"
+		head = f"{self.customer}: {tier} ({format_date(self.as_of)}, {self._text(self.money)} {self.currency}, {self.rule_version})"
 		lines = [
-			f"{'+' if line.counts else ' '} {format_date(line.day)} {line.name:<24} {line.money:>16,.2f}  {line.kind}: {line.reason}"
+			f"{'+' if line.counts else ' '} {format_date(line.day)} {line.name:<24} {self._text(line.money):>16}  {line.kind}: {line.reason}"
 			for line in self.lines
 		]
-		bands = " · ".join(f"{band.name} ≥ {band.entry_value:,.2f}" for band in self.bands)
+		bands = " · ".join(f"{band.name} ≥ {self._text(band.entry_value)}" for band in self.bands)
 		changes = [f"{format_date(change.day)}: {change.what}" for change in self.changes]
 		about = [*self._notes(), *self.voice]
 		return "\n".join([head, *about, bands, *lines, *self._distance_texts(), *changes])
+
+	def _text(self, money: Decimal | float) -> str:
+		return _amount(money, self.currency)
 
 	def _notes(self) -> Iterator[str]:
 		if self.not_tiered:
 			yield self.not_tiered
 		if len(self.members) > 1:
 			yield _("Tiered together: {0}").format(", ".join(self.members))
-		if self.overridden and self.overridden_at != self.customer:
+		if self.overridden and self.overridden_at and self.overridden_at != self.customer:
 			yield _("Tier set by hand, on {0}: {1}").format(self.overridden_at, self.overridden)
 		elif self.overridden:
 			yield _("Tier set by hand: {0}").format(self.overridden)
@@ -156,11 +172,11 @@ class Explanation:
 		if self.overridden:
 			return
 		if self.next_up:
-			yield _("{0} more for tier {1}").format(f"{self.gap_up:,.2f}", self.next_up)
+			yield _("{0} more for tier {1}").format(self._text(self.gap_up), self.next_up)
 		if self.next_down and self.room_down >= 0:
-			yield _("{0} may go before tier {1} is lost").format(f"{self.room_down:,.2f}", self.tier)
+			yield _("{0} may go before tier {1} is lost").format(self._text(self.room_down), self.tier)
 		elif self.next_down:
-			yield _("{0} are missing to keep tier {1}").format(f"{-self.room_down:,.2f}", self.tier)
+			yield _("{0} are missing to keep tier {1}").format(self._text(-self.room_down), self.tier)
 
 
 def explain(customer: str, as_of: date | None = None) -> Explanation:
@@ -178,10 +194,11 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 	documents = read_documents(members, policy)
 	ahead = day >= getdate()  # of a past day it isn't known what was dated later then
 	entries = entries_of([document for document in documents if ahead or document.day <= day])
-	override, at = (None, None) if not_tiered else _override(customer, members[0], day)
-	ends = _override_ends(at, day)
-	known = None if not_tiered or not ahead else _known(members[0], ends if at == members[0] else None)
-	way = replay(list(entries.values()), policy, day + timedelta(days=AHEAD), known)
+	by_hand = () if not_tiered else _by_hand(customer, members[0], day)
+	hand = next(iter(by_hand), None)
+	until = max([day + timedelta(days=AHEAD), *(each.ends for each in by_hand if each.ends)])
+	known = None if not_tiered else _known(members[0], day)
+	way = replay(list(entries.values()), policy, until, known)
 	now = next((standing for standing in reversed(way) if standing.day <= day), None)
 	facts = None if not_tiered else read_facts(policy, day, [customer]).loc[[customer]]
 	return Explanation(
@@ -192,19 +209,19 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 		doctype=policy.orders_from,
 		not_tiered=not_tiered,
 		members=members,
-		tier=None if not_tiered else override or (now and now.tier),
+		tier=None if not_tiered else _tier_on(day, way, by_hand),
 		decided=_decided(customer, day),
-		overridden=override,
-		overridden_at=at,
-		override_reason=frappe.db.get_value("Customer", at, "tier_override_reason") if at else None,
-		override_until=ends and ends - timedelta(days=1),
+		overridden=hand and hand.tier,
+		overridden_at=hand and hand.customer,
+		override_reason=hand and frappe.db.get_value("Customer", hand.customer, "tier_override_reason"),
+		override_until=hand and hand.ends and hand.ends - timedelta(days=1),
 		money=now.money if now else Decimal(0),
 		lines=tuple(
 			_line(document, entries.get(document.name), policy, day, members) for document in documents
 		),
 		bands=policy.tiers,
 		**_distances(policy, None if not_tiered else now),
-		changes=() if not_tiered else tuple(_changes(facts, way, policy, day, (override, ends))),
+		changes=() if not_tiered else tuple(_changes(facts, way, policy, day, by_hand)),
 		voice=() if not_tiered else tuple(_voice(facts, policy)),
 	)
 
@@ -227,23 +244,27 @@ def _voice(facts: "pd.DataFrame", policy: Policy) -> Iterator[str]:
 		)
 
 
-def _known(head: str, override_ends: date | None) -> "Standing | None":
+def _known(head: str, day: date) -> "Standing | None":
 	"""Where the runs have left the customer: since when it is in its tier and below what keeps it there.
 
 	Documents alone don't say so: a run came later, the group was another one, or the tier was set by hand; when that ends,
-	it is decided anew. None before the first run.
+	it is decided anew. None before the first run, while a tier that is set by hand has no end, and for a past day.
 	"""
 	from customer_tiering.engine.replay import Standing
 
-	if override_ends:
-		return Standing(override_ends, Decimal(0), None, None, None)
+	today = getdate()
+	hand = _set_on(head, min(day, today))
+	if hand and hand.ends:
+		return Standing(hand.ends, Decimal(0), None, None, None)
 	tier, since, below = frappe.db.get_value(
 		"Customer", head, ["customer_tier", "tier_since", "below_keep_since"]
 	)
-	last = _last_tier_event(head, getdate())
-	if not tier or (last and last.cause == "Override"):
+	if hand or day < today or not tier:
 		return None
-	return Standing(getdate(), Decimal(0), tier, since, below)
+	last = _last_tier_event(head, today)
+	if last and last.cause == "Override":  # taken back, and no run has seen it yet
+		return Standing(today, Decimal(0), None, None, None)
+	return Standing(today, Decimal(0), tier, since, below)
 
 
 def _not_tiered(customer: str) -> str | None:
@@ -308,9 +329,9 @@ def _reason(document: "Document", entry: "Entry | None", leaves: date, day: date
 
 def _worth(document: "Document", policy: Policy) -> Iterator[str]:
 	"""How its money came about, where that isn't just its net total."""
-	own = f"{document.own:,.2f} {document.own_currency}"
+	own = f"{_amount(document.own, document.own_currency)} {document.own_currency}"
 	if document.cost is not None:
-		own = _("{0} less cost {1}").format(own, f"{document.cost:,.2f}")
+		own = _("{0} less cost {1}").format(own, _amount(document.cost, document.own_currency))
 	if document.money is None:
 		yield _("{0}: no exchange rate to {1} is stored for that day, so its money doesn't count").format(
 			own, policy.reporting_currency
@@ -319,6 +340,11 @@ def _worth(document: "Document", policy: Policy) -> Iterator[str]:
 		yield _("{0} at {1}").format(own, f"{round(document.rate, 9).normalize():f}")
 	elif document.cost is not None:
 		yield own
+
+
+def _amount(money: Decimal | float, currency: str) -> str:
+	"""To the currency's smallest unit: some have thousandths."""
+	return f"{money:,.{max(2, smallest_unit(currency))}f}"
 
 
 def _distances(policy: Policy, now: "Standing | None") -> dict:
@@ -339,49 +365,38 @@ def _distances(policy: Policy, now: "Standing | None") -> dict:
 
 
 def _changes(
-	facts: "pd.DataFrame",
-	way: list["Standing"],
-	policy: Policy,
-	day: date,
-	override: tuple[str | None, date | None],
+	facts: "pd.DataFrame", way: list["Standing"], policy: Policy, day: date, by_hand: tuple[ByHand, ...]
 ) -> Iterator[Change]:
 	"""What will change by itself, soonest first, if nothing more is ordered."""
-	coming = [*_tier_changes(way, day), *_stage_changes(facts, way, policy, day, override)]
-	if override[1]:
-		coming.insert(0, _override_change(*override, way))
+	coming = [*_tier_changes(way, day, by_hand), *_stage_changes(facts, way, policy, day, by_hand)]
 	yield from sorted(coming, key=lambda change: change.day)
 
 
-def _override_change(tier: str | None, ends: date, way: list["Standing"]) -> Change:
-	after = _tier_on(ends, way, (None, None))
-	if after == tier:
-		return Change(ends, _("The tier set by hand ends"))
-	what = _("The tier set by hand ends: {0} becomes {1}")
-	return Change(ends, what.format(tier or _("No tier"), after or _("No tier")))
+def _tier_changes(way: list["Standing"], day: date, by_hand: tuple[ByHand, ...]) -> Iterator[Change]:
+	"""While a tier that was set by hand holds, nothing that becomes of the money changes it."""
+	before, was, hand = _tier_on(day, way, by_hand), _standing_on(day, way), _in_force(day, by_hand)
+	for when in _days_after(day, way, by_hand):
+		tier, now = _tier_on(when, way, by_hand), _standing_on(when, way)
+		if hand and hand.ends == when:
+			yield Change(when, _end_of_hand(before, tier))
+		elif tier != before:
+			what = _("Tier {0} becomes {1}")
+			yield Change(when, what.format(before or _("No tier"), tier or _("No tier")))
+		elif not hand and now.below_keep_since and not (was and was.below_keep_since):
+			yield Change(when, _("The money falls below the keep value of tier {0}").format(tier))
+		before, was, hand = tier, now, _in_force(when, by_hand)
 
 
-def _tier_changes(way: list["Standing"], day: date) -> Iterator[Change]:
-	before = None
-	for standing in way:
-		if before and standing.day > day and (standing.tier, standing.money) != (before.tier, before.money):
-			if standing.tier != before.tier:
-				tier = standing.tier or _("No tier")
-				yield Change(
-					standing.day, _("Tier {0} becomes {1}").format(before.tier or _("No tier"), tier)
-				)
-			elif standing.below_keep_since and not before.below_keep_since:
-				yield Change(
-					standing.day, _("The money falls below the keep value of tier {0}").format(standing.tier)
-				)
-		before = standing
+def _end_of_hand(before: str | None, after: str | None) -> str:
+	if before == after:
+		return _("The tier set by hand ends")
+	return _("The tier set by hand ends: {0} becomes {1}").format(
+		before or _("No tier"), after or _("No tier")
+	)
 
 
 def _stage_changes(
-	facts: "pd.DataFrame",
-	way: list["Standing"],
-	policy: Policy,
-	day: date,
-	override: tuple[str | None, date | None],
+	facts: "pd.DataFrame", way: list["Standing"], policy: Policy, day: date, by_hand: tuple[ByHand, ...]
 ) -> Iterator[Change]:
 	"""The stages that the customer comes into, with the follow-ups and the open ToDos of now."""
 	import pandas as pd
@@ -395,16 +410,16 @@ def _stage_changes(
 		return pd.Series([value], index=facts.index, dtype=object)
 
 	stage = decide_stages(
-		facts.assign(current_stage=on(stage)), on(_tier_on(when, way, override)), policy, when
+		facts.assign(current_stage=on(stage)), on(_tier_on(when, way, by_hand)), policy, when
 	)[0]
 	while True:
-		opens = next_stage_on(facts, on(_tier_on(when, way, override)), on(stage), policy, when)[0]
-		days = [*(standing.day for standing in way), *([] if pd.isna(opens) else [opens.item()])]
+		opens = next_stage_on(facts, on(_tier_on(when, way, by_hand)), on(stage), policy, when)[0]
+		days = [*_days_after(when, way, by_hand), *([] if pd.isna(opens) else [opens.item()])]
 		when = min((later for later in days if later > when), default=None)
 		if not when or when > day + timedelta(days=AHEAD):
 			return
 		before = facts.assign(current_stage=on(stage))
-		coming = decide_stages(before, on(_tier_on(when, way, override)), policy, when)[0]
+		coming = decide_stages(before, on(_tier_on(when, way, by_hand)), policy, when)[0]
 		if coming != stage:
 			rules = stages.get(coming)
 			waits = rules and (rules.quiet_days or rules.no_open_follow_up)
@@ -413,38 +428,53 @@ def _stage_changes(
 			stage = coming
 
 
-def _tier_on(day: date, way: list["Standing"], override: tuple[str | None, date | None]) -> str | None:
-	"""The tier on a coming day: that of the override while it lasts, else that of the documents."""
-	tier, ends = override
-	if tier and (not ends or day < ends):
-		return tier
-	return next((standing.tier for standing in reversed(way) if standing.day <= day), None)
+def _days_after(day: date, way: list["Standing"], by_hand: tuple[ByHand, ...]) -> list[date]:
+	"""The days on which the documents, or the end of a tier set by hand, may change something."""
+	days = {*(standing.day for standing in way), *(hand.ends for hand in by_hand if hand.ends)}
+	return sorted(later for later in days if later > day)
 
 
-def _override(customer: str, head: str, day: date) -> tuple[str | None, str | None]:
-	"""The tier set by hand that holds for the customer and where it is set: its own, else that of its group's head."""
-	for name in (customer, head):
-		tier = _own_override(name, day)
-		if tier:
-			return tier, name
-	return None, None
+def _tier_on(day: date, way: list["Standing"], by_hand: tuple[ByHand, ...]) -> str | None:
+	"""The tier on a coming day: the one set by hand while that lasts, else that of the documents."""
+	hand, standing = _in_force(day, by_hand), _standing_on(day, way)
+	return hand.tier if hand else standing and standing.tier
 
 
-def _own_override(customer: str, day: date) -> str | None:
+def _in_force(day: date, by_hand: tuple[ByHand, ...]) -> ByHand | None:
+	return next((hand for hand in by_hand if hand.holds_on(day)), None)
+
+
+def _standing_on(day: date, way: list["Standing"]) -> "Standing | None":
+	return next((standing for standing in reversed(way) if standing.day <= day), None)
+
+
+def _by_hand(customer: str, head: str, day: date) -> tuple[ByHand, ...]:
+	"""The tiers set by hand that hold for the customer on that day: its own wins over that of its group's head."""
+	own, heads = _set_on(customer, day), _set_on(head, day) if head != customer else None
+	if own and head != customer and day < getdate() and _is_heads(own, head, day):
+		own = None
+	return tuple(hand for hand in (own, heads) if hand)
+
+
+def _is_heads(own: ByHand, head: str, day: date) -> bool:
+	"""Whether it is the head's: a member carries the head's tier, so its ledger has the head's override, too."""
+	last = _last_tier_event(head, day)
+	return (
+		last is not None
+		and (last.cause, last.new_value) == ("Override", own.tier)
+		and frappe.db.get_value("Customer", own.customer, "tier_override") != own.tier
+	)
+
+
+def _set_on(customer: str, day: date) -> ByHand | None:
 	"""What the customer says for today, and for a past day what the ledger says was so."""
 	tier, until = frappe.db.get_value("Customer", customer, ["tier_override", "tier_override_until"])
 	if until and until < day:
 		return None
-	if day >= getdate():
-		return tier or None
-	last = _last_tier_event(customer, day)
-	return last.new_value if last and last.cause == "Override" else None
-
-
-def _override_ends(customer: str | None, day: date) -> date | None:
-	"""The day after the last on which the override that is set on this customer holds."""
-	until = frappe.db.get_value("Customer", customer, "tier_override_until") if customer else None
-	return until + timedelta(days=1) if until else None
+	if day < getdate():
+		last = _last_tier_event(customer, day)
+		tier = last.new_value if last and last.cause == "Override" else None
+	return ByHand(customer, tier, until and until + timedelta(days=1)) if tier else None
 
 
 def _decided(customer: str, day: date) -> str | None:

@@ -6,6 +6,8 @@ import frappe
 from frappe import _
 from frappe.utils import escape_html, fmt_money, format_date
 
+from customer_tiering.tiering.groups import members_of
+
 SHOWN = 50
 ICONS = {"Tier": "star", "Stage": "change", "Signal": "notification", "Void": "close"}
 
@@ -30,6 +32,10 @@ def tier_changes(doctype: str, name: str) -> list[dict]:
 		order_by="name desc",
 		limit=SHOWN,
 	)
+	in_group = bool(events) and len(members_of(name)) > 1
+	for event in events:
+		if in_group and event.decision == "Tier":
+			event.annual_value = None
 	return [
 		{"icon": ICONS[event.decision], "creation": event.creation, "content": _text(event, currency)}
 		for event in events
@@ -37,9 +43,11 @@ def tier_changes(doctype: str, name: str) -> list[dict]:
 
 
 def _text(event: frappe._dict, currency: str) -> str:
-	about = _("{0}, {1} in the window").format(
-		_(event.cause, context="Tiering Event"), fmt_money(event.annual_value, currency=currency)
-	)
+	"""Without its money where that isn't what decided: a group has one tier by what all its members bring."""
+	about = _(event.cause, context="Tiering Event")
+	if event.annual_value is not None:
+		money = fmt_money(event.annual_value, currency=currency)
+		about = _("{0}, {1} in the window").format(about, money)
 	if event.cause == "Override" and event.detail:
 		about = f"{about}, {event.detail}"
 	return (

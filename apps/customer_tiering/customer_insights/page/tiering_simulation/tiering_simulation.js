@@ -297,16 +297,20 @@ class TieringSimulation {
 
 	started() {
 		const { signals, would_start } = this.summary;
+		const made = (row) => [
+			...(row.doctype === "Follow Up Rule" || row.todos ? [__("{0} ToDos", [number(row.todos)])] : []),
+			...(row.doctype === "Outreach Sequence" ? [__("{0} mails", [number(row.mails)])] : []),
+		];
 		const start = (row) =>
 			`<div class="${row.enabled ? "" : "text-muted"}"><a href="${frappe.utils.get_form_link(row.doctype, row.name)}">${html(row.name)}</a>:
-			${row.doctype === "Follow Up Rule" ? __("{0} ToDos", [number(row.count)]) : __("{0} mails", [number(row.count)])}
+			${made(row).join(", ")}
 			${row.enabled ? "" : __("(switched off)")}</div>`;
 		const rows = signals.map(
 			(signal) => `<tr><th scope="row">${html(__(signal.signal))}</th><td class="text-right">${number(signal.customers)}</td>
 			<td>${signal.starts.map(start).join("") || `<span class="text-muted">${__("Nothing listens to it.")}</span>`}</td></tr>`
 		);
 		const said = `<p><b>${__("Saving these rules starts nothing by itself: no ToDo and no mail.")}</b>
-			${__("If you followed up on everybody for whom a signal would hold newly, that would be {0} ToDos and {1} mails, audiences and caps aside.", [
+			${__("If you followed up on everybody for whom a signal would hold newly, that would be {0} ToDos and {1} mails, caps aside.", [
 				number(would_start.todos),
 				number(would_start.mails),
 			])}</p>`;

@@ -14,7 +14,9 @@ from frappe.utils import cint, flt
 from customer_tiering.customer_insights.filters import (
 	column,
 	explain,
+	figures,
 	how_orders_count,
+	month,
 	number,
 	percent,
 	period_text,
@@ -34,10 +36,12 @@ FEW = 20  # percent of the buyers whose share the summary tells
 def execute(filters: dict | None = None) -> tuple:
 	"""Columns, rows, message, chart and summary.
 
-	Filters: from_date, to_date, company, territory, customer_group, and `best`, how many rows (0: all). Raises
+	Filters: from_date, to_date, company, territory, customer_group, and `best`, how many rows (0: all). Without
+	dates this month, as on the screen. Raises
 	ValidationError for a filter of a wrong kind, dates in the wrong order and a company that doesn't count.
 	"""
 	filters = frappe._dict(filters or {})
+	filters.from_date, filters.to_date = month(filters)
 	scope = read_scope(filters)
 	ranked = rank(read(BY_CUSTOMER, scope), scope.currency)
 	shown = ranked[: number(filters, "best", _("Best"), 0) or None]
@@ -122,13 +126,12 @@ def summary(ranked: list[dict], shown: list[dict], scope: Scope) -> list[dict]:
 	money = {"datatype": "Currency", "currency": scope.currency}
 	few = share_of_few(ranked)
 	together = shown[-1]["cumulative_share"] if shown else None
-	return [
-		{
-			"label": _("Customers", context="Customer Tiering"),
-			"value": sum(1 for row in ranked if row["orders"]),
-			"datatype": "Int",
-		},
-		{"label": _("Revenue"), "value": sum(row["revenue"] for row in ranked), **money},
-		{"label": _("Share of Those Shown"), "value": together and round(together, 1), "datatype": "Percent"},
-		{"label": _("Share of the Best 20%"), "value": few and round(few, 1), "datatype": "Percent"},
-	]
+	customers, together_label = _("Customers", context="Customer Tiering"), _("Share of Those Shown")
+	return figures(
+		[
+			{"label": customers, "value": sum(1 for row in ranked if row["orders"]), "datatype": "Int"},
+			{"label": _("Revenue"), "value": sum(row["revenue"] for row in ranked), **money},
+			{"label": together_label, "value": together and round(together, 1), "datatype": "Percent"},
+			{"label": _("Share of the Best 20%"), "value": few and round(few, 1), "datatype": "Percent"},
+		]
+	)

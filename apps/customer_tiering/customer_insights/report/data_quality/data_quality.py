@@ -80,7 +80,7 @@ def summary_columns() -> list[dict]:
 	return [
 		column("label", _("Problem"), "Data", 250),
 		column("why", _("Why It Matters"), "Data", 560),
-		column("customers", _("Customers"), width=110),
+		column("customers", _("Customers", context="Customer Tiering"), width=110),
 		column("share", _("% of Customers"), "Percent", 140, precision=1),
 		column("mend", _("Mend It"), "Data", 150, align="left"),
 	]
@@ -104,7 +104,7 @@ def message(problem: Problem) -> str:
 def figures(rows: list[dict], customers: Customers) -> list[dict]:
 	open_problems = sum(bool(each["customers"]) for each in rows)
 	return [
-		{"label": _("Customers"), "value": customers.number, "datatype": "Int"},
+		{"label": _("Customers", context="Customer Tiering"), "value": customers.number, "datatype": "Int"},
 		{
 			"label": _("Problems Found"),
 			"value": open_problems,

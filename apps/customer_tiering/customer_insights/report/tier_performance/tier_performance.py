@@ -21,6 +21,7 @@ from customer_tiering.customer_insights.filters import (
 	COLOURS,
 	column,
 	explain,
+	figures,
 	how_orders_count,
 	percent,
 	period,
@@ -69,7 +70,7 @@ BY_CUSTOMER = """
 		bought.orders, bought.order_value, bought.revenue
 	FROM ({bought}) bought STRAIGHT_JOIN `tabCustomer` ON `tabCustomer`.name = bought.customer
 	WHERE {customers}
-	ORDER BY bought.revenue DESC, `tabCustomer`.name
+	ORDER BY COALESCE(bought.revenue, 0) DESC, `tabCustomer`.name
 """
 
 
@@ -257,10 +258,13 @@ def chart(by_tier: list[dict], scope: Scope) -> dict | None:
 def summary(total: dict, scope: Scope) -> list[dict]:
 	money = {"datatype": "Currency", "currency": scope.currency}
 	rate = total["repurchase_rate"]
-	return [
-		{"label": _("Customers", context="Customer Tiering"), "value": total["customers"], "datatype": "Int"},
-		{"label": _("Buyers"), "value": total["buyers"], "datatype": "Int"},
-		{"label": _("Repurchase Rate"), "value": rate and round(rate, 1), "datatype": "Percent"},
-		{"label": _("Revenue"), "value": total["revenue"], **money},
-		{"label": _("Avg Order Value"), "value": total["average_order_value"], **money},
-	]
+	customers = _("Customers", context="Customer Tiering")
+	return figures(
+		[
+			{"label": customers, "value": total["customers"], "datatype": "Int"},
+			{"label": _("Buyers"), "value": total["buyers"], "datatype": "Int"},
+			{"label": _("Repurchase Rate"), "value": rate and round(rate, 1), "datatype": "Percent"},
+			{"label": _("Revenue"), "value": total["revenue"], **money},
+			{"label": _("Avg Order Value"), "value": total["average_order_value"], **money},
+		]
+	)

@@ -4,10 +4,11 @@ frappe.query_reports["Wake-up Performance"] = {
 			fieldname: "from_date",
 			label: __("Entered from"),
 			fieldtype: "Date",
-			default: frappe.datetime.add_days(
-				frappe.datetime.add_months(frappe.datetime.get_today(), -12),
-				1
-			),
+			// as the tiering's window begins, also around 29 February
+			default: [
+				frappe.datetime.add_days(frappe.datetime.add_months(frappe.datetime.get_today(), -12), 1),
+				frappe.datetime.add_months(frappe.datetime.add_days(frappe.datetime.get_today(), 1), -12),
+			].sort()[1],
 			reqd: 1,
 		},
 		{

@@ -25,6 +25,7 @@ from frappe.utils import flt, formatdate, getdate
 from customer_tiering.customer_insights.filters import (
 	column,
 	explain,
+	figures,
 	how_orders_count,
 	number,
 	percent,
@@ -318,15 +319,13 @@ def chart(rows: list[dict]) -> dict | None:
 
 def summary(total: dict, scope: Scope) -> list[dict]:
 	rate = total["reorder_rate"]
-	return [
-		{"label": _("Entered"), "value": total["entered"], "datatype": "Int"},
-		{"label": _("Mailed"), "value": total["mailed"], "datatype": "Int"},
-		{"label": _("Ordered Again"), "value": total["ordered_again"], "datatype": "Int"},
-		{"label": _("Reorder Rate"), "value": rate and round(rate, 1), "datatype": "Percent"},
-		{
-			"label": _("Revenue"),
-			"value": total["revenue"],
-			"datatype": "Currency",
-			"currency": scope.currency,
-		},
-	]
+	money = {"datatype": "Currency", "currency": scope.currency}
+	return figures(
+		[
+			{"label": _("Entered"), "value": total["entered"], "datatype": "Int"},
+			{"label": _("Mailed"), "value": total["mailed"], "datatype": "Int"},
+			{"label": _("Ordered Again"), "value": total["ordered_again"], "datatype": "Int"},
+			{"label": _("Reorder Rate"), "value": rate and round(rate, 1), "datatype": "Percent"},
+			{"label": _("Revenue"), "value": total["revenue"], **money},
+		]
+	)
