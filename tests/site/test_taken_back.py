@@ -193,6 +193,37 @@ class TestAgain:
 		assert heard(small[0], "Whale Order") == [("Signal", None), ("Void", None), ("Signal", None)]
 
 
+class TestTheWayBack:
+	@pytest.fixture
+	def fallen(self) -> str:
+		customer = customer_with(100_000, days_ago(363))
+		make.make_invoice(customer, 40_000, days_ago(10))
+		recompute(days_ago(1))
+		night(getdate() + timedelta(days=2))
+		assert last_tier(customer) == ("B", "C", "Time", "Tier Down")
+		return customer
+
+	@pytest.mark.parametrize(
+		("dated_back", "told"),
+		[(60_000, ("C", "B", "Order", None)), (460_000, ("C", "A", "Order", "Tier Up"))],
+	)
+	def test_up_to_the_old_tier_is_no_news(self, fallen: str, dated_back: float, told: tuple) -> None:
+		make.make_invoice(fallen, dated_back, days_ago(5))
+		night(getdate() + timedelta(days=2))
+		assert heard(fallen, "Tier Down") == [("Tier", "C"), ("Void", None)]
+		assert last_tier(fallen) == told
+
+	def test_who_never_slept_is_not_won_back(self) -> None:
+		customer = customer_with(100, days_ago(179))
+		recompute()
+		tomorrow = getdate() + timedelta(days=1)
+		night(tomorrow)
+		make.make_invoice(customer, 100, days_ago(20))
+		night(tomorrow)
+		assert heard(customer, "Became Dormant") == [("Stage", "Dormant"), ("Void", None)]
+		assert heard(customer, "Won Back") == []
+
+
 class TestOfTheMonth:
 	def test_an_upsell_whose_order_is_cancelled(self) -> None:
 		settings(upsell_value=10_000)
