@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
-from customer_tiering.engine.conditions import SUPER_PROMOTER
+import pandas as pd
+
+from customer_tiering.engine.conditions import DECLINING, SUPER_PROMOTER, UPSELL_READY, is_upsell_ready
+from customer_tiering.engine.decline import is_declining
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.replay import leaves_window_on
 
@@ -13,11 +16,16 @@ from customer_tiering.engine.replay import leaves_window_on
 QUIET_SIGNALS = ("Became Dormant", "Became Lost", "Sleep Warning", "Silent Potential")
 # The customer ordered on a day that the event remembers.
 ORDER_DAY_SIGNALS = ("First Order", "Won Back")
+# Judged by the rules that they fired by, and by no others.
+RULED_SIGNALS = ("Tier Up", "Tier Down", SUPER_PROMOTER, UPSELL_READY, DECLINING)
 
 
 @dataclass(frozen=True)
 class Fired:
-	"""A signal in the ledger: on which day it fired and what it was counted from. `period` is that of its key."""
+	"""A signal in the ledger: on which day it fired and what it was counted from.
+
+	`period` is that of its key, `read_at` the moment from which on the documents were read.
+	"""
 
 	signal: str
 	period: str
@@ -25,25 +33,39 @@ class Fired:
 	last_order_date: date | None
 	old_tier: str | None = None
 	new_tier: str | None = None
+	read_at: datetime = datetime.max
 
 
 @dataclass(frozen=True)
 class Known:
-	"""A document as it stands today; `is_order` is False for one that its returns have undone."""
+	"""A document as it stands today; `is_order` is False for one that its returns have undone.
+
+	`created` is when it was begun; `gone_at` is when one that counts no more, like a cancelled one, was touched last.
+	"""
 
 	name: str
 	day: date
 	money: Decimal
 	is_order: bool
+	created: datetime = datetime.min
+	gone_at: datetime | None = None
+
+	def was_known_at(self, moment: datetime) -> bool:
+		return self.created <= moment and (self.gone_at is None or self.gone_at > moment)
 
 
-def is_void(fired: Fired, documents: list[Known], policy: Policy, of_friends: Sequence[Known] = ()) -> bool:
+def is_void(
+	fired: Fired, documents: list[Known], policy: Policy, today: date, of_friends: Sequence[Known] = ()
+) -> bool:
 	"""Whether, by the documents that exist today, the signal would not have fired on its day.
 
-	For a tier signal `documents` are those of the whole group that the customer is tiered with; `of_friends` are those of
-	the customers whom it referred. Signals that the
-	documents say nothing about, like a key date, are never void.
+	For a tier signal `documents` are those of the whole group that the customer is tiered with `today`; `of_friends` are
+	those of the customers whom it referred. Documents that are gone may be among them. Signals that the documents say
+	nothing about, like a key date, are never void.
 	"""
+	if fired.signal in ("Tier Up", "Tier Down"):
+		return _tier_was_other(fired, documents, policy, today)
+	documents, of_friends = _standing(documents), _standing(of_friends)
 	orders = [document for document in documents if document.is_order]
 	since = fired.last_order_date
 	if fired.signal in QUIET_SIGNALS:
@@ -52,33 +74,65 @@ def is_void(fired: Fired, documents: list[Known], policy: Policy, of_friends: Se
 		return all(order.day != since for order in orders)
 	if fired.signal == "Whale Order":
 		return all(order.name != fired.period for order in orders)
-	if fired.signal in ("Tier Up", "Tier Down"):
-		return _tier_was_other(fired, documents, policy)
+	if fired.signal == UPSELL_READY:
+		recent = _money(documents, fired.as_of, policy.upsell_months)
+		return not is_upsell_ready(_facts(recent_value=recent), policy).all()
+	if fired.signal == DECLINING:
+		return not is_declining(_facts(**_spend(documents, fired.as_of, policy)), policy).all()
 	if fired.signal == SUPER_PROMOTER:
-		own, referred = (_money(fired, each, policy) for each in (documents, of_friends))
+		own, referred = (_money(each, fired.as_of, policy.window_months) for each in (documents, of_friends))
 		return not (
 			referred > 0 and 100 * referred >= Decimal(str(policy.promoter_percent)) * max(own, Decimal(0))
 		)
 	return False
 
 
-def _tier_was_other(fired: Fired, documents: list[Known], policy: Policy) -> bool:
+def _tier_was_other(fired: Fired, documents: list[Known], policy: Policy, today: date) -> bool:
+	"""What was known then made the tier, and what is known now doesn't.
+
+	Who was in the group then is unknown: where today's members don't explain the signal, they can't take it back. A way
+	up that the money is worth today, if not then, stays: its order was replaced by another.
+	"""
 	tiers = {tier.name: tier for tier in policy.tiers}
 	up = fired.signal == "Tier Up"
 	tier = tiers.get(fired.new_tier if up else fired.old_tier)
 	if not tier:
 		return False
-	money = _money(fired, documents, policy)
-	return money < Decimal(str(tier.entry_value)) if up else money >= Decimal(str(tier.keep_from))
+	limit = Decimal(str(tier.entry_value if up else tier.keep_from))
+
+	def makes_it(which: Sequence[Known], day: date) -> bool:
+		return (_money(which, day, policy.window_months) >= limit) is up
+
+	known_then = [document for document in documents if document.was_known_at(fired.read_at)]
+	known_now = _standing(documents)
+	still = makes_it(known_now, fired.as_of) or (up and makes_it(known_now, today))
+	return makes_it(known_then, fired.as_of) and not still
 
 
-def _money(fired: Fired, documents: Sequence[Known], policy: Policy) -> Decimal:
-	"""What was in the window on the signal's day."""
-	return sum(
-		(
-			document.money
-			for document in documents
-			if document.day <= fired.as_of < leaves_window_on(document.day, policy.window_months)
-		),
-		Decimal(0),
+def _standing(documents: Sequence[Known]) -> list[Known]:
+	return [document for document in documents if document.gone_at is None]
+
+
+def _money(documents: Sequence[Known], day: date, months: int) -> Decimal:
+	"""What was in a window of so many months on that day."""
+	counting = (
+		document.money
+		for document in documents
+		if document.day <= day < leaves_window_on(document.day, months)
 	)
+	return sum(counting, Decimal(0))
+
+
+def _spend(documents: Sequence[Known], day: date, policy: Policy) -> dict[str, Decimal]:
+	"""By the name of its column what a whole calendar month before that day brought."""
+	spend = {f"spend_{months}": Decimal(0) for months in range(1, policy.decline_months + 2)}
+	for document in documents:
+		months = 12 * (day.year - document.day.year) + day.month - document.day.month
+		if f"spend_{months}" in spend:
+			spend[f"spend_{months}"] += document.money
+	return spend
+
+
+def _facts(**figures: Decimal) -> pd.DataFrame:
+	"""One customer's, as the definitions of the signals take them."""
+	return pd.DataFrame({name: [float(figure)] for name, figure in figures.items()})

@@ -19,14 +19,13 @@ from customer_tiering.engine.policy import ASLEEP, Policy
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
 from customer_tiering.tiering.signals import (
 	FIRING_CAUSES,
-	TIER_DOWN,
 	TIER_QUIET_DAYS,
-	TIER_UP,
 	Signal,
 	free_keys,
 	stage_signal,
 	tier_signal,
 )
+from customer_tiering.tiering.voids import stood_before
 
 DECISION_FIELDS = {"Tier": "customer_tier", "Stage": "lifecycle_stage", "Segment": "rfm_segment"}
 MONEY_FIELDS = ("annual_value",)
@@ -36,7 +35,6 @@ MONEY_TOLERANCE = 1e-6
 # What more customers in one, or other ones, can bring about; the others come with a day or a last order.
 EDITABLE = (WHALE_ORDER, UPSELL_READY, DECLINING, SILENT_POTENTIAL, SUPER_PROMOTER)
 CONDITION = ["customer", "signal", "period", "detail", "signal_key"]
-TIER_SIGNALS = (TIER_UP, TIER_DOWN)
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Context:
 
 	`ordered` are customers whose orders changed since the last run, `edited` those who were merged, regrouped, disabled or
 	enabled, `…_in_group` also those tiered with them; `old` is None where the rules have not changed since, `conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
-	ledger's signals whose cause is gone (columns customer, signal, signal_key), `refitted_whales` orders that are whales
+	ledger's signals whose cause is gone (see find_voids), `refitted_whales` orders that are whales
 	only because the median order is another one now.
 	"""
 
@@ -141,7 +139,10 @@ def ledger_rows(
 	records = dict(zip(rows.index, rows.to_dict("records"), strict=True))
 	candidates = []
 	reasons = _override_reasons(rows.index[rows["by_hand"].astype(bool)], facts["root"])
-	taken_back = set(context.voids["customer"][context.voids["signal"].isin(TIER_SIGNALS)])
+	stood = {
+		decision: stood_before(context.voids, decision, facts[f"current_{DECISION_FIELDS[decision]}"])
+		for decision in ("Tier", "Stage")
+	}
 	for customer, row in records.items():
 		for decision, field in DECISION_FIELDS.items():
 			changed = row[f"current_{field}"] != row[field]
@@ -149,10 +150,9 @@ def ledger_rows(
 				event = _decision_event(customer, decision, row, context)
 				if decision == "Tier" and row["by_hand"]:
 					event["detail"] = reasons.get(customer)
-				fires = event["cause"] in FIRING_CAUSES and not (
-					decision == "Tier" and customer in taken_back
-				)
-				candidates.append((event, _signal(event, context) if fires else None))
+				fires = event["cause"] in FIRING_CAUSES
+				before = stood.get(decision, {}).get(customer, event["old_value"])
+				candidates.append((event, _signal(event, before, context) if fires else None))
 	return [
 		*_keep_new_signals(candidates, context),
 		*_condition_events(records, context),
@@ -257,13 +257,24 @@ def _happened(customer: str, ordered: Collection[str], edited: Collection[str]) 
 	return "Edit" if customer in edited else "Time"
 
 
-def _signal(event: dict, context: Context) -> Signal | None:
-	old, new = event["old_value"], event["new_value"]
+def _signal(event: dict, before: str | None, context: Context) -> Signal | None:
+	"""Counted from `before`, where the customer stood before what is taken back now; the way back there is no news."""
+	new = event["new_value"]
+	if before != event["old_value"] and (new == before or _undoes(event, before, context.entry_values)):
+		return None
 	if event["decision"] == "Tier":
-		return tier_signal(old, new, context.entry_values, context.as_of)
+		return tier_signal(before, new, context.entry_values, context.as_of)
 	if event["decision"] == "Stage":
-		return stage_signal(context.meanings.get(old), context.meanings.get(new), event["last_order_date"])
+		return stage_signal(context.meanings.get(before), context.meanings.get(new), event["last_order_date"])
 	return None
+
+
+def _undoes(event: dict, before: str | None, entry: dict[str, float]) -> bool:
+	"""Whether a tier that changed is but the end of what was taken back: a way up, or a part of the way down."""
+	if event["decision"] != "Tier" or not {before, event["old_value"], event["new_value"]} <= set(entry):
+		return False
+	old, new = entry[event["old_value"]], entry[event["new_value"]]
+	return new < entry[before] and (old > entry[before] or new > old)
 
 
 def _keep_new_signals(candidates: list[tuple[dict, Signal | None]], context: Context) -> Iterator[dict]:

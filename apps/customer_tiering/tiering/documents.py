@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import frappe
@@ -22,7 +22,8 @@ class Document:
 
 	`own` is its net total in the company's currency `own_currency`, `cost` that of its items where the policy wants the
 	margin. `money`, in the reporting currency, is None where no exchange rate is stored; `rate` is the one that was used, None in
-	the reporting currency itself. `in_company` says whether its company counts.
+	the reporting currency itself. `in_company` says whether its company counts. `created` is when its draft was begun,
+	`modified` when it was touched last: a cancelled one, when that was done.
 	"""
 
 	name: str
@@ -41,6 +42,8 @@ class Document:
 	is_debit_note: bool
 	is_opening: bool
 	return_against: str | None
+	created: datetime
+	modified: datetime
 
 
 def read_documents(customers: Collection[str], policy: Policy) -> list[Document]:
@@ -54,6 +57,7 @@ def read_documents(customers: Collection[str], policy: Policy) -> list[Document]
 	counted = counted_companies(policy)
 	rows = frappe.db.sql(
 		f"""SELECT document.name, document.customer, {orders.day} AS day, document.base_net_total AS own, document.company,
+			document.creation AS created, document.modified,
 			{_figures(orders)}, document.docstatus = 2 AS cancelled, {orders.counts} AS counts, {_kinds(orders)}
 		FROM `{SCOPE}` scope STRAIGHT_JOIN {orders.table} document ON document.customer = scope.name {orders.money_joins()}
 		WHERE document.docstatus IN (1, 2)

@@ -108,18 +108,20 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	from customer_tiering.tiering.facts import read_facts
 	from customer_tiering.tiering.judgement import judge
 	from customer_tiering.tiering.signals import new_conditions
-	from customer_tiering.tiering.voids import find_voids
+	from customer_tiering.tiering.voids import find_voids, without_voids
 
 	progress(0, 0, _("Reading orders"))
 	policy = scope.policy
 	facts = read_facts(policy, as_of, scope.customers)
 	progress(0, 0, _("Deciding"))
+	in_groups = _in_groups_of(scope.ordered, facts)
+	voids = find_voids(in_groups, facts, policy, as_of)
+	facts = without_voids(facts, voids)
 	judged = judge(facts, policy, as_of, scope.population)
 	decisions = judged.decisions
 	last = last_full_run()
 	if last and scope.is_full and not _is_readable(last.name):
 		last = None  # what a changed rule did can't be told apart: as in the first run, nothing is fired
-	in_groups = _in_groups_of(scope.ordered, facts)
 	context = Context(
 		policy=policy,
 		as_of=as_of,
@@ -130,7 +132,7 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		edited_in_group=_in_groups_of(scope.edited, facts),
 		old=_old_rules(last, scope, facts, as_of),
 		conditions=new_conditions(judged.conditions),
-		voids=find_voids(in_groups, facts, policy, as_of),
+		voids=voids,
 		refitted_whales=_refitted_whales(judged.whales, scope, last),
 	)
 	target = target_values(facts, decisions)

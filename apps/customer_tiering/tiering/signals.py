@@ -1,5 +1,6 @@
 """Which changes are signals: what follow-ups and sequences react to."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -26,7 +27,7 @@ TIER_QUIET_DAYS = 90
 
 CHUNK = 2000
 # What is put behind the key of a signal that comes again after it was taken back.
-AGAIN = ("", "|2", "|3", "|4", "|5")
+AGAIN = re.compile(r"\|[0-9]+$")
 
 
 @dataclass(frozen=True)
@@ -60,20 +61,24 @@ def tier_signal(old: str | None, new: str | None, entry: Mapping[str, float], as
 	return Signal(TIER_UP if entry[new] > entry[old] else TIER_DOWN, f"{new}|{as_of}")
 
 
+def signal_period(key: str, customer: str, signal: str) -> str:
+	"""The period that a key of the ledger is for, whichever time it is that the signal came in it."""
+	return AGAIN.sub("", key.removeprefix(f"{customer}|{signal}|"))
+
+
 def free_keys(keys: Collection[str]) -> dict[str, str]:
 	"""Under which key each of these signals can stand in the ledger; those that it has already are left out.
 
 	A signal that was taken back, like that of an order which was cancelled and amended, may come again under a next key.
 	"""
-	wanted = sorted(f"{key}{suffix}" for key in keys for suffix in AGAIN)
-	known = _in_ledger("signal_key", wanted)
-	void = _in_ledger("voids", sorted(known))
-	free = {}
-	for key in keys:
-		last = next((f"{key}{suffix}" for suffix in AGAIN if f"{key}{suffix}" not in known), None)
-		before = [f"{key}{suffix}" for suffix in AGAIN if f"{key}{suffix}" in known]
-		if last and (not before or before[-1] in void):
-			free[key] = last
+	free: dict[str, str] = {}
+	wanted, number = {key: key for key in keys}, 1
+	while wanted:
+		known = _in_ledger("signal_key", sorted(wanted.values()))
+		void = _in_ledger("voids", sorted(known))
+		free |= {key: each for key, each in wanted.items() if each not in known}
+		number += 1
+		wanted = {key: f"{key}|{number}" for key, each in wanted.items() if each in void}
 	return free
 
 
