@@ -718,7 +718,9 @@ def undecided() -> None:
 	"""The crowd as it was before the first run."""
 	frappe.db.rollback()
 	forget_runs()
-	fields = {field: None for field in make.COMPUTED} | {"annual_value": 0, "annual_orders": 0}
+	fields = {field: None for field in make.COMPUTED} | dict.fromkeys(
+		("annual_value", "annual_orders", "loyalty_points"), 0
+	)
 	frappe.db.set_value("Customer", {"name": ("like", f"{MARK} %")}, fields, update_modified=False)
 	frappe.db.commit()
 
