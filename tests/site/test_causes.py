@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import frappe
 import pytest
 
+from customer_tiering.tiering.explain import explain
 from tests.site import factories as make
 from tests.site.factories import computed, events, recompute
 
@@ -142,6 +143,150 @@ def test_a_renamed_stage_and_a_changed_threshold_fire_nothing() -> None:
 	)
 
 
+class TestRates:
+	"""A changed exchange rate or cost starts nothing; what time or an order did in the same full run does."""
+
+	@pytest.fixture
+	def company(self) -> str:
+		currency = frappe.db.get_value("Company", make.ensure_company(), "default_currency")
+		frappe.db.set_single_value("Tiering Settings", "reporting_currency", currency)
+		make.forget_cached_rules()
+		return make.ensure_company()
+
+	def correct_all_documents(self, share: float) -> None:
+		"""As a corrected rate does: the same orders are worth less."""
+		frappe.db.sql("UPDATE `tabSales Invoice` SET base_net_total = base_net_total * %s", share)
+
+	def test_a_corrected_rate(self, company: str) -> None:
+		customer, _invoice = customer_with_order(110_000, 10)
+		recompute(AS_OF)
+		self.correct_all_documents(0.8)
+		recompute(NEXT_DAY)
+		(tier,) = events(customer, decision="Tier", as_of=NEXT_DAY)
+		assert (tier.cause, tier.new_value, tier.signal) == ("Policy", "C", None)
+
+	def test_a_corrected_rate_makes_no_upsell(self, company: str) -> None:
+		frappe.get_single("Tiering Settings").update({"upsell_value": 100_000}).save()
+		customer, _invoice = customer_with_order(90_000, 10)
+		recompute(AS_OF)
+		self.correct_all_documents(1.2)
+		recompute(NEXT_DAY - timedelta(days=1))
+		(signal,) = events(customer, signal="Upsell Ready")
+		assert signal.cause == "Policy"
+
+	def test_time_and_orders_fire_in_that_run(self, company: str) -> None:
+		sleeper, _invoice = customer_with_order(100, 179)
+		missed, buyer = (customer_with_order(90_000, 10)[0] for _ in range(2))
+		recompute(AS_OF)
+		for customer in (missed, buyer):
+			make.make_invoice(customer, 50_000, NEXT_DAY)
+		frappe.db.delete("Tiering Queue", {"customer": missed})
+		recompute(NEXT_DAY)
+		assert events(sleeper, decision="Stage")[-1].signal == "Became Dormant"
+		for customer in (missed, buyer):
+			assert events(customer, decision="Tier")[-1].signal == "Tier Up"
+
+	def test_a_signal_of_the_month_comes_with_a_full_run(self, company: str) -> None:
+		frappe.get_single("Tiering Settings").update({"upsell_value": 50_000}).save()
+		customer, _invoice = customer_with_order(90_000, 10)
+		recompute(AS_OF)
+		recompute(NEXT_DAY)
+		assert [row.cause for row in events(customer, signal="Upsell Ready")] == ["Baseline", "Time"]
+
+
+class TestTiersByHand:
+	def by_hand(self, customer: str, until: date, tier: str = "A") -> None:
+		doc = frappe.get_doc("Customer", customer)
+		doc.update({"tier_override": tier, "tier_override_reason": "Promised"})
+		doc.tier_override_until = "2099-12-31"
+		doc.save()
+		frappe.db.set_value("Customer", customer, "tier_override_until", until)
+
+	def tiers(self, customer: str, after: date = AS_OF) -> list[tuple]:
+		rows = events(customer, decision="Tier", as_of=(">", after))
+		return [(row.old_value, row.new_value, row.cause, row.signal) for row in rows]
+
+	def test_the_tier_that_the_customer_has_already(self) -> None:
+		customer, invoice = customer_with_order(500_000, 10)
+		make.make_invoice(customer, 100_000, AS_OF)
+		recompute(AS_OF)
+		self.by_hand(customer, AS_OF + timedelta(days=5))
+		recompute(NEXT_DAY, full=False)
+		make.make_return(frappe.get_doc("Sales Invoice", invoice), AS_OF + timedelta(days=2))
+		for days in (2, 6, 7):
+			recompute(AS_OF + timedelta(days=days), full=False)
+		assert self.tiers(customer) == [("A", "A", "Override", None), ("A", "B", "Override Ended", None)]
+		detail = frappe.get_all(
+			"Tiering Event", {"customer": customer, "cause": "Override", "decision": "Tier"}, pluck="detail"
+		)
+		assert detail == ["Promised"]
+
+	def test_begun_and_over_on_one_day(self) -> None:
+		customer, _invoice = customer_with_order(500_000, 10)
+		recompute(AS_OF)
+		self.by_hand(customer, NEXT_DAY)
+		begun = recompute(NEXT_DAY, full=False)
+		doc = frappe.get_doc("Customer", customer)
+		doc.update({"tier_override": None}).save()
+		over = recompute(NEXT_DAY, full=False)
+		assert (begun.events, over.events) == (1, 1)
+		assert [row[2] for row in self.tiers(customer)] == ["Override", "Override Ended"]
+
+	def test_a_group_has_it_of_its_head(self) -> None:
+		head, member = (customer_with_order(300_000, 10)[0] for _ in range(2))
+		frappe.get_doc("Customer", member).update({"rolls_up_to": head}).save()
+		recompute(AS_OF)
+		self.by_hand(head, AS_OF + timedelta(days=5))
+		recompute(NEXT_DAY, full=False)
+		assert self.tiers(member) == [("A", "A", "Override", None)]
+		recompute(AS_OF + timedelta(days=6), full=False)
+		assert self.tiers(member)[1:] == [("A", "A", "Override Ended", None)]
+
+	def test_a_first_order_in_the_same_run(self) -> None:
+		customer = make.make_customer().name
+		recompute(AS_OF)
+		self.by_hand(customer, AS_OF + timedelta(days=5))
+		make.make_invoice(customer, 100, NEXT_DAY)
+		recompute(NEXT_DAY, full=False)
+		(stage,) = events(customer, decision="Stage", as_of=NEXT_DAY)
+		assert (stage.new_value, stage.cause, stage.signal) == ("High Value", "Order", "First Order")
+
+
+class TestMerges:
+	"""Where a customer stands, and whether by hand, is what its own rows say, whomever was merged into it."""
+
+	by_hand = TestTiersByHand.by_hand
+	tiers = TestTiersByHand.tiers
+
+	def test_the_other_s_tier_by_hand_is_not_the_kept_one_s(self) -> None:
+		gone = make.make_customer().name
+		frappe.db.sql("UPDATE `tabCustomer Tier` SET grace_days = 30 WHERE name = 'B'")
+		make.forget_cached_rules()
+		kept, invoice = customer_with_order(120_000, 10)
+		recompute(AS_OF)
+		self.by_hand(gone, AS_OF + timedelta(days=90))
+		frappe.get_doc("Sales Invoice", invoice).cancel()
+		make.make_invoice(kept, 50_000, NEXT_DAY)
+		recompute(NEXT_DAY, full=False)
+		frappe.rename_doc("Customer", gone, kept, merge=True, force=True)
+		recompute(NEXT_DAY + timedelta(days=1), full=False)
+		assert computed(kept).customer_tier == "B"
+		assert explain(kept, NEXT_DAY).overridden is None
+		assert self.tiers(kept, NEXT_DAY) == []
+
+	def test_the_kept_one_s_tier_by_hand_ends_as_such(self) -> None:
+		gone, kept = (customer_with_order(60_000, 10)[0] for _ in range(2))
+		recompute(AS_OF)
+		self.by_hand(kept, AS_OF + timedelta(days=5))
+		recompute(NEXT_DAY, full=False)
+		make.make_invoice(gone, 60_000, NEXT_DAY)
+		recompute(NEXT_DAY + timedelta(days=1), full=False)
+		frappe.rename_doc("Customer", gone, kept, merge=True, force=True)
+		recompute(AS_OF + timedelta(days=3), full=False)
+		recompute(AS_OF + timedelta(days=6), full=False)
+		assert self.tiers(kept, AS_OF + timedelta(days=3)) == [("A", "B", "Override Ended", None)]
+
+
 class TestEdits:
 	"""What somebody typed in starts nothing: neither a group nor a merge nor a tier by hand is a customer's doing."""
 
@@ -168,6 +313,21 @@ class TestEdits:
 		frappe.get_doc("Customer", member).update({"disabled": 1}).save()
 		recompute(NEXT_DAY + timedelta(days=1), full=False)
 		assert self.last_tier(head) == ("Edit", "C", None)
+
+	def test_a_member_that_becomes_internal(self) -> None:
+		head, member = self.two_in_one_group()
+		internal = {"is_internal_customer": 1, "represents_company": make.ensure_company()}
+		frappe.get_doc("Customer", member).update(internal).save()
+		recompute(NEXT_DAY + timedelta(days=1), full=False)
+		assert self.last_tier(head) == ("Edit", "C", None)
+
+	def test_a_referrer_who_is_typed_in(self) -> None:
+		promoter, friend = customer_with_order(100, 10)[0], customer_with_order(500, 10)[0]
+		recompute(AS_OF)
+		frappe.get_doc("Customer", friend).update({"referred_by": promoter}).save()
+		recompute(NEXT_DAY, full=False)
+		(signal,) = events(promoter, signal="Super Promoter")
+		assert signal.cause == "Edit"
 
 	def test_an_order_in_a_new_group_fires(self) -> None:
 		_head, member = self.two_in_one_group()

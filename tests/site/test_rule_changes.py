@@ -106,10 +106,10 @@ class TestPresets:
 	def test_days_of_a_sequence_with_as_many_steps(self) -> None:
 		rules_api.use_preset("e_commerce")
 		sequence = frappe.get_doc("Outreach Sequence", {"entry_signal": "Became Dormant"})
-		assert [step.day_offset for step in sequence.steps] == [3, 7, 15]
+		assert [step.day_offset for step in sequence.steps] == [3, 7, 15, 18]
 		rules_api.undo_change(last_change())
 		sequence.reload()
-		assert [step.day_offset for step in sequence.steps] == [7, 14, 21]
+		assert [step.day_offset for step in sequence.steps] == [7, 14, 21, 24]
 
 	def test_one_that_is_not_there_is_named(self) -> None:
 		with pytest.raises(frappe.ValidationError, match=r"no preset.*nope.*retail"):

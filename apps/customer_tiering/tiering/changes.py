@@ -55,9 +55,10 @@ class Context:
 	"""What all changes of a run have in common.
 
 	`ordered` are customers whose orders changed since the last run, `edited` those who were merged, regrouped, disabled or
-	enabled, `…_in_group` also those tiered with them; `old` is None where the rules have not changed since, `conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
+	enabled, made internal or not, or referred others, `…_in_group` also those tiered with them; `old` is None where the rules have not changed since, `conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
 	ledger's signals whose cause is gone (see find_voids), `refitted_whales` orders that are whales
-	only because the median order is another one now.
+	only because the median order is another one now, `untouched` customers to whom nothing has happened and for whom no day
+	has come: what they changed by is an exchange rate, a cost or a figure of the population.
 	"""
 
 	policy: Policy
@@ -71,6 +72,7 @@ class Context:
 	conditions: pd.DataFrame
 	voids: pd.DataFrame
 	refitted_whales: frozenset[str]
+	untouched: frozenset[str]
 	run: str = ""
 
 	@cached_property
@@ -78,7 +80,12 @@ class Context:
 		return {tier.name: tier.entry_value for tier in self.policy.tiers}
 
 	def came_with_tier(self, row: dict) -> bool:
-		"""Whether the stage moved because the tier did: into or out of one that is for top tiers only."""
+		"""Whether the stage moved because the tier did: into or out of one that is for top tiers only.
+
+		Who has fallen asleep, woken up or ordered for the first time did so by itself.
+		"""
+		if self.meanings.get(row["current_lifecycle_stage"]) in (None, "Lead"):
+			return False
 		for_top = {stage.name for stage in self.policy.stages if stage.top_tier_only}
 		stages = {row["current_lifecycle_stage"], row["lifecycle_stage"]}
 		asleep = any(self.meanings.get(stage) in ASLEEP for stage in stages)
@@ -100,12 +107,15 @@ def target_values(facts: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
 	return target.where(target.notna(), None)[list(COMPUTED_FIELDS)]
 
 
-def changed_rows(facts: pd.DataFrame, target: pd.DataFrame, context: Context) -> pd.DataFrame:
+def changed_rows(
+	facts: pd.DataFrame, target: pd.DataFrame, decisions: pd.DataFrame, context: Context
+) -> pd.DataFrame:
 	"""The rows of `target` that differ from what stands on the customer, or that have something new for the ledger."""
 	differs = pd.Series(
 		target.index.isin(context.conditions["customer"]) | target.index.isin(context.voids["customer"]),
 		index=target.index,
 	)
+	differs |= _turned_by_hand(facts, decisions)
 	for field in COMPUTED_FIELDS:
 		current, wanted = facts[f"current_{field}"], target[field]
 		if field in MONEY_FIELDS:
@@ -124,9 +134,14 @@ def count_events(facts: pd.DataFrame, decisions: pd.DataFrame, context: Context)
 		decision: ~_same(facts[f"current_{field}"], decisions[field])
 		for decision, field in DECISION_FIELDS.items()
 	}
-	differs["Tier"] |= decisions["by_hand_ended"].astype(bool)
+	differs["Tier"] |= _turned_by_hand(facts, decisions)
 	changed = sum(int(rows.sum()) for rows in differs.values())
 	return changed + len(context.conditions) + int(context.voids["customer"].isin(facts.index).sum())
+
+
+def _turned_by_hand(facts: pd.DataFrame, decisions: pd.DataFrame) -> pd.Series:
+	"""Whose override begins or ends: the ledger has it even where the tier stays, since how it ends depends on it."""
+	return decisions["by_hand"].astype(bool) != facts["current_tier_by_hand"].astype(bool)
 
 
 def ledger_rows(
@@ -136,6 +151,7 @@ def ledger_rows(
 	condition that is new; one for each signal that is void."""
 	before = [f"current_{field}" for field in DECISION_FIELDS.values()]
 	rows = changes.join(facts[before]).join(decisions[["by_hand", "by_hand_ended"]])
+	rows["turned_by_hand"] = _turned_by_hand(facts, decisions)
 	records = dict(zip(rows.index, rows.to_dict("records"), strict=True))
 	candidates = []
 	reasons = _override_reasons(rows.index[rows["by_hand"].astype(bool)], facts["root"])
@@ -146,7 +162,7 @@ def ledger_rows(
 	for customer, row in records.items():
 		for decision, field in DECISION_FIELDS.items():
 			changed = row[f"current_{field}"] != row[field]
-			if changed or (decision == "Tier" and row["by_hand_ended"]):
+			if changed or (decision == "Tier" and row["turned_by_hand"]):
 				event = _decision_event(customer, decision, row, context)
 				if decision == "Tier" and row["by_hand"]:
 					event["detail"] = reasons.get(customer)
@@ -190,7 +206,7 @@ def _condition_cause(customer: str, signal: str, period: str, context: Context) 
 		return "Baseline"
 	if context.old and (customer, signal, period) not in context.old.keys:
 		return "Policy"
-	if period in context.refitted_whales:
+	if period in context.refitted_whales or customer in context.untouched:
 		return "Policy"
 	if customer in context.ordered:
 		return "Order"
@@ -232,8 +248,8 @@ def _decision_event(customer: str, decision: str, row: dict, context: Context) -
 
 
 def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
-	"""Policy only where the old rules would have left the value as it stands; a tier by hand begins as Override and ends as
-	Override Ended. A stage that follows the tier has the tier's cause."""
+	"""Policy only where the old rules would have left the value as it stands, or where neither an order nor a day nor anybody
+	has touched the customer; a tier by hand begins as Override and ends as Override Ended. A stage that follows the tier has the tier's cause."""
 	if decision == "Tier" and row["by_hand"]:
 		return "Override"
 	if decision == "Tier" and row["by_hand_ended"]:
@@ -244,6 +260,8 @@ def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
 		field = DECISION_FIELDS[decision]
 		if context.old.decisions.at[customer, field] == row[f"current_{field}"]:
 			return "Policy"
+	if customer in context.untouched:
+		return "Policy"
 	if decision == "Tier":
 		return _happened(customer, context.ordered_in_group, context.edited_in_group)
 	if decision == "Stage" and context.came_with_tier(row):

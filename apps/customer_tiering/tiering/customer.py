@@ -101,10 +101,18 @@ def _way_up(customer: str | None) -> list[str]:
 
 
 def before_rename(customer: Document, method: str, old: str, new: str, merge: bool = False) -> None:
-	"""The framework can't merge customers of whom one had ToDos and has none open now: it leaves them an empty text."""
+	"""The framework can't merge customers of whom one had ToDos and has none open now: it leaves them an empty text.
+
+	And in the ledger of the one who stays, the other's rows must not say where it stands.
+	"""
 	frappe.db.sql(
 		"UPDATE `tabCustomer` SET _assign = NULL WHERE name IN (%s, %s) AND _assign = ''", (old, new)
 	)
+	if merge:
+		frappe.db.sql(
+			"UPDATE `tabTiering Event` SET merged_from = %(old)s WHERE customer = %(old)s AND merged_from IS NULL",
+			{"old": old},
+		)
 
 
 def after_rename(customer: Document, method: str, old: str, new: str, merge: bool = False) -> None:

@@ -486,7 +486,12 @@ def _decided(customer: str, day: date) -> str | None:
 def _last_tier_event(customer: str, day: date) -> frappe._dict | None:
 	events = frappe.get_all(
 		"Tiering Event",
-		filters={"customer": customer, "decision": "Tier", "as_of": ("<=", day)},
+		filters={
+			"customer": customer,
+			"decision": "Tier",
+			"as_of": ("<=", day),
+			"merged_from": ("is", "not set"),
+		},
 		fields=["new_value", "cause"],
 		order_by="name desc",
 		limit=1,

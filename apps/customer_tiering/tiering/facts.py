@@ -25,12 +25,13 @@ COUNTS = (
 	"overdue_issues",
 )
 
-# Customers whose last tier event was the beginning of an override.
+# Customers whose last tier event was the beginning of an override; what a merged one brought along is not theirs.
 TIERS_BY_HAND = """
 	SELECT event.customer FROM `tabTiering Event` event
-	WHERE event.cause = 'Override' AND {scope} AND NOT EXISTS (
+	WHERE event.cause = 'Override' AND event.merged_from IS NULL AND {scope} AND NOT EXISTS (
 		SELECT 1 FROM `tabTiering Event` later
-		WHERE later.customer = event.customer AND later.decision = 'Tier' AND later.name > event.name
+		WHERE later.customer = event.customer AND later.decision = 'Tier' AND later.merged_from IS NULL
+			AND later.name > event.name
 	)
 """
 

@@ -127,8 +127,17 @@ def _as_installed() -> dict:
 	tiers = sorted(read_defaults("customer_tier"), key=lambda tier: -tier["entry_value"])
 	zero = dict.fromkeys(("keep_value", "grace_days", "minimum_dwell_days"), 0)
 	no_conditions = dict.fromkeys(
-		("min_days_since_order", "quiet_days", "min_orders", "top_tier_only", "no_open_follow_up"), 0
-	)
+		(
+			"min_days_since_order",
+			"quiet_days",
+			"min_orders",
+			"min_open_issues",
+			"min_points",
+			"top_tier_only",
+			"no_open_follow_up",
+		),
+		0,
+	) | {"feedback": ""}
 	return {
 		"settings": {field.fieldname: _default(field) for field in fields if field.default},
 		"tiers": [{**zero, **tier} for tier in tiers],

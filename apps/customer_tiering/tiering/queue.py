@@ -10,7 +10,8 @@ from functools import wraps
 import frappe
 
 ORDER = "Order"
-EDIT = "Edit"  # customers were merged, put into another group, disabled or enabled
+# Customers were merged, put into another group, disabled or enabled, made internal or not; somebody changed whom they referred.
+EDIT = "Edit"
 OTHER = "Other"
 
 FLAG = "customer_tiering.drain"
@@ -82,10 +83,16 @@ def on_customer(customer: "frappe.Document", method: str | None = None) -> None:
 	"""The customer was edited or is about to go: also whom it rolls up to or was referred by, now and before."""
 	before = customer.get_doc_before_save()
 	add({customer.name, *_linked(customer, before, "referred_by")}, OTHER)
-	switched = before and bool(before.disabled) != bool(customer.disabled)
+	switched = before and _counts(before) != _counts(customer)
+	if before and _differs(customer, before, "referred_by"):
+		add(_linked(customer, before, "referred_by"), EDIT)
 	if switched or _differs(customer, before, "rolls_up_to"):
 		members = frappe.get_all("Customer", {"rolls_up_to": customer.name}, pluck="name") if switched else ()
 		add({customer.name, *_linked(customer, before, "rolls_up_to"), *members}, EDIT)
+
+
+def _counts(customer: "frappe.Document") -> bool:
+	return not (customer.disabled or customer.is_internal_customer)
 
 
 def _differs(document: "frappe.Document", before: "frappe.Document | None", field: str) -> bool:

@@ -12,7 +12,13 @@ from frappe.utils import getdate, now_datetime
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import queue
 from customer_tiering.tiering.lock import only_one, unless_disconnected
-from customer_tiering.tiering.scope import Scope, full_scope, incremental_scope, last_full_run
+from customer_tiering.tiering.scope import (
+	Scope,
+	full_scope,
+	incremental_scope,
+	last_full_run,
+	whom_something_happened,
+)
 
 if TYPE_CHECKING:
 	import pandas as pd
@@ -134,9 +140,10 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		conditions=new_conditions(judged.conditions),
 		voids=voids,
 		refitted_whales=_refitted_whales(judged.whales, scope, last),
+		untouched=_untouched(scope, facts, as_of),
 	)
 	target = target_values(facts, decisions)
-	changes = changed_rows(facts, target, context)
+	changes = changed_rows(facts, target, decisions, context)
 	summary = Summary(
 		run=None,
 		scope="Full" if scope.is_full else "Incremental",
@@ -157,6 +164,19 @@ def _in_groups_of(customers: Collection[str], facts: "pd.DataFrame") -> frozense
 	"""These customers and all that are tiered together with one of them."""
 	roots = facts["root"]
 	return frozenset(roots.index[roots.isin(roots[roots.index.isin(list(customers))])])
+
+
+def _untouched(scope: Scope, facts: "pd.DataFrame", as_of: date) -> frozenset[str]:
+	"""Whom only a full run looks at: nobody noted anything about them, no day has come, and they have the orders they had."""
+	import pandas as pd
+
+	if not scope.is_full:
+		return frozenset()
+	stored, last_order = pd.to_datetime(facts["current_last_order_date"]), facts["last_order_date"]
+	as_it_was = (stored == last_order) | (stored.isna() & last_order.isna())
+	as_it_was &= facts["current_annual_orders"].fillna(0).astype("int64") == facts["annual_orders"]
+	ordered = _in_groups_of(facts.index[~as_it_was], facts)  # though the work list missed it
+	return frozenset(facts.index) - whom_something_happened(scope.queued, as_of) - ordered
 
 
 def _refitted_whales(large: "pd.DataFrame", scope: Scope, last: "frappe._dict | None") -> frozenset[str]:

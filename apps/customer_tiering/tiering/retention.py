@@ -28,7 +28,8 @@ def _delete_events(before: object) -> None:
 			"""SELECT event.name FROM `tabTiering Event` event
 			WHERE event.as_of < %s AND event.signal_key IS NULL AND event.voids IS NULL AND EXISTS (
 				SELECT 1 FROM `tabTiering Event` later
-				WHERE later.customer = event.customer AND later.decision = event.decision AND later.name > event.name
+				WHERE later.customer = event.customer AND later.decision = event.decision AND later.merged_from IS NULL
+					AND later.name > event.name
 			) LIMIT %s""",
 			(before, CHUNK),
 			pluck=True,

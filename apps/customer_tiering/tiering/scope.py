@@ -42,7 +42,8 @@ class Scope:
 
 	@property
 	def edited(self) -> frozenset[str]:
-		"""Customers who were merged, put into another group, disabled or enabled."""
+		"""Customers who were merged, put into another group, disabled or enabled, made internal or not, or whose referrals
+		somebody edited."""
 		return self._queued_because(queue.EDIT)
 
 	def _queued_because(self, cause: str) -> frozenset[str]:
@@ -64,8 +65,7 @@ def incremental_scope(as_of: date, customers: Collection[str] | None = None) -> 
 	if not last:
 		frappe.throw(_("There has been no full run on this site yet. Start one: it takes all customers in."))
 	rows = queue.read()
-	wanted = {row.customer for row in rows} | set(_due(as_of)) if customers is None else set(customers)
-	related = with_related(wanted)
+	related = whom_something_happened(rows, as_of) if customers is None else with_related(customers)
 	queued = rows if customers is None else [row for row in rows if row.customer in related]
 	rules = frappe.db.get_value("Tiering Run", last.name, ["policy", "population"], as_dict=True)
 	policy = Policy.from_json(rules.policy)
@@ -75,6 +75,11 @@ def incremental_scope(as_of: date, customers: Collection[str] | None = None) -> 
 		policy if _records_exist(policy) else read_policy(),
 		Population.from_json(rules.population),
 	)
+
+
+def whom_something_happened(rows: Iterable[frappe._dict], as_of: date) -> set[str]:
+	"""The customers in the work list's `rows` and those whose review is due, with who belongs to them."""
+	return with_related({row.customer for row in rows} | set(_due(as_of)))
 
 
 def _records_exist(policy: Policy) -> bool:
