@@ -142,7 +142,7 @@ def preview(rule: str, customer: str) -> dict:
 		text = fill(doc.description or "", {"customer": about, "event": _example_event(doc, about)})
 	except Exception as error:
 		frappe.throw(escape_html(str(error)), title=_("Text of the ToDo"))
-	return {"text": frappe.utils.sanitize_html(text, always_sanitize=True), "about": _who(doc, customer)}
+	return {"text": frappe.utils.sanitize_html(f"<div>{text}</div>"), "about": _who(doc, customer)}
 
 
 def _example_event(rule: "frappe.Document", customer: dict) -> dict:

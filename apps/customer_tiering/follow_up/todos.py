@@ -240,7 +240,7 @@ class Done:
 		rows = [
 			(
 				*(frappe.generate_hash(length=10), comment.kind, comment.customer),
-				*(sanitize_html(comment.text, always_sanitize=True), *common.values()),
+				*(sanitize_html(f"<div>{comment.text}</div>"), *common.values()),
 			)
 			for comment in self.comments
 		]

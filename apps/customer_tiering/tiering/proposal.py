@@ -24,6 +24,7 @@ FIELDS = {
 		*BREAKPOINTS,
 		*WHOLE_NUMBERS,
 		*NUMBERS,
+		"voice_raises_risk",
 	),
 	"Customer Tier": ("entry_value", "keep_value", "is_top", "grace_days", "minimum_dwell_days"),
 	"Lifecycle Stage": (
