@@ -25,6 +25,9 @@ REAL_BENCH_ONLY = "real bench only:"  # how the reason begins for which a test i
 
 sys.path.insert(0, str(CHECKOUT / "apps"))
 hypothesis.configuration.set_hypothesis_home_dir(CHECKOUT / ".hypothesis")
+# Machines are noisy: how long an example takes says nothing.
+hypothesis.settings.register_profile("noisy machines", deadline=None)
+hypothesis.settings.load_profile("noisy machines")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,7 +9,6 @@ from frappe.utils import get_url
 from customer_tiering.outreach.channels import Target, sms, webhook
 from customer_tiering.outreach.channels.email import rep_address, sender_of
 from customer_tiering.outreach.deferral import Deferral
-from customer_tiering.outreach.mail import queue_mail
 from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.render import (
 	Mail,
@@ -63,6 +62,9 @@ def send_trial(
 
 
 def _mail(mail: Mail, sequence: "frappe.Document", customer: "frappe.Document", address: str) -> str:
+	# The framework's sender logs into a site when it is imported
+	from customer_tiering.outreach.mail import queue_mail
+
 	try:
 		queue = queue_mail(
 			mail,

@@ -8,7 +8,6 @@ from customer_tiering.outreach.channels import Target
 from customer_tiering.outreach.channels.same_address import skip_if_reached
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.holds import hold
-from customer_tiering.outreach.mail import queue_mail
 from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.render import merge_values, render
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
@@ -26,6 +25,9 @@ def prepare(target: Target) -> dict[str, str]:
 	hold(customer, sequence, recipient.address, moment)
 	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name))
 	mail = render(frappe.get_doc("Email Template", step.email_template), values, step.preview_text)
+	# The framework's sender logs into a site when it is imported
+	from customer_tiering.outreach.mail import queue_mail
+
 	queue = queue_mail(
 		mail,
 		to=recipient.address,
