@@ -9,6 +9,8 @@ from customer_tiering.tiering.readers import start_from_now
 
 class OutreachSequence(Document):
 	def validate(self) -> None:
+		for step in self.steps:  # who writes by API may leave it out
+			step.channel = step.channel or "Email"
 		self.sort_steps()
 		self.name_steps()
 		self.refuse_bad_variants()
