@@ -105,6 +105,8 @@ def test_timespans_are_seen_from_the_day_that_is_asked_for() -> None:
 @pytest.mark.parametrize("timespan", TIMESPANS)
 def test_a_timespan_is_what_the_framework_takes_it_for(timespan: str) -> None:
 	theirs = get_timespan_date_range(timespan)
+	if not theirs:
+		pytest.skip("real bench only: the framework of 2023 knows fewer timespans")
 	assert days_of(timespan, getdate()) == tuple(getdate(day) for day in theirs)
 
 
