@@ -36,6 +36,7 @@ class Line:
 
 	name: str
 	customer: str
+	company: str
 	day: date
 	kind: str
 	own: Decimal
@@ -103,19 +104,42 @@ class Explanation:
 	changes: tuple[Change, ...]
 	voice: tuple[str, ...]
 
-	def without(self, hidden: Collection[str]) -> "Explanation":
-		"""The same for somebody who may not see some of the members: their documents are one line, and nothing names them."""
-		if not hidden:
-			return self
-		shown = [line for line in self.lines if line.customer not in hidden]
-		money = sum(
-			(line.money for line in self.lines if line.counts and line.customer in hidden), Decimal(0)
-		)
-		others = Line(
+	def without(self, hidden: Collection[str], companies: Collection[str] = ()) -> "Explanation":
+		"""The same for somebody who may not see some of the members or companies: nothing names them.
+
+		The documents of such members are one line, and those of the others in such companies another.
+		"""
+		shown, of_members, of_companies = [], [], []
+		for line in self.lines:
+			of = (
+				of_members
+				if line.customer in hidden
+				else of_companies
+				if line.company in companies
+				else shown
+			)
+			of.append(line)
+		if hidden:
+			shown.append(
+				self._together(of_members, _("Others in the group"), _("Customers that you may not see"))
+			)
+		if of_companies:
+			shown.append(
+				self._together(of_companies, _("Other companies"), _("Companies that you may not see"))
+			)
+		members = tuple(name for name in self.members if name not in hidden)
+		at = None if self.overridden_at in hidden else self.overridden_at
+		reason = self.override_reason if at else None
+		return replace(self, members=members, overridden_at=at, override_reason=reason, lines=tuple(shown))
+
+	def _together(self, lines: list[Line], kind: str, reason: str) -> Line:
+		money = sum((line.money for line in lines if line.counts), Decimal(0))
+		return Line(
 			name="",
 			customer="",
+			company="",
 			day=self.as_of,
-			kind=_("Others in the group"),
+			kind=kind,
 			own=money,
 			own_currency=self.currency,
 			cost=None,
@@ -123,13 +147,7 @@ class Explanation:
 			money=money,
 			counts=True,
 			is_order=False,
-			reason=_("Customers that you may not see"),
-		)
-		members = tuple(name for name in self.members if name not in hidden)
-		at = None if self.overridden_at in hidden else self.overridden_at
-		reason = self.override_reason if at else None
-		return replace(
-			self, members=members, overridden_at=at, override_reason=reason, lines=(*shown, others)
+			reason=reason,
 		)
 
 	def as_dict(self) -> dict:
@@ -289,6 +307,7 @@ def _line(
 	return Line(
 		name=document.name,
 		customer=document.customer,
+		company=document.company,
 		day=document.day,
 		kind=_kind(document),
 		own=document.own,

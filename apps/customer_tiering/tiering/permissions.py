@@ -1,7 +1,10 @@
 """Whoever may not see a customer sees nothing about it in the ledgers either."""
 
+from collections.abc import Collection
+
 import frappe
 from frappe.desk.reportview import build_match_conditions
+from frappe.permissions import get_allowed_docs_for_doctype, get_user_permissions
 
 MANAGERS = {"System Manager", "Tiering Manager"}
 
@@ -38,6 +41,14 @@ def has_permission(
 	):
 		return True
 	return bool(frappe.has_permission("Customer", "read", doc=doc.customer, user=user))
+
+
+def hidden_companies(companies: Collection[str], doctype: str) -> set[str]:
+	"""Those of the companies whose documents of this kind a User Permission keeps from the session's user."""
+	allowed = get_allowed_docs_for_doctype(
+		get_user_permissions(frappe.session.user).get("Company", []), doctype
+	)
+	return set(companies) - set(allowed) if allowed else set()
 
 
 def _condition(doctype: str, user: str | None) -> str:

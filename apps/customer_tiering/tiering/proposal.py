@@ -9,7 +9,15 @@ from frappe.model.document import Document
 from frappe.utils import cint, flt
 
 from customer_tiering.engine.policy import Policy
-from customer_tiering.tiering.policy import NUMBERS, RECORDS, WHOLE_NUMBERS, policy_of, refuse_gaps
+from customer_tiering.tiering.policy import (
+	FLAGS,
+	NUMBERS,
+	RECORDS,
+	STAGE_CONDITIONS,
+	WHOLE_NUMBERS,
+	policy_of,
+	refuse_gaps,
+)
 
 SETTINGS = "Tiering Settings"
 BREAKPOINTS = ("recency_breakpoints", "frequency_breakpoints", "monetary_breakpoints")
@@ -24,22 +32,10 @@ FIELDS = {
 		*BREAKPOINTS,
 		*WHOLE_NUMBERS,
 		*NUMBERS,
-		"voice_raises_risk",
+		*FLAGS,
 	),
 	"Customer Tier": ("entry_value", "keep_value", "is_top", "grace_days", "minimum_dwell_days"),
-	"Lifecycle Stage": (
-		"position",
-		"meaning",
-		"never_ordered",
-		"min_days_since_order",
-		"quiet_days",
-		"min_orders",
-		"min_open_issues",
-		"min_points",
-		"feedback",
-		"top_tier_only",
-		"no_open_follow_up",
-	),
+	"Lifecycle Stage": ("position", "meaning", *STAGE_CONDITIONS),
 	"RFM Segment": ("recency", "frequency", "monetary"),
 	"Follow Up Rule": ("due_in_days",),
 	"Outreach Sequence": ("steps",),

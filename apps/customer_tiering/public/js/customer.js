@@ -8,6 +8,9 @@ frappe.form.link_formatters["Lifecycle Stage"] = (name) => __(name, null, "Lifec
 
 frappe.ui.form.on("Customer", {
 	refresh(frm) {
+		// The record stays open to whoever may not see its relatives, but these are not offered.
+		for (const field of ["referred_by", "rolls_up_to"])
+			frm.set_df_property(field, "ignore_user_permissions", 0);
 		if (frm.is_new()) return;
 		customer_tiering.show_tier(frm);
 		customer_tiering.show_hints(frm);
