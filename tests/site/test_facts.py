@@ -131,6 +131,12 @@ def test_facts_follow_just_those_rules_that_they_are_said_to_depend_on(companies
 		assert same == (other.facts_depend_on == rules.facts_depend_on), name
 
 
+def test_a_disabled_customer_is_none_whomever_it_referred(company: str) -> None:
+	by = make.make_customer(disabled=1).name
+	make.make_invoice(make.make_customer(referred_by=by).name, 10, DAYS[0])
+	assert read_facts(read_policy(), DAYS[0], [by]).empty
+
+
 def other_values(rules: Policy) -> dict[str, object]:
 	"""For every field of the policy another value, far enough from its own to be noticed."""
 	others = {each.name: getattr(rules, each.name) for each in fields(Policy) if each.init}

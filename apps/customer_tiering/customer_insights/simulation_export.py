@@ -4,13 +4,12 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 
-import frappe
 from frappe import _
 
 from customer_tiering.customer_insights import simulation
+from customer_tiering.tiering.chunks import rows_of
 
 FORMATS = ("xlsx", "csv")
-CHUNK = 5000
 # How a cell begins that a spreadsheet would take for a formula (OWASP, CSV Injection).
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 DOCTYPES = {"tier": "Customer Tier", "stage": "Lifecycle Stage", "segment": "RFM Segment"}
@@ -76,13 +75,8 @@ def _customers(rows: dict) -> Iterator[list]:
 
 
 def _titles(names: list[str]) -> dict[str, str]:
-	found: dict[str, str] = {}
-	for start in range(0, len(names), CHUNK):
-		chunk = {"name": ("in", names[start : start + CHUNK])}
-		found.update(
-			frappe.get_all("Customer", filters=chunk, fields=["name", "customer_name"], as_list=True)
-		)
-	return found
+	rows = rows_of("SELECT name, customer_name FROM `tabCustomer` WHERE name IN %(names)s", names)
+	return {row.name: row.customer_name for row in rows}
 
 
 def _name(kind: str, name: str, summary: dict | None = None) -> str:

@@ -14,11 +14,9 @@ from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.audience import validate as validate_audience
 from customer_tiering.tiering.jobs import enqueue_preview, enqueue_recompute, take_result
 from customer_tiering.tiering.lifetime_value_jobs import enqueue_fit
-from customer_tiering.tiering.permissions import hidden_companies
+from customer_tiering.tiering.permissions import MANAGERS, hidden_companies
 from customer_tiering.tiering.policy import STAGE_CONDITIONS, read_rules, refuse_gaps
 from customer_tiering.tiering.scope import last_full_run
-
-MANAGERS = ("Tiering Manager", "System Manager")
 
 
 @frappe.whitelist(methods=["POST"])

@@ -6,6 +6,7 @@ from frappe.model.document import Document
 from frappe.utils import getdate, nowdate
 
 from customer_tiering.tiering import queue
+from customer_tiering.tiering.permissions import is_manager
 
 # Written by runs alone; the order is that of the form. Dates and money also stand in changes.DATE_FIELDS and MONEY_FIELDS.
 COMPUTED_FIELDS = (
@@ -30,8 +31,6 @@ COMPUTED_FIELDS = (
 RESERVED_FIELDS = ("predicted_clv",)
 OVERRIDE_FIELDS = ("tier_override", "tier_override_until", "tier_override_reason")
 SELF_REFERENCES = ("referred_by", "rolls_up_to")
-OVERRIDE_ROLES = ("Tiering Manager", "System Manager")
-GROUP_ROLES = ("Sales Manager", *OVERRIDE_ROLES)
 
 
 def validate(customer: Document, method: str | None = None) -> None:
@@ -58,7 +57,7 @@ def guard_override(customer: Document) -> None:
 	changed = any(_text(customer.get(f)) != _text(before and before.get(f)) for f in OVERRIDE_FIELDS)
 	if not changed:
 		return
-	if not set(OVERRIDE_ROLES) & set(frappe.get_roles()):
+	if not is_manager():
 		frappe.throw(
 			_("Only a {0} may set a tier by hand.").format(_("Tiering Manager")), frappe.PermissionError
 		)
@@ -112,7 +111,7 @@ def guard_relatives(customer: Document) -> None:
 			frappe.throw(
 				_("{0}: you may not see {1}.").format(label, frappe.bold(new)), frappe.PermissionError
 			)
-		if field == "rolls_up_to" and not set(GROUP_ROLES) & set(frappe.get_roles()):
+		if field == "rolls_up_to" and not (is_manager() or "Sales Manager" in frappe.get_roles()):
 			_refuse_other_peoples(label, [head for head in (old, new) if head])
 
 

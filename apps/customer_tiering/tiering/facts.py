@@ -69,7 +69,8 @@ def with_orders(
 	figures = read_order_facts(policy, as_of, scoped)
 	facts = people.join(figures)
 	facts["next_document"] = facts[["next_document", "next_enquiry"]].min(axis=1)
-	facts["referred_value"] = figures["annual_value"].groupby(friends.reindex(figures.index)).sum()
+	referred_value = figures["annual_value"].groupby(friends.reindex(figures.index)).sum()
+	facts["referred_value"] = referred_value.reindex(facts.index)  # facts without rows would take over those of the sums
 	money = [
 		"annual_value",
 		"recent_value",

@@ -7,6 +7,7 @@ import pandas as pd
 
 from customer_tiering.tiering.changes import Context, ledger_rows
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
+from customer_tiering.tiering.temporary import create, fill
 
 CHUNK = 2000
 BUFFER = "_tiering_changes"
@@ -57,16 +58,13 @@ def write(
 def _open_buffer() -> None:
 	"""A temporary table with the column types of Customer; it belongs to this connection alone."""
 	columns = ", ".join(("name", *COMPUTED_FIELDS))
-	frappe.db.sql_ddl(f"DROP TEMPORARY TABLE IF EXISTS `{BUFFER}`")
-	frappe.db.sql_ddl(
-		f"CREATE TEMPORARY TABLE `{BUFFER}` (PRIMARY KEY (name)) AS SELECT {columns} FROM `tabCustomer` LIMIT 0"
-	)
+	create(BUFFER, f"(PRIMARY KEY (name)) SELECT {columns} FROM `tabCustomer` LIMIT 0")
 
 
 def _update_customers(chunk: pd.DataFrame) -> None:
 	rows = [(name, *values) for name, values in zip(chunk.index, chunk.to_numpy().tolist(), strict=True)]
 	frappe.db.sql(f"DELETE FROM `{BUFFER}`")
-	_insert(BUFFER, ("name", *COMPUTED_FIELDS), rows)
+	fill(BUFFER, ("name", *COMPUTED_FIELDS), rows)
 	assignments = ", ".join(f"customer.{field} = new.{field}" for field in COMPUTED_FIELDS)
 	frappe.db.sql(
 		f"UPDATE `tabCustomer` customer JOIN `{BUFFER}` new ON new.name = customer.name SET {assignments}"

@@ -3,8 +3,9 @@ frappe.provide("customer_tiering");
 
 customer_tiering.SHOWN_AT_FIRST = 200; // documents of an explanation
 
-// A stage may have a name that means something else elsewhere in the Desk.
+// A stage or a tier may have a name that means something else elsewhere in the Desk.
 frappe.form.link_formatters["Lifecycle Stage"] = (name) => __(name, null, "Lifecycle Stage");
+customer_tiering.tier = (name) => __(name, null, "Customer Tier");
 
 frappe.ui.form.on("Customer", {
 	refresh(frm) {
@@ -30,7 +31,7 @@ customer_tiering.show_tier = async function (frm) {
 		: null;
 	if (frm.doc.name !== customer) return;
 	const parts = [
-		frm.doc.customer_tier && __("Tier {0}", [__(frm.doc.customer_tier)]),
+		frm.doc.customer_tier && __("Tier {0}", [customer_tiering.tier(frm.doc.customer_tier)]),
 		frm.doc.lifecycle_stage && __(frm.doc.lifecycle_stage, null, "Lifecycle Stage"),
 	].filter(Boolean);
 	if (frappe.is_mobile()) {
@@ -130,7 +131,7 @@ customer_tiering.explanation_html = function (explanation) {
 
 	if (explanation.not_tiered) return `<p>${escape(explanation.not_tiered)}</p>`;
 	const sentences = [];
-	const tier = explanation.tier ? __("Tier {0}", [__(explanation.tier)]) : __("No tier");
+	const tier = explanation.tier ? __("Tier {0}", [customer_tiering.tier(explanation.tier)]) : __("No tier");
 	sentences.push(
 		explanation.overridden
 			? __("{0}, set by hand. Money in the window: {1}.", [bold(tier), bold(money(explanation.money))])
@@ -142,14 +143,14 @@ customer_tiering.explanation_html = function (explanation) {
 		);
 	const room = explanation.overridden ? null : explanation.room_down;
 	if (explanation.next_up && !explanation.overridden)
-		sentences.push(__("{0} more for tier {1}.", [money(explanation.gap_up), bold(explanation.next_up)]));
+		sentences.push(__("{0} more for tier {1}.", [money(explanation.gap_up), bold(customer_tiering.tier(explanation.next_up))]));
 	if (room !== null && room < 0)
-		sentences.push(__("{0} are missing to keep tier {1}", [money(-room), bold(explanation.tier)]) + ".");
+		sentences.push(__("{0} are missing to keep tier {1}", [money(-room), bold(customer_tiering.tier(explanation.tier))]) + ".");
 	if (room !== null && room >= 0)
 		sentences.push(
 			__("{0} may go before the customer falls towards tier {1}.", [
 				money(room),
-				bold(explanation.next_down),
+				bold(customer_tiering.tier(explanation.next_down)),
 			])
 		);
 	if (explanation.decided && explanation.decided !== explanation.tier)
@@ -165,7 +166,7 @@ customer_tiering.explanation_html = function (explanation) {
 		.map((change) => `<li>${day(change.day)}: ${escape(change.what)}</li>`)
 		.join("");
 	const bands = explanation.bands
-		.map((band) => `${escape(__(band.name))} ≥ ${money(band.entry_value)}`)
+		.map((band) => `${escape(customer_tiering.tier(band.name))} ≥ ${money(band.entry_value)}`)
 		.join(" · ");
 	const rows = explanation.lines
 		.map((line, number) => {
