@@ -57,7 +57,8 @@ class Context:
 	`ordered` are customers whose orders changed since the last run, `edited` those who were merged, regrouped, disabled or
 	enabled, made internal or not, or referred others, `…_in_group` also those tiered with them, `referrers_of_ordered` those
 	who referred them; `old` is None where the rules have not changed since, `conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
-	ledger's signals whose cause is gone (see find_voids), `refitted_whales` orders that are whales
+	ledger's signals whose cause is gone (see find_voids), `tiers_before` where those stood whose way up is gone (see
+	gone_rises), `refitted_whales` orders that are whales
 	only because the median order is another one now, `untouched` customers to whom nothing has happened and for whom no day
 	has come: what they changed by is an exchange rate, a cost or a figure of the population.
 	"""
@@ -73,6 +74,7 @@ class Context:
 	old: OldRules | None
 	conditions: pd.DataFrame
 	voids: pd.DataFrame
+	tiers_before: dict[str, str | None]
 	refitted_whales: frozenset[str]
 	untouched: frozenset[str]
 	run: str = ""
@@ -191,6 +193,7 @@ def ledger_rows(
 		decision: stood_before(context.voids, decision, facts[f"current_{DECISION_FIELDS[decision]}"])
 		for decision in ("Tier", "Stage")
 	}
+	stood["Tier"] |= context.tiers_before
 	for customer, row in records.items():
 		for decision, field in DECISION_FIELDS.items():
 			changed = row[f"current_{field}"] != row[field]
