@@ -167,7 +167,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 def test_two_calls_at_once(tmp_path: Path) -> None:
 	"""Build once, and both get it."""
-	calls = [start_build(tmp_path / "cache") for _ in range(2)]
+	calls = [start_build(tmp_path / "cache", kill_at=-1) for _ in range(2)]
 	first, second = (built(each) for each in calls)
 	assert first == second
 	assert (tmp_path / "cache/calls").read_text().count(" venv ") == 1
