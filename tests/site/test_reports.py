@@ -27,6 +27,16 @@ def new_site(site: str, request: pytest.FixtureRequest) -> Iterator[None]:
 		yield
 
 
+@pytest.fixture(scope="class")
+def population(site: str, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+	"""What the class makes, once for all of its tests."""
+	with make.uncommitted():
+		make.as_if_new()
+		population = request.cls().make_population()
+		with make.shared():
+			yield population
+
+
 def report(name: str, **filters: object) -> dict:
 	"""What the Desk gets, for the session's user."""
 	return run_report(name, filters=json.dumps(filters))
@@ -109,14 +119,6 @@ class TestTierPerformance:
 	def check(self, row: dict, customers: list[str], companies: list[str] | None = None) -> None:
 		expected = self.expected(customers, companies)
 		assert {key: row[key] for key in expected} == expected
-
-	@pytest.fixture(scope="class")
-	def population(self, site: str) -> Iterator[dict[str, str]]:
-		with make.uncommitted():
-			make.as_if_new()
-			population = self.make_population()
-			with make.shared():
-				yield population
 
 	def make_population(self) -> dict[str, str]:
 		"""Customers in tiers, with every kind of document inside, outside and at the edges of the period."""
@@ -384,12 +386,17 @@ def count_queries(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 class TestWakeUpPerformance:
 	NAME = "Wake-up Performance"
 
-	@pytest.fixture(scope="class", autouse=True)
-	def calendar(self, site: str, request: pytest.FixtureRequest) -> None:
-		of = request.cls
-		of.today = getdate()
-		of.entry = add_days(of.today, -60)
-		of.half_year = {"from_date": str(add_months(of.today, -6)), "to_date": str(of.today)}
+	@property
+	def today(self) -> date:
+		return getdate()
+
+	@property
+	def entry(self) -> date:
+		return add_days(self.today, -60)
+
+	@property
+	def half_year(self) -> dict[str, str]:
+		return {"from_date": str(add_months(self.today, -6)), "to_date": str(self.today)}
 
 	def rows(self, **filters: object) -> dict[str, dict]:
 		result = report(self.NAME, **{**self.half_year, **filters})["result"]
@@ -511,14 +518,6 @@ class TestWakeUpPerformance:
 		enrollments = frappe.get_all("Outreach Enrollment", filters=filters, fields=["*"])
 		expected = self.expected(enrollments, order_days, companies)
 		assert {key: row[key] for key in expected} == expected
-
-	@pytest.fixture(scope="class")
-	def population(self, calendar: None) -> Iterator[dict[str, str]]:
-		with make.uncommitted():
-			make.as_if_new()
-			population = self.make_population()
-			with make.shared():
-				yield population
 
 	def make_population(self) -> dict[str, str]:
 		"""Every way through a sequence, by a name for it."""
