@@ -70,7 +70,8 @@ def with_orders(
 	facts = people.join(figures)
 	facts["next_document"] = facts[["next_document", "next_enquiry"]].min(axis=1)
 	referred_value = figures["annual_value"].groupby(friends.reindex(figures.index)).sum()
-	facts["referred_value"] = referred_value.reindex(facts.index)  # facts without rows would take over those of the sums
+	# As it is, facts without any row would take those of the sums.
+	facts["referred_value"] = referred_value.reindex(facts.index)
 	money = [
 		"annual_value",
 		"recent_value",
