@@ -281,7 +281,10 @@ class TestExplanation:
 		until = frappe.utils.format_date(today + timedelta(days=29))
 		assert explanation.tier == "B"
 		assert explanation.kept.startswith(f"Tier B is kept until {until}: 30 days of grace")
-		assert explanation.kept in explanation.as_text()
+		assert (
+			explanation.kept in explanation.as_text()
+			and explanation.kept in explanation.as_dict()["sentences"]
+		)
 		assert "B ≥ 100,000.00 (kept from 80,000.00)" in explanation.as_text()
 
 	def test_a_follow_up_that_was_made_puts_the_sleep_off(self) -> None:

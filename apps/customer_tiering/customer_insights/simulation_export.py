@@ -8,11 +8,12 @@ from frappe import _
 
 from customer_tiering.customer_insights import simulation
 from customer_tiering.tiering.chunks import rows_of
+from customer_tiering.tiering.rule_records import KINDS
 
 FORMATS = ("xlsx", "csv")
 # How a cell begins that a spreadsheet would take for a formula (OWASP, CSV Injection).
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-DOCTYPES = {"tier": "Customer Tier", "stage": "Lifecycle Stage", "segment": "RFM Segment"}
+DOCTYPES = {kind.decision.lower(): doctype for doctype, kind in KINDS.items()}
 
 
 def export_file(file_format: str, summary: dict | None, rows: dict) -> bytes:

@@ -17,6 +17,7 @@ from customer_tiering.engine.conditions import (
 )
 from customer_tiering.engine.policy import ASLEEP, Policy
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
+from customer_tiering.tiering.rule_records import KINDS
 from customer_tiering.tiering.signals import (
 	FIRING_CAUSES,
 	TIER_QUIET_DAYS,
@@ -27,7 +28,7 @@ from customer_tiering.tiering.signals import (
 )
 from customer_tiering.tiering.voids import stood_before
 
-DECISION_FIELDS = {"Tier": "customer_tier", "Stage": "lifecycle_stage", "Segment": "rfm_segment"}
+DECISION_FIELDS = {kind.decision: kind.field for kind in KINDS.values()}
 MONEY_FIELDS = ("annual_value",)
 DATE_FIELDS = ("tier_since", "below_keep_since", "last_order_date", "tiering_review_on")
 # Smaller than any currency's smallest unit, larger than what adding up floats loses.

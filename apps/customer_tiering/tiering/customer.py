@@ -7,6 +7,7 @@ from frappe.utils import getdate, nowdate
 
 from customer_tiering.tiering import queue
 from customer_tiering.tiering.permissions import is_manager
+from customer_tiering.tiering.rule_records import KINDS
 
 # Written by runs alone; the order is that of the form. Dates and money also stand in changes.DATE_FIELDS and MONEY_FIELDS.
 COMPUTED_FIELDS = (
@@ -177,13 +178,8 @@ def after_rename(customer: Document, method: str, old: str, new: str, merge: boo
 
 def forget_untiered(record: Document) -> None:
 	"""Runs leave disabled and internal customers alone: what is deleted would stand on them for ever, and not go."""
-	field = {
-		"Customer Tier": "customer_tier",
-		"Lifecycle Stage": "lifecycle_stage",
-		"RFM Segment": "rfm_segment",
-	}
 	customer = frappe.qb.DocType("Customer")
-	column = customer[field[record.doctype]]
+	column = customer[KINDS[record.doctype].field]
 	untiered = (customer.disabled == 1) | (customer.is_internal_customer == 1)
 	frappe.qb.update(customer).set(column, None).where((column == record.name) & untiered).run()
 

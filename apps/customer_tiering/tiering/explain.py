@@ -152,24 +152,30 @@ class Explanation:
 		)
 
 	def as_dict(self) -> dict:
-		"""For JSON: days as text, money as text with its cents."""
-		return json.loads(json.dumps(asdict(self), default=str))
+		"""For JSON: days as text, money as text with its cents; and in words `sentences` and `bands_in_words`."""
+		values = json.loads(json.dumps(asdict(self), default=str))
+		return {**values, "sentences": self.sentences(), "bands_in_words": self.bands_in_words()}
+
+	def sentences(self) -> list[str]:
+		"""What there is to say besides the tier, the money and what is to come, in the session's language."""
+		return [*self._notes(), *self.voice, *self._distance_texts()]
+
+	def bands_in_words(self) -> str:
+		return " · ".join(map(self._band, self.bands))
 
 	def as_text(self) -> str:
 		"""For a terminal."""
-		tier = self.tier or _("No tier")
+		tier = _tier(self.tier) if self.tier else _("No tier")
 		head = f"{self.customer}: {tier} ({format_date(self.as_of)}, {self._text(self.money)} {self.currency}, {self.rule_version})"
 		lines = [
 			f"{'+' if line.counts else ' '} {format_date(line.day)} {line.name:<24} {self._text(line.money):>16}  {line.kind}: {line.reason}"
 			for line in self.lines
 		]
-		bands = " · ".join(map(self._band, self.bands))
 		changes = [f"{format_date(change.day)}: {change.what}" for change in self.changes]
-		about = [*self._notes(), *self.voice]
-		return "\n".join([head, *about, bands, *lines, *self._distance_texts(), *changes])
+		return "\n".join([head, *self.sentences(), self.bands_in_words(), *lines, *changes])
 
 	def _band(self, band: Tier) -> str:
-		entry = f"{band.name} ≥ {self._text(band.entry_value)}"
+		entry = f"{_tier(band.name)} ≥ {self._text(band.entry_value)}"
 		return (
 			_("{0} (kept from {1})").format(entry, self._text(band.keep_from))
 			if band.keep_from < band.entry_value
@@ -185,25 +191,27 @@ class Explanation:
 		if len(self.members) > 1:
 			yield _("Tiered together: {0}").format(", ".join(self.members))
 		if self.overridden and self.overridden_at and self.overridden_at != self.customer:
-			yield _("Tier set by hand, on {0}: {1}").format(self.overridden_at, self.overridden)
+			yield _("Tier set by hand, on {0}: {1}").format(self.overridden_at, _tier(self.overridden))
 		elif self.overridden:
-			yield _("Tier set by hand: {0}").format(self.overridden)
+			yield _("Tier set by hand: {0}").format(_tier(self.overridden))
 		if self.override_reason:
 			yield _("Until {0}, because: {1}").format(format_date(self.override_until), self.override_reason)
 		if self.decided and self.decided != self.tier and not self.not_tiered:
 			yield _(
 				"The ledger says tier {0} for that day: the run knew other documents or rules, or saw the customer for the first time."
-			).format(self.decided)
+			).format(_tier(self.decided))
 
 	def _distance_texts(self) -> Iterator[str]:
 		if self.overridden:
 			return
 		if self.next_up:
-			yield _("{0} more for tier {1}").format(self._text(self.gap_up), self.next_up)
+			yield _("{0} more for tier {1}").format(self._text(self.gap_up), _tier(self.next_up))
 		if self.next_down and self.room_down >= 0:
-			yield _("{0} may go before tier {1} is lost").format(self._text(self.room_down), self.tier)
+			yield _("{0} may go before the customer falls towards tier {1}.").format(
+				self._text(self.room_down), _tier(self.next_down)
+			)
 		elif self.next_down:
-			yield _("{0} are missing to keep tier {1}").format(self._text(-self.room_down), self.tier)
+			yield _("{0} are missing to keep tier {1}").format(self._text(-self.room_down), _tier(self.tier))
 		if self.kept:
 			yield self.kept
 
@@ -372,6 +380,10 @@ def _worth(document: "Document", policy: Policy) -> Iterator[str]:
 		yield _("{0} at {1}").format(own, f"{round(document.rate, 9).normalize():f}")
 	elif document.cost is not None:
 		yield own
+
+
+def _tier(name: str) -> str:
+	return _(name, context="Customer Tier")
 
 
 def _amount(money: Decimal | float, currency: str) -> str:

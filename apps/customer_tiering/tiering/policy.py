@@ -10,10 +10,11 @@ from frappe.model.document import Document
 from frappe.utils import cint, flt
 
 from customer_tiering.engine.policy import Policy, Segment, Stage, Tier
+from customer_tiering.tiering.rule_records import KINDS
 
 Rule = Document | frappe._dict
 
-RECORDS = ("Customer Tier", "Lifecycle Stage", "RFM Segment")
+RECORDS = tuple(KINDS)
 
 
 def _of_kind(rule: type, kind: type) -> tuple[str, ...]:

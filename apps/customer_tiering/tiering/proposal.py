@@ -18,6 +18,7 @@ from customer_tiering.tiering.policy import (
 	policy_of,
 	refuse_gaps,
 )
+from customer_tiering.tiering.rule_records import KINDS
 
 SETTINGS = "Tiering Settings"
 BREAKPOINTS = ("recency_breakpoints", "frequency_breakpoints", "monetary_breakpoints")
@@ -40,7 +41,6 @@ FIELDS = {
 	"Follow Up Rule": ("due_in_days",),
 	"Outreach Sequence": ("steps",),
 }
-NAME_FIELDS = {"Customer Tier": "tier_name", "Lifecycle Stage": "stage_name", "RFM Segment": "segment_name"}
 # Of a table field, the column that counts.
 COLUMNS = {"companies": "company", "steps": "day_offset"}
 
@@ -57,7 +57,7 @@ class Difference:
 
 	@property
 	def label(self) -> str:
-		field = self.field or NAME_FIELDS.get(self.doctype)
+		field = self.field or KINDS[self.doctype].name_field
 		return _(frappe.get_meta(self.doctype).get_label(field))
 
 
@@ -86,7 +86,7 @@ class Proposal:
 		return doc
 
 	def add(self, doctype: str, name: str, values: dict) -> Document:
-		doc = frappe.get_doc({"doctype": doctype, NAME_FIELDS[doctype]: name, **values})
+		doc = frappe.get_doc({"doctype": doctype, KINDS[doctype].name_field: name, **values})
 		doc.name = name
 		doc.set("__islocal", 1)
 		self.records[doctype].append(doc)
@@ -98,7 +98,7 @@ class Proposal:
 	def rename(self, doc: Document, name: str) -> None:
 		if doc.is_new():
 			doc.name = name
-			doc.set(NAME_FIELDS[doc.doctype], name)
+			doc.set(KINDS[doc.doctype].name_field, name)
 		elif name != doc.name:
 			self.new_names[_key(doc)] = name
 
