@@ -7,17 +7,18 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from customer_tiering.engine.policy import ASLEEP
+from customer_tiering.engine.signals import (
+	BECAME_DORMANT,
+	BECAME_LOST,
+	FIRST_ORDER,
+	TIER_DOWN,
+	TIER_UP,
+	WON_BACK,
+)
 from customer_tiering.tiering.chunks import rows_of
 
 if TYPE_CHECKING:
 	import pandas as pd
-
-FIRST_ORDER = "First Order"
-BECAME_DORMANT = "Became Dormant"
-BECAME_LOST = "Became Lost"
-WON_BACK = "Won Back"
-TIER_UP = "Tier Up"
-TIER_DOWN = "Tier Down"
 
 # Only what an order or the passing of time brought about starts anything.
 FIRING_CAUSES = ("Order", "Time")
