@@ -10,7 +10,48 @@ from collections.abc import Iterable
 import frappe
 
 # Off by default, so that an update changes nothing; a new site has them on.
-NEW_SITE = {"feedback_days": 180, "voice_raises_risk": 1}
+NEW_SITE = {"feedback_days": 180, "voice_raises_risk": 1, "mail_tracking": "Opens and Clicks"}
+# Where to know that somebody opened a mail or followed a link needs consent: the European Economic Area (ePrivacy Directive, article
+# 5(3), as EDPB Guidelines 2/2023 read it for pixels and tracked links) and the United Kingdom (PECR, regulation 6).
+CONSENT_COUNTRIES = (
+	*(
+		"Austria",
+		"Belgium",
+		"Bulgaria",
+		"Croatia",
+		"Cyprus",
+		"Czech Republic",
+		"Denmark",
+		"Estonia",
+		"Finland",
+		"France",
+	),
+	*(
+		"Germany",
+		"Greece",
+		"Hungary",
+		"Iceland",
+		"Ireland",
+		"Italy",
+		"Latvia",
+		"Liechtenstein",
+		"Lithuania",
+		"Luxembourg",
+	),
+	*(
+		"Malta",
+		"Netherlands",
+		"Norway",
+		"Poland",
+		"Portugal",
+		"Romania",
+		"Slovakia",
+		"Slovenia",
+		"Spain",
+		"Sweden",
+	),
+	"United Kingdom",
+)
 
 REMEMBERED_AS = "customer_tiering_seeded"
 RECORDS = (
@@ -76,11 +117,18 @@ def _seed_settings(new_site: dict) -> None:
 	if not settings.reporting_currency and _company_currency():
 		missing["reporting_currency"] = _company_currency()
 	missing |= new_site
+	if "tracking_consent" in missing:
+		missing["tracking_consent_countries"] = _consent_countries()
 	if not missing:
 		return
 	settings.update(missing)
 	settings.flags.ignore_mandatory = True
 	settings.save(ignore_permissions=True)
+
+
+def _consent_countries() -> list[dict]:
+	known = frappe.get_all("Country", {"name": ("in", CONSENT_COUNTRIES)}, pluck="name", order_by="name")
+	return [{"country": name} for name in known]
 
 
 def _company_currency() -> str | None:
