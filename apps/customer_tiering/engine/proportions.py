@@ -10,7 +10,8 @@ def wilson(part: int, whole: int, confidence: float = 0.95) -> tuple[float, floa
 	centre = 2 * part + z * z
 	spread = z * sqrt(z * z + 4 * part * (whole - part) / whole)
 	below, above = ((centre + sign * spread) / (2 * (whole + z * z)) for sign in (-1, 1))
-	return max(below, 0.0), min(above, 1.0)
+	share = part / whole  # rounding must not leave it outside
+	return min(max(below, 0.0), share), max(min(above, 1.0), share)
 
 
 def difference(

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import frappe
-from frappe.utils import add_days, get_url, now_datetime
+from frappe.utils import add_days, get_system_timezone, get_url, now_datetime
 
 from customer_tiering.engine.hits import CLICK, COUNTED, OPEN, PREFETCHED, SWEEP_SECONDS, Hit, judge
 from customer_tiering.outreach.tracked_links import Wanted
@@ -46,8 +47,8 @@ COUNT = """
 	WHERE name = %(touch)s"""
 
 
-def note_hit(wanted: Wanted) -> None:
-	"""Keep the request at hand, in a row that nobody judged yet. The caller commits.
+def note_hit(wanted: Wanted, asked_at: datetime) -> None:
+	"""Keep the request at hand, in a row that nobody judged yet. The caller commits. `asked_at` has a time zone.
 
 	Not kept is what is asked not to be (Do Not Track, Global Privacy Control), what may not be any more, and a colleague's look.
 	"""
@@ -68,7 +69,7 @@ def note_hit(wanted: Wanted) -> None:
 		"modified_by": "Guest",
 		"touch": wanted.touch,
 		"kind": wanted.kind,
-		"happened_on": now,
+		"happened_on": asked_at.astimezone(ZoneInfo(get_system_timezone())).replace(tzinfo=None),
 		"target": wanted.target,
 		"head": int(frappe.request.method == "HEAD"),
 		"user_agent": (frappe.get_request_header("User-Agent") or "")[:140],

@@ -1,5 +1,8 @@
 """Answers requests to the links and pictures of our mails. A forged one is a page that doesn't exist, like any other."""
 
+from collections.abc import Callable
+from datetime import datetime, timezone
+
 import frappe
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
@@ -21,6 +24,7 @@ class TrackedPage:
 
 	def __init__(self, path: str, http_status_code: int | None = None) -> None:
 		self.wanted = wanted(path or "")
+		self.asked_at = datetime.now(timezone.utc)
 
 	def can_render(self) -> bool:
 		return self.wanted is not None
@@ -37,13 +41,13 @@ class TrackedPage:
 	def note(self) -> None:
 		"""Whatever goes wrong here is no concern of the reader's."""
 		try:
-			note_hit(self.wanted)
+			note_hit(self.wanted, self.asked_at)
 			frappe.db.commit()
 		except Exception:
 			frappe.logger("customer_tiering").exception(f"Touch {self.wanted.touch}: hit not noted")
 
 
-def _after_response(work) -> None:
+def _after_response(work: Callable[[], None]) -> None:
 	"""Once the reader has the answer; at once where the framework is too old for that."""
 	later = getattr(frappe.request, "after_response", None)
 	later.add(work) if later else work()

@@ -30,7 +30,7 @@ frappe.query_reports["Outreach Results"] = {
 			fieldtype: "Select",
 			options: [
 				{ value: "Sequence", label: __("Sequence") },
-				{ value: "Step", label: __("Step") },
+				{ value: "Step", label: __("Step", null, "Outreach Results") },
 				{ value: "Variant", label: __("Variant") },
 				{ value: "Email Template", label: __("Email Template") },
 			],

@@ -42,6 +42,7 @@ from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.proportions import difference
 from customer_tiering.tiering.orders import Orders, orders_for
 
+CONTEXT = "Outreach Results"  # in which words are translated that mean something else elsewhere
 SEQUENCE, STEP, VARIANT, TEMPLATE = "Sequence", "Step", "Variant", "Email Template"
 GROUPS = {
 	SEQUENCE: "touch.sequence",
@@ -305,7 +306,7 @@ def add_comparison(rows: list[dict], entered: list[frappe._dict]) -> None:
 def columns(scope: Scope) -> list[dict]:
 	labels = {
 		SEQUENCE: _("Sequence"),
-		STEP: _("Step"),
+		STEP: _("Step", context=CONTEXT),
 		VARIANT: _("Variant"),
 		TEMPLATE: _("Email Template"),
 	}
@@ -313,13 +314,13 @@ def columns(scope: Scope) -> list[dict]:
 	found = [
 		column("label", labels[scope.group_by], "Data", 200 if scope.group_by == SEQUENCE else 320),
 		column("sent", _("Sent"), width=70),
-		column("delivered", _("Delivered"), width=85),
-		column("opened", _("Opened"), width=80),
+		column("delivered", _("Delivered", context=CONTEXT), width=85),
+		column("opened", _("Opened", context=CONTEXT), width=80),
 		column("open_rate", _("Open Rate"), width=95, **rate),
 		column("loaded", _("Only Loaded by Apple Mail"), width=120),
 		column("clicked", _("Clicked"), width=80),
 		column("click_rate", _("Click Rate"), width=95, **rate),
-		column("replied", _("Replied"), width=80),
+		column("replied", _("Replied", context=CONTEXT), width=80),
 		column("unsubscribed", _("Unsubscribed"), width=100),
 		column("bounced", _("Bounced"), width=80),
 		column("reordered", _("Reordered"), width=90),
@@ -381,8 +382,8 @@ def chart(rows: list[dict]) -> dict | None:
 	if not rows:
 		return None
 	bars = {
-		"delivered": _("Delivered"),
-		"opened": _("Opened"),
+		"delivered": _("Delivered", context=CONTEXT),
+		"opened": _("Opened", context=CONTEXT),
 		"clicked": _("Clicked"),
 		"reordered": _("Reordered"),
 	}
@@ -407,7 +408,7 @@ def summary(total: dict, scope: Scope) -> list[dict]:
 	money = {"datatype": "Currency", "currency": scope.currency}
 	return figures(
 		[
-			{"label": _("Delivered"), "value": total["delivered"], "datatype": "Int"},
+			{"label": _("Delivered", context=CONTEXT), "value": total["delivered"], "datatype": "Int"},
 			{"label": _("Open Rate"), "value": rate("open_rate"), "datatype": "Percent"},
 			{"label": _("Click Rate"), "value": rate("click_rate"), "datatype": "Percent"},
 			{"label": _("Orders"), "value": total["orders"], "datatype": "Int"},
