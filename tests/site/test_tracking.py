@@ -253,10 +253,8 @@ class TestTheMailAndItsReader:
 			f"{page}/{name}.{signature}.{text}A",
 			f"{page}/{name}.{signature}.ü",
 			f"{page}/{name}.{signature}",
-			f"{page}/https://evil.example",
 			f"{PICTURE}/{name}.{signature}",
 			f"{PICTURE}/{name}.{seen}x",
-			f"{PICTURE}/",
 		]
 		answers = set()
 		for path in [*paths, "never/there"]:
@@ -281,6 +279,19 @@ class TestTheMailAndItsReader:
 		hits(0)
 		assert ask(base_url, picture, headers={**BROWSER, "DNT": "0"}).status_code == 200
 		hits(1)
+
+	def test_a_reader_refuses_tracking_and_goes_on_getting_mails(
+		self, base_url: str, touch: frappe._dict
+	) -> None:
+		token = unsubscribe_url(touch.name).rsplit("/", 1)[1]
+		assert 'value="tracking"' in requests.get(f"{base_url}/leave/{token}", timeout=60).text
+		method = f"{base_url}/api/method/customer_tiering.outreach.unsubscribe.unsubscribe"
+		assert requests.post(method, data={"t": token, "scope": "tracking"}, timeout=60).ok
+		frappe.db.commit()
+		assert tracking_of(touch.customer) == OFF
+		assert not frappe.db.count("Outreach Suppression")
+		assert ask(base_url, click_url(touch.name, SHOP)).status_code == 302
+		hits(0)
 
 	def test_nobody_fills_the_disk(self, base_url: str, touch: frappe._dict) -> None:
 		put_hits(touch.name, *[(number, "Open", "") for number in range(MOST - 1)])

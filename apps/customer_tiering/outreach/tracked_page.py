@@ -34,8 +34,7 @@ class TrackedPage:
 		is_open = self.wanted.kind == OPEN
 		answer = Response(PIXEL, mimetype="image/gif") if is_open else redirect(self.wanted.target, 302)
 		answer.headers.update(HEADERS)
-		# A reader is no visitor: the framework would leave cookies behind.
-		frappe.local.cookie_manager.cookies.clear()
+		_leave_no_cookies()
 		return answer
 
 	def note(self) -> None:
@@ -45,6 +44,13 @@ class TrackedPage:
 			frappe.db.commit()
 		except Exception:
 			frappe.logger("customer_tiering").exception(f"Touch {self.wanted.touch}: hit not noted")
+
+
+def _leave_no_cookies() -> None:
+	"""A reader is no visitor, whom the framework would give some."""
+	manager = getattr(frappe.local, "cookie_manager", None)
+	if manager:
+		manager.cookies = {}
 
 
 def _after_response(work: Callable[[], None]) -> None:

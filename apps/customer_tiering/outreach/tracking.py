@@ -1,10 +1,14 @@
 """Whether a customer's mails may tell us that they were read: by the site's setting, the law where the customer is, and the customer."""
 
+from typing import TYPE_CHECKING
+
 import frappe
 
 from customer_tiering.outreach.clock import country_of
-from customer_tiering.outreach.render import Mail
 from customer_tiering.outreach.tracked_links import add_picture, track_links
+
+if TYPE_CHECKING:  # every web worker reads this, and what mails are filled in with takes pandas along
+	from customer_tiering.outreach.render import Mail
 
 OFF, CLICKS, ALL = "Off", "Clicks", "Opens and Clicks"
 AGREED, REFUSED = "Agreed", "Refused"
@@ -25,7 +29,7 @@ def tracking_of(customer: str) -> str:
 	return OFF if _needs_consent(settings, customer) else allowed
 
 
-def with_tracking(mail: Mail, touch: str, customer: str) -> tuple[Mail, dict]:
+def with_tracking(mail: "Mail", touch: str, customer: str) -> tuple["Mail", dict]:
 	"""The mail as it may be sent to the customer, and what the touch keeps of that."""
 	tracking = tracking_of(customer)
 	if tracking == OFF:

@@ -11,7 +11,7 @@ from customer_tiering.outreach.suppress import suppress
 # Short: with what follows it must fit into one line of a mail's header.
 PAGE = "leave"
 PURPOSE = "unsubscribe"
-SEQUENCE, ALL = "sequence", "all"
+SEQUENCE, ALL, TRACKING = "sequence", "all", "tracking"
 
 
 def unsubscribe_url(touch: str) -> str:
@@ -28,7 +28,7 @@ def touch_of(token: object) -> str | None:
 
 @frappe.whitelist(allow_guest=True, methods=["POST"])
 def unsubscribe(t: object = None, scope: object = ALL) -> None:
-	"""Stop our mails to the address that the link was sent to: all, or those of its sequence.
+	"""Stop our mails to the address that the link was sent to: all, or those of its sequence. Or go on, but track them no more.
 
 	Answers the same whatever it finds behind a valid link.
 	"""
@@ -39,6 +39,14 @@ def unsubscribe(t: object = None, scope: object = ALL) -> None:
 			_("Please use the link in the newest mail, or answer the mail."),
 			indicator_color="red",
 			http_status_code=403,
+		)
+		return
+	if scope == TRACKING:
+		refuse_tracking(touch)
+		frappe.respond_as_web_page(
+			_("Done"),
+			_("We will not see any more whether you open our mails or follow their links."),
+			indicator_color="green",
 		)
 		return
 	leave(touch, SEQUENCE if scope == SEQUENCE else ALL)
@@ -60,3 +68,9 @@ def leave(touch: str, scope: str) -> None:
 			sequence=row.sequence if scope == SEQUENCE else None,
 		)
 		leave_if_due(row.customer)
+
+
+def refuse_tracking(touch: str) -> None:
+	customer = frappe.db.get_value("Outreach Touch", touch, "customer")
+	if customer:  # who has the form open is told that it was changed
+		frappe.db.set_value("Customer", customer, "mail_tracking", "Refused")

@@ -364,7 +364,7 @@ def message(scope: Scope) -> str:
 	if scope.group_by == SEQUENCE:
 		details += [
 			_(
-				"Against the holdout: customers who entered since there is a holdout, and who ordered from then until {0} days after the last step, whether or not because of a mail. Only those for whom that time is over."
+				"Against the holdout: customers who entered in this period, since there is a holdout, and who of them ordered until {0} days after the last step, whether or not because of a mail. Only those for whom that time is over."
 			).format(days),
 			_(
 				"The true difference lies between “at least” and “at most” with 95 % confidence (Newcombe's hybrid score interval). If zero lies between them, the sequence may have brought nothing."
