@@ -25,6 +25,7 @@ from customer_tiering.outreach.render import Mail
 from customer_tiering.outreach.tracked_links import LONGEST, PICTURE, click_url, track_links, wanted
 from customer_tiering.outreach.tracking import ALL, CLICKS, OFF, tracking_of, with_tracking
 from customer_tiering.outreach.unsubscribe import leave, unsubscribe_url
+from customer_tiering.setup.seed import CONSENT_COUNTRIES
 from tests.browser.conftest import base_url  # noqa: F401
 from tests.sandbox.sites import ADMIN_PASSWORD
 from tests.site import factories as make
@@ -350,6 +351,11 @@ class TestWhoMayBeTracked:
 		assert kept == {"tracking": None if expected == OFF else expected, "links": int(expected != OFF)}
 		if expected == OFF:
 			assert mail == self.MAIL
+
+	def test_a_new_site_asks_for_consent_where_the_law_does(self) -> None:
+		settings = frappe.get_single("Tiering Settings")
+		assert [row.country for row in settings.tracking_consent_countries] == CONSENT_COUNTRIES
+		assert (settings.mail_tracking, settings.tracking_consent) == (ALL, "In These Countries")
 
 	def test_without_a_country_of_the_customer_the_own_law_counts(self) -> None:
 		name = self.settle(None, None)

@@ -14,46 +14,14 @@ NEW_SITE = {"feedback_days": 180, "voice_raises_risk": 1, "mail_tracking": "Open
 # Where to know that somebody opened a mail or followed a link needs consent: the European Economic Area (ePrivacy Directive, article
 # 5(3), as EDPB Guidelines 2/2023 read it for pixels and tracked links) and the United Kingdom (PECR, regulation 6).
 CONSENT_COUNTRIES = (
-	*(
-		"Austria",
-		"Belgium",
-		"Bulgaria",
-		"Croatia",
-		"Cyprus",
-		"Czech Republic",
-		"Denmark",
-		"Estonia",
-		"Finland",
-		"France",
-	),
-	*(
-		"Germany",
-		"Greece",
-		"Hungary",
-		"Iceland",
-		"Ireland",
-		"Italy",
-		"Latvia",
-		"Liechtenstein",
-		"Lithuania",
-		"Luxembourg",
-	),
-	*(
-		"Malta",
-		"Netherlands",
-		"Norway",
-		"Poland",
-		"Portugal",
-		"Romania",
-		"Slovakia",
-		"Slovenia",
-		"Spain",
-		"Sweden",
-	),
-	"United Kingdom",
-)
+	"Austria, Belgium, Bulgaria, Croatia, Cyprus, Czech Republic, Denmark, Estonia, Finland, "
+	"France, Germany, Greece, Hungary, Iceland, Ireland, Italy, Latvia, Liechtenstein, Lithuania, "
+	"Luxembourg, Malta, Netherlands, Norway, Poland, Portugal, Romania, Slovakia, Slovenia, Spain, "
+	"Sweden, United Kingdom"
+).split(", ")
 
 REMEMBERED_AS = "customer_tiering_seeded"
+CONSENT = "tracking_consent_country"
 RECORDS = (
 	"customer_tier",
 	"lifecycle_stage",
@@ -69,11 +37,12 @@ def seed() -> None:
 	for kind in RECORDS:
 		if kind not in seeded:
 			_insert_missing(read_defaults(kind))
-	_seed_settings(NEW_SITE if not seeded else {})
+	new = {} if CONSENT in seeded else {"tracking_consent_countries": _consent_countries()}
+	_seed_settings(new if seeded else NEW_SITE | new)
 	from customer_tiering.outreach.server_scripts import seed_server_scripts
 
 	seed_server_scripts(first_time="server_script" not in seeded)
-	_remember({*seeded, *RECORDS, "server_script"})
+	_remember({*seeded, *RECORDS, "server_script", CONSENT})
 
 
 def forget() -> None:
@@ -110,15 +79,13 @@ def _insert_missing(records: list[dict]) -> None:
 			doc.insert(ignore_permissions=True)
 
 
-def _seed_settings(new_site: dict) -> None:
-	"""Give the fields that have never been saved, all of them or those of a newer version, their defaults."""
+def _seed_settings(values: dict) -> None:
+	"""Give the fields that have never been saved, all of them or those of a newer version, their defaults; and set these values."""
 	settings, saved = frappe.get_single("Tiering Settings"), frappe.db.get_singles_dict("Tiering Settings")
 	missing = {f.fieldname: f.default for f in settings.meta.fields if f.default and f.fieldname not in saved}
 	if not settings.reporting_currency and _company_currency():
 		missing["reporting_currency"] = _company_currency()
-	missing |= new_site
-	if "tracking_consent" in missing:
-		missing["tracking_consent_countries"] = _consent_countries()
+	missing |= values
 	if not missing:
 		return
 	settings.update(missing)
