@@ -311,37 +311,37 @@ def columns(scope: Scope) -> list[dict]:
 		TEMPLATE: _("Email Template"),
 	}
 	rate = {"fieldtype": "Percent", "precision": 1}
-	found = [
-		column("label", labels[scope.group_by], "Data", 200 if scope.group_by == SEQUENCE else 320),
-		column("sent", _("Sent"), width=70),
+	answers = [
+		column("label", labels[scope.group_by], "Data", 170 if scope.group_by == SEQUENCE else 320),
 		column("delivered", _("Delivered", context=CONTEXT), width=85),
 		column("opened", _("Opened", context=CONTEXT), width=80),
 		column("open_rate", _("Open Rate"), width=95, **rate),
-		column("loaded", _("Only Loaded by Apple Mail"), width=120),
 		column("clicked", _("Clicked"), width=80),
 		column("click_rate", _("Click Rate"), width=95, **rate),
-		column("replied", _("Replied", context=CONTEXT), width=80),
-		column("unsubscribed", _("Unsubscribed"), width=100),
-		column("bounced", _("Bounced"), width=80),
 		column("reordered", _("Reordered"), width=90),
-		column("reorder_rate", _("Reorder Rate"), width=105, **rate),
+		column("reorder_rate", _("Reorder Rate", context=CONTEXT), width=105, **rate),
 		column("orders", _("Orders"), width=75),
-		column("revenue", _("Revenue"), "Currency", 130),
+		column("revenue", _("Revenue"), "Currency", 120),
 	]
-	if scope.group_by != SEQUENCE:
-		return found
-	return [
-		*found,
+	holdout = [
+		column("difference", _("Difference (Points)"), "Float", 110, precision=1),
+		column("low", _("At Least"), "Float", 90, precision=1),
+		column("high", _("At Most"), "Float", 90, precision=1),
 		column("compared", _("Customers Compared"), width=120),
 		column("entered_rate", _("Of Them Ordered"), width=110, **rate),
 		column("held_out", _("Holdout"), width=90),
 		column("holdout_rate", _("Of the Holdout Ordered"), width=120, **rate),
-		column("difference", _("Difference (Points)"), "Float", 110, precision=1),
-		column("low", _("At Least"), "Float", 90, precision=1),
-		column("high", _("At Most"), "Float", 90, precision=1),
 		column("entered_revenue", _("Revenue per Customer"), "Currency", 130),
 		column("holdout_revenue", _("Revenue per Holdout Customer"), "Currency", 130),
 	]
+	rest = [
+		column("sent", _("Sent"), width=70),
+		column("bounced", _("Bounced"), width=80),
+		column("loaded", _("Only Loaded by Apple Mail"), width=120),
+		column("replied", _("Replied", context=CONTEXT), width=80),
+		column("unsubscribed", _("Unsubscribed"), width=100),
+	]
+	return [*answers, *(holdout if scope.group_by == SEQUENCE else []), *rest]
 
 
 def message(scope: Scope) -> str:
