@@ -99,7 +99,7 @@ def picture_url(touch: str) -> str:
 
 def hits(expected: int) -> list[frappe._dict]:
 	"""All that were noted, once there are so many; if there are to be none, after a moment in which one could have come."""
-	until = time.monotonic() + (10 if expected else 0.5)
+	until = time.monotonic() + (10 if expected else 0.3)
 	while True:
 		frappe.db.commit()
 		found = frappe.get_all("Outreach Hit", fields=["*"], order_by="happened_on, creation")
@@ -480,7 +480,7 @@ class TestOutreachResults:
 		}
 	)
 
-	@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+	@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 	@given(st.lists(TOUCH, max_size=12), st.integers(0, 30), st.integers(0, 30))
 	def test_orders_belong_to_the_last_message_before_them(
 		self, world: list[str], drawn: list[dict], first: int, length: int

@@ -327,7 +327,7 @@ def columns(scope: Scope) -> list[dict]:
 		column("difference", _("Difference (Points)"), "Float", 110, precision=1),
 		column("low", _("At Least"), "Float", 90, precision=1),
 		column("high", _("At Most"), "Float", 90, precision=1),
-		column("compared", _("Customers Compared"), width=120),
+		column("compared", _("Customers Compared"), width=160),
 		column("entered_rate", _("Of Them Ordered"), width=110, **rate),
 		column("held_out", _("Holdout"), width=90),
 		column("holdout_rate", _("Of the Holdout Ordered"), width=120, **rate),
