@@ -30,7 +30,7 @@ from tests.browser.conftest import base_url  # noqa: F401
 from tests.sandbox.sites import ADMIN_PASSWORD
 from tests.site import factories as make
 from tests.site.sleepers import clean_slate, customer, day, output_of, start_process
-from tests.site.test_outreach import GREETING, STEPS, enrolled, html_of, set_steps, text_of
+from tests.site.test_outreach import GREETING, as_it_was, enrolled, html_of, set_steps, text_of
 from tests.site.test_reports import as_user, orders, report
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -59,14 +59,12 @@ def tracking(**values: object) -> Iterator[None]:
 
 @pytest.fixture
 def alone(on_site: None) -> Iterator[None]:
-	before = frappe.db.get_value("Email Template", GREETING, "response_html")
-	with clean_slate(), tracking(mail_tracking=ALL, tracking_consent="In These Countries"):
+	settings = {"mail_tracking": ALL, "tracking_consent": "In These Countries"}
+	with clean_slate(), as_it_was(), tracking(**settings):
 		yield
 		frappe.set_user("Administrator")
 		frappe.db.rollback()
-		frappe.db.set_value("Email Template", GREETING, "response_html", before)
 		frappe.db.delete("Interest Signal")
-		set_steps(STEPS, enabled=0)
 
 
 @pytest.fixture
