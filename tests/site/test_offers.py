@@ -6,7 +6,7 @@ import erpnext
 import frappe
 import pytest
 from frappe.model.document import Document
-from frappe.utils import add_days, random_string
+from frappe.utils import random_string
 
 from customer_tiering.outreach.by_hand import enter_by_hand
 from customer_tiering.outreach.dispatch import dispatch_due
@@ -71,6 +71,8 @@ def with_code(**terms: object) -> tuple[str, str]:
 
 
 def mail_account() -> None:
+	if frappe.db.exists("Email Account", "Nobody"):
+		return
 	frappe.get_doc(
 		doctype="Email Account",
 		name="Nobody",
@@ -218,8 +220,8 @@ class TestWhoMayUseACode:
 	@pytest.mark.parametrize(
 		("doctype", "values", "message"),
 		[
-			("Coupon Code", {"valid_upto": add_days(day(0), -1)}, "ended|expired"),
-			("Coupon Code", {"valid_from": add_days(day(0), 1)}, "not valid yet|not started"),
+			("Coupon Code", {"valid_upto": "2020-01-01"}, "ended|expired"),
+			("Coupon Code", {"valid_from": "2999-01-01"}, "not valid yet|not started"),
 			("Coupon Code", {"used": 1}, "used already|no longer valid"),
 			("Pricing Rule", {"disable": 1}, "no longer valid"),
 			("Pricing Rule", {"min_amt": 100.01}, "or more"),
@@ -236,7 +238,7 @@ class TestWhoMayUseACode:
 				document(owner, coupon_code=code)
 
 	def test_codes_that_are_not_ours_are_left_to_erpnext(self) -> None:
-		owner, code = with_code()
+		_owner, code = with_code()
 		frappe.db.delete("Outreach Touch", {"coupon_code": code})
 		assert make_order(make.make_customer().name, coupon_code=code).name
 
@@ -289,7 +291,9 @@ class TestRedeeming:
 			95,
 			"USD",
 		)
-		assert invoice_of(order).net_total == 95
+		invoice = invoice_of(order)
+		assert invoice.net_total == 95
+		invoice.delete()
 		with pytest.raises(frappe.ValidationError):
 			make_order(name, coupon_code=code)
 		order.reload().cancel()
@@ -397,12 +401,15 @@ def test_what_goes_with_the_last_order() -> None:
 	)
 	name = make.make_customer().name
 	frappe.db.delete("Item Association")
+	pattern = make.make_invoice(name, 1, day(-3), submit=False)
 	for basket in [[coffee, filters, cleaner]] * 5 + [[mug]] * 6 + [[coffee, mug]] * 4:
-		rows = [{"item_code": item, "qty": 1, "rate": 1} for item in basket]
-		last = make.make_invoice(name, 1, day(-3), item=rows[0], submit=False)
-		last.extend("items", rows[1:])
-		last.save().submit()
-	make.make_return(last)
+		submitted = frappe.copy_doc(pattern)
+		submitted.update({"docstatus": 1, "posting_date": day(-3), "naming_series": "OFFER-TEST-.#####"})
+		submitted.set("items", [{"item_code": item, "qty": 1, "docstatus": 1} for item in basket])
+		submitted.set_new_name()
+		submitted.set_parent_in_children()
+		for row in (submitted, *submitted.items):
+			row.db_insert()
 	assert compute_associations(day(0)) == 6
 	alone = make.make_invoice(name, 1, item={"item_code": coffee})
 	assert goes_with(alone.name) == [cleaner, filters]

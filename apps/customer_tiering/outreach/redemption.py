@@ -42,8 +42,8 @@ def on_cancel(doc: "frappe.Document", method: str | None = None) -> None:
 	if not doc.get("coupon_code"):
 		return
 	if frappe.db.exists("Outreach Touch", {"coupon_code": doc.coupon_code, "redeemed_in": doc.name}):
-		fields = ("doctype", "in", "on", "amount", "currency")
-		_note(doc.coupon_code, **{f"redeemed_{field}": None for field in fields})
+		fields = ("doctype", "in", "on", "currency")
+		_note(doc.coupon_code, redeemed_amount=0, **{f"redeemed_{field}": None for field in fields})
 
 
 def _touch_of(code: str) -> str | None:

@@ -63,9 +63,8 @@ def switch_off(tier: "frappe.Document") -> None:
 
 
 def terms(tier: "frappe.Document") -> dict:
-	"""What we write into the rule."""
+	"""What we write into the rule, and keep in step."""
 	return {
-		"title": _title(tier.name or tier.tier_name),
 		"discount_percentage": flt(tier.discount_percent),
 		"condition": _condition(tier.name or tier.tier_name),
 		"disable": int(not _is_on(tier)),
@@ -104,6 +103,7 @@ def _make_rule(tier: "frappe.Document") -> str:
 	rule = frappe.get_doc(
 		{
 			"doctype": "Pricing Rule",
+			"title": _title(tier.name or tier.tier_name),
 			"apply_on": "Transaction",
 			"price_or_product_discount": "Price",
 			"selling": 1,
