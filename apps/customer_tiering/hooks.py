@@ -44,7 +44,8 @@ VOICE = "customer_tiering.tiering.queue.on_voice"
 
 TIER_DISCOUNT = "customer_tiering.tiering.tier_discount.before_validate"
 REDEMPTION = {
-	event: f"customer_tiering.outreach.redemption.{event}" for event in ("validate", "on_submit", "on_cancel")
+	event: f"customer_tiering.outreach.redemption.{event}"
+	for event in ("before_validate", "validate", "on_submit", "on_cancel")
 }
 
 IN_AUDIENCES = "customer_tiering.tiering.audience.after_rename"
@@ -100,7 +101,7 @@ doc_events = {
 	},
 	"Sales Order": {
 		**REDEMPTION,
-		"before_validate": TIER_DISCOUNT,
+		"before_validate": [REDEMPTION["before_validate"], TIER_DISCOUNT],
 		"on_change": "customer_tiering.tiering.queue.on_sales_order",
 		"on_submit": [REDEMPTION["on_submit"], "customer_tiering.outreach.exits.on_order_submitted"],
 	},
@@ -118,7 +119,7 @@ doc_events = {
 	"Opportunity": dict.fromkeys(("on_update", "on_submit", "on_cancel", "on_trash"), ENQUIRY),
 	"Quotation": {
 		**dict.fromkeys(("on_update", "on_submit", "on_cancel", "on_trash"), ENQUIRY),
-		"before_validate": TIER_DISCOUNT,
+		"before_validate": [REDEMPTION["before_validate"], TIER_DISCOUNT],
 		"validate": REDEMPTION["validate"],
 	},
 	**{

@@ -102,6 +102,7 @@ class TestCodes:
 			assert (coupon.maximum_use, coupon.valid_from, coupon.valid_upto) == (1, day(0), day(14))
 			assert frappe.db.get_value("Pricing Rule", coupon.pricing_rule, "discount_percentage") == percent
 		assert len({coupon.pricing_rule for coupon in coupons}) == 2
+		assert not frappe.db.get_value("Pricing Rule", coupons[0].pricing_rule, "company")
 
 	def test_what_waits_leaves_no_code_and_later_gets_the_same(self) -> None:
 		mail_account()
@@ -313,6 +314,8 @@ class TestRedeeming:
 		assert (order.net_total, order.benefit_tier) == (70, None)
 		order.save()
 		assert order.net_total == 70
+		order.update({"coupon_code": None}).save()
+		assert (order.net_total, order.benefit_tier) == (90, "A")
 
 	def test_documents_without_a_code_keep_what_was_given_by_hand(self) -> None:
 		name, _code = with_code()
@@ -340,6 +343,7 @@ class TestTiers:
 		frappe.db.set_value("Customer", low, "customer_tier", "C")
 		assert frappe.get_doc("Customer Tier", "A").pricing_rule is None
 		tier = give("A", 10, top)
+		assert not frappe.db.get_value("Pricing Rule", tier.pricing_rule, "company")
 		assert make_order(low).net_total == 100
 		order = make_order(top, submit=True)
 		assert (order.net_total, order.benefit_tier) == (90, "A")

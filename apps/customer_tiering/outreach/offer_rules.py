@@ -10,7 +10,7 @@ from frappe.utils import flt
 
 from customer_tiering.outreach.offers import PERCENTAGE, discount_text
 
-TERMS = ("discount_type", "minimum_amount", "company", "currency", "code_prefix")
+TERMS = ("discount_type", "minimum_amount", "only_company", "currency", "code_prefix")
 
 
 def set_rules(offer: "frappe.Document") -> None:
@@ -46,7 +46,7 @@ def _make_rule(offer: "frappe.Document", discount: float) -> str:
 			field: discount,
 			"apply_discount_on": "Net Total",
 			"min_amt": flt(offer.minimum_amount),
-			"company": offer.company,
+			"company": offer.only_company or "",  # None would become the user's own
 			"currency": offer.currency,
 			"condition": _condition(offer),
 		}

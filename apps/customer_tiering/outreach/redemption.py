@@ -9,6 +9,20 @@ from frappe.utils import flt, fmt_money, getdate
 FIELDS = ["customer", "valid_from", "valid_upto", "maximum_use", "used", "pricing_rule"]
 
 
+def before_validate(doc: "frappe.Document", method: str | None = None) -> None:
+	"""Who takes a code of ours out of a draft again gives its discount back: our rules no longer look at such a document."""
+	before = doc.get_doc_before_save()
+	if not before or not before.get("coupon_code") or before.coupon_code == doc.get("coupon_code"):
+		return
+	if not _touch_of(before.coupon_code):
+		return
+	rule = frappe.db.get_value("Coupon Code", before.coupon_code, "pricing_rule")
+	percent, amount = frappe.db.get_value("Pricing Rule", rule, ["discount_percentage", "discount_amount"])
+	given = flt(doc.additional_discount_percentage) or flt(doc.discount_amount)
+	if given == (flt(percent) or flt(amount)):
+		doc.additional_discount_percentage = doc.discount_amount = 0
+
+
 def validate(doc: "frappe.Document", method: str | None = None) -> None:
 	"""Refuse a code of ours that is somebody else's, has ended, was used, or would give this document nothing.
 

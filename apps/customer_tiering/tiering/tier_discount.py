@@ -109,6 +109,7 @@ def _make_rule(tier: "frappe.Document") -> str:
 			"selling": 1,
 			"rate_or_discount": "Discount Percentage",
 			"apply_discount_on": "Net Total",
+			"company": "",  # None would become the user's own
 			"currency": frappe.get_cached_value("Company", company, "default_currency"),
 			**terms(tier),
 		}

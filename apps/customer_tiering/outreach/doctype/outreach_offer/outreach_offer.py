@@ -25,7 +25,7 @@ class OutreachOffer(Document):
 		set_rules(self)
 
 	def set_currency(self) -> None:
-		company = self.company or frappe.defaults.get_global_default("company")
+		company = self.only_company or frappe.defaults.get_global_default("company")
 		if company and not self.currency:
 			self.currency = frappe.get_cached_value("Company", company, "default_currency")
 		if self.enabled and not self.currency:
