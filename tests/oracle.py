@@ -216,9 +216,9 @@ def is_order(document: Document) -> bool:
 
 
 def is_undone(order: Document, known: list[Document]) -> bool:
-	"""An order is undone when its returns leave nothing of it, but for a cent that each may be off."""
+	"""An order is undone when its returns leave nothing of it, but for a cent that each but the last may be off."""
 	returns = [d.base_net_total for d in known if d.is_return and d.return_against == order.name]
-	cents = Decimal("0.01") * len(returns)
+	cents = Decimal("0.01") * (len(returns) - 1)
 	return bool(returns) and order.base_net_total + sum(returns) <= cents
 
 

@@ -122,7 +122,7 @@ class World:
 		if policy.orders_from == "Sales Order":
 			return True
 		back = [r.total for r in self.returns.get(paper.name, []) if r.day <= as_of]
-		return not back or paper.total + sum(back) > CENT * len(back)
+		return not back or paper.total + sum(back) > CENT * (len(back) - 1)
 
 
 def facts(world: World, policy: Policy, as_of: date) -> dict[str, dict]:

@@ -370,3 +370,56 @@ class TestEdits:
 		recompute(NEXT_DAY, full=False)
 		(stage,) = events(customer, decision="Stage", as_of=NEXT_DAY)
 		assert (stage.cause, stage.signal) == ("Time", "Became Dormant")
+
+
+def fallen(customer: str) -> tuple:
+	change = events(customer, decision="Tier")[-1]
+	return change.new_value, change.cause, change.signal
+
+
+def nights(*days: int) -> None:
+	for day in days:
+		recompute(AS_OF + timedelta(days=day), full=False)
+
+
+class TestTheEndOfAGrace:
+	"""It tells what had begun it, and whom nothing but a rule or an edit brought under the keep value hears nothing."""
+
+	@pytest.fixture(autouse=True)
+	def grace(self) -> None:
+		frappe.get_doc("Customer Tier", "B").update({"grace_days": 30}).save()
+
+	def test_begun_by_a_rule(self) -> None:
+		customer, _invoice = customer_with_order(150_000, 10)
+		recompute(AS_OF)
+		set_entry_value("B", 200_000)
+		recompute(NEXT_DAY)
+		assert computed(customer).below_keep_cause == "Policy"
+		nights(30, 31)
+		assert fallen(customer) == ("C", "Policy", None)
+
+	def test_begun_by_an_edit(self) -> None:
+		(head, _), (member, _) = customer_with_order(90_000, 10), customer_with_order(60_000, 10)
+		frappe.get_doc("Customer", member).update({"rolls_up_to": head}).save()
+		recompute(AS_OF)
+		frappe.get_doc("Customer", member).update({"rolls_up_to": None}).save()
+		nights(1, 31)
+		assert [fallen(name) for name in (head, member)] == [("C", "Edit", None)] * 2
+
+	def test_begun_by_a_return(self) -> None:
+		customer, invoice = customer_with_order(150_000, 10)
+		recompute(AS_OF)
+		make.make_return(frappe.get_doc("Sales Invoice", invoice), NEXT_DAY, rate=60_000)
+		nights(1, 31)
+		assert fallen(customer) == ("C", "Time", "Tier Down")
+
+	def test_begun_by_a_rule_and_again_by_a_return(self) -> None:
+		customer, _invoice = customer_with_order(150_000, 10)
+		recompute(AS_OF)
+		set_entry_value("B", 200_000)
+		recompute(NEXT_DAY)
+		new = make.make_invoice(customer, 60_000, AS_OF + timedelta(days=2))
+		nights(2)
+		make.make_return(new, AS_OF + timedelta(days=3))
+		nights(3, 33)
+		assert fallen(customer) == ("C", "Time", "Tier Down")

@@ -14,6 +14,7 @@ from tests.site.factories import computed, events, recompute
 
 RESERVED = {
 	"below_keep_since": "2020-01-01",
+	"below_keep_cause": "Edit",
 	"churn_risk": "High",
 	"loyalty_points": 77,
 	"feedback_category": "Promoter",

@@ -296,3 +296,20 @@ def test_a_return_that_is_an_opening_entry_undoes_nothing(companies: dict[str, s
 	write(World(companies, [Member("Facts X")], [order, back], []))
 	found = read_facts(read_policy(), day, ["Facts X"]).loc["Facts X"]
 	assert (found["orders_ever"], found["annual_value"]) == (1, 100.0)
+
+
+@pytest.mark.parametrize(("returned", "orders"), [(["99.99"], 1), (["100.00"], 0), (["50.00", "49.99"], 0)])
+def test_only_several_returns_may_be_a_cent_off(
+	companies: dict[str, str], returned: list[str], orders: int
+) -> None:
+	day, company = date(2024, 5, 1), next(iter(companies))
+	order = Paper("Facts 1", "Facts X", company, day, Decimal("100.00"))
+	back = [
+		replace(
+			order, name=f"Facts R{money}", total=-Decimal(money), is_return=True, return_against="Facts 1"
+		)
+		for money in returned
+	]
+	write(World(companies, [Member("Facts X")], [order, *back], []))
+	assert read_facts(read_policy(), day, ["Facts X"]).loc["Facts X"]["orders_ever"] == orders
+	assert sum(line.is_order for line in explain("Facts X", day).lines) == orders

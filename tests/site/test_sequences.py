@@ -471,3 +471,13 @@ def test_a_template_that_is_still_to_be_written_can_t_be_switched_on() -> None:
 	vip.enabled = 1
 	with pytest.raises(frappe.ValidationError, match="still says what is to be written"):
 		vip.save()
+
+
+def test_who_switches_on_mails_without_an_outgoing_account_is_told() -> None:
+	document = sequence(MAIL, enabled=0)
+	frappe.db.set_value("Email Account", {"enable_outgoing": 1}, "enable_outgoing", 0)
+	frappe.local.outgoing_email_account = {}
+	frappe.clear_messages()
+	document.update({"enabled": 1}).save()
+	(said,) = frappe.get_message_log()
+	assert "no outgoing Email Account" in str(said)

@@ -177,13 +177,24 @@ class TestVoids:
 		recompute()
 		invoices = [make.make_invoice(friend, amount) for amount in (100, 50)]
 		recompute(full=False)
-		assert fired(promoter, "Super Promoter") == [("Signal", "Time")]
+		assert fired(promoter, "Super Promoter") == [("Signal", "Order")]
 		invoices[1].cancel()
 		recompute(full=False)
 		assert len(fired(promoter, "Super Promoter")) == 1
 		invoices[0].cancel()
 		recompute(full=False)
-		assert fired(promoter, "Super Promoter") == [("Signal", "Time"), ("Void", "Order")]
+		assert fired(promoter, "Super Promoter") == [("Signal", "Order"), ("Void", "Order")]
+
+	def test_a_promoter_whose_friend_was_another_s(self) -> None:
+		promoter = make.make_customer().name
+		friend = make.make_customer(referred_by=promoter).name
+		make.make_invoice(promoter, 100)
+		recompute()
+		make.make_invoice(friend, 100)
+		recompute(full=False)
+		frappe.get_doc("Customer", friend).update({"referred_by": None}).save()
+		recompute(full=False)
+		assert fired(promoter, "Super Promoter") == [("Signal", "Order"), ("Void", "Edit")]
 
 	def test_what_is_void_before_anybody_acted_starts_nothing(self, rule: str) -> None:
 		customer = make.make_customer().name

@@ -55,7 +55,8 @@ class Context:
 	"""What all changes of a run have in common.
 
 	`ordered` are customers whose orders changed since the last run, `edited` those who were merged, regrouped, disabled or
-	enabled, made internal or not, or referred others, `…_in_group` also those tiered with them; `old` is None where the rules have not changed since, `conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
+	enabled, made internal or not, or referred others, `…_in_group` also those tiered with them, `referrers_of_ordered` those
+	who referred them; `old` is None where the rules have not changed since, `conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
 	ledger's signals whose cause is gone (see find_voids), `refitted_whales` orders that are whales
 	only because the median order is another one now, `untouched` customers to whom nothing has happened and for whom no day
 	has come: what they changed by is an exchange rate, a cost or a figure of the population.
@@ -68,6 +69,7 @@ class Context:
 	ordered_in_group: frozenset[str]
 	edited: frozenset[str]
 	edited_in_group: frozenset[str]
+	referrers_of_ordered: frozenset[str]
 	old: OldRules | None
 	conditions: pd.DataFrame
 	voids: pd.DataFrame
@@ -91,6 +93,10 @@ class Context:
 		asleep = any(self.meanings.get(stage) in ASLEEP for stage in stages)
 		return row["current_customer_tier"] != row["customer_tier"] and bool(stages & for_top) and not asleep
 
+	def fell(self, row: dict) -> bool:
+		before, after = (self.entry_values.get(row[f"{prefix}customer_tier"]) for prefix in ("current_", ""))
+		return before is not None and after is not None and after < before
+
 	def fell_asleep(self, row: dict) -> bool:
 		return self.meanings.get(row["lifecycle_stage"]) in ASLEEP
 
@@ -99,12 +105,38 @@ class Context:
 		return {stage.name: stage.meaning for stage in self.policy.stages}
 
 
-def target_values(facts: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+def target_values(facts: pd.DataFrame, decisions: pd.DataFrame, context: Context) -> pd.DataFrame:
 	"""What every computed field should hold: columns COMPUTED_FIELDS, indexed by customer, dates as datetime.date."""
 	target = decisions.join(facts[["annual_value", "annual_orders", "last_order_date", "loyalty_points"]])
+	target["below_keep_cause"] = _below_keep_causes(facts, decisions, context)
 	target["last_order_date"] = target["last_order_date"].dt.date
 	target = target.astype(object)
 	return target.where(target.notna(), None)[list(COMPUTED_FIELDS)]
+
+
+def _below_keep_causes(facts: pd.DataFrame, decisions: pd.DataFrame, context: Context) -> pd.Series:
+	"""Edit or Policy where one of these, and neither an order nor a day, brought a customer under the keep value of its tier.
+
+	Kept until the fall, so that the end of the grace doesn't tell of a changed rule as if time had done it.
+	"""
+	since = pd.to_datetime(decisions["below_keep_since"])
+	waited = since.notna() & (since == facts["current_below_keep_since"])
+	causes = facts["current_below_keep_cause"].astype(object).where(waited, None)
+	for customer in since.index[since.notna() & ~waited]:
+		causes[customer] = _why_below_keep(customer, decisions, context)
+	return causes
+
+
+def _why_below_keep(customer: str, decisions: pd.DataFrame, context: Context) -> str | None:
+	if context.old is not None:
+		old = context.old.decisions.loc[customer]
+		stays = old["customer_tier"] == decisions.at[customer, "customer_tier"]
+		if stays and pd.isna(old["below_keep_since"]):
+			return "Policy"
+	if customer in context.untouched:
+		return "Policy"
+	cause = _happened(customer, context.ordered_in_group, context.edited_in_group)
+	return None if cause in FIRING_CAUSES else cause
 
 
 def changed_rows(
@@ -149,7 +181,7 @@ def ledger_rows(
 ) -> list[dict]:
 	"""Tiering Events: one for each changed tier, stage and segment, with the signal that it fires, if any; one for each
 	condition that is new; one for each signal that is void."""
-	before = [f"current_{field}" for field in DECISION_FIELDS.values()]
+	before = [f"current_{field}" for field in (*DECISION_FIELDS.values(), "below_keep_cause")]
 	rows = changes.join(facts[before]).join(decisions[["by_hand", "by_hand_ended"]])
 	rows["turned_by_hand"] = _turned_by_hand(facts, decisions)
 	records = dict(zip(rows.index, rows.to_dict("records"), strict=True))
@@ -208,7 +240,7 @@ def _condition_cause(customer: str, signal: str, period: str, context: Context) 
 		return "Policy"
 	if period in context.refitted_whales or customer in context.untouched:
 		return "Policy"
-	if customer in context.ordered:
+	if customer in context.ordered or (signal == SUPER_PROMOTER and customer in context.referrers_of_ordered):
 		return "Order"
 	return "Edit" if signal in EDITABLE and customer in context.edited else "Time"
 
@@ -217,7 +249,8 @@ def _void_events(records: dict[str, dict], context: Context) -> Iterator[dict]:
 	voids = context.voids[context.voids["customer"].isin(list(records))]
 	for customer, signal, key in voids[["customer", "signal", "signal_key"]].itertuples(index=False):
 		event = _event(customer, "Void", records[customer], context)
-		yield event | {"cause": "Order", "signal": signal, "voids": key}
+		by_order = customer in context.ordered_in_group or customer in context.referrers_of_ordered
+		yield event | {"cause": "Order" if by_order else "Edit", "signal": signal, "voids": key}
 
 
 def _event(customer: str, decision: str, row: dict, context: Context) -> dict:
@@ -256,6 +289,8 @@ def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
 		return "Override Ended"
 	if context.baseline:
 		return "Baseline"
+	if decision == "Tier" and row["current_below_keep_cause"] and context.fell(row):
+		return row["current_below_keep_cause"]
 	if context.old is not None:
 		field = DECISION_FIELDS[decision]
 		if context.old.decisions.at[customer, field] == row[f"current_{field}"]:

@@ -12,6 +12,7 @@ COMPUTED_FIELDS = (
 	"customer_tier",
 	"tier_since",
 	"below_keep_since",
+	"below_keep_cause",
 	"lifecycle_stage",
 	"rfm_segment",
 	"rfm_score",

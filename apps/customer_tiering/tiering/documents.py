@@ -121,7 +121,7 @@ def _undone_days(documents: Collection[Document]) -> dict[str, date]:
 	for document in sorted((d for d in documents if d.is_return), key=lambda d: d.day):
 		against = document.return_against
 		if against in left:
-			left[against] += document.own - cent  # as in IS_UNDONE
-			if left[against] <= 0:
+			left[against] += document.own - cent
+			if left[against] <= -cent:  # as in IS_UNDONE
 				undone.setdefault(against, document.day)
 	return undone

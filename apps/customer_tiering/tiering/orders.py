@@ -93,7 +93,7 @@ class Orders:
 		if self.doctype != INVOICE:
 			return self.is_sale
 		undone = f"""
-			SELECT document.base_net_total + SUM(back.base_net_total) <= 0.01 * COUNT(*)
+			SELECT document.base_net_total + SUM(back.base_net_total) <= 0.01 * (COUNT(*) - 1)
 			FROM {self.table} back
 			WHERE back.return_against = document.name AND {self._is_known_return}"""
 		return f"({self.is_sale} AND ({undone}) IS NOT TRUE)"
@@ -160,10 +160,8 @@ class Orders:
 			ON {alias}_rate.company = {alias}.company AND {alias}_rate.day = {alias}.{self.day_field}"""
 
 
-# Each return may be a cent off: of a discount that was spread over the items, or of an exchange rate.
-IS_UNDONE = (
-	"(credit.returns IS NOT NULL AND document.base_net_total + credit.credited <= 0.01 * credit.returns)"
-)
+# Several returns may each be a cent off, but for the last: of a discount spread over the items, or of an exchange rate.
+IS_UNDONE = "(credit.returns IS NOT NULL AND document.base_net_total + credit.credited <= 0.01 * (credit.returns - 1))"
 
 
 def orders_for(

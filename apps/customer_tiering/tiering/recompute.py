@@ -112,6 +112,7 @@ class Decided:
 def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	from customer_tiering.tiering.changes import Context, changed_rows, count_events, target_values
 	from customer_tiering.tiering.facts import read_facts
+	from customer_tiering.tiering.groups import referrers_of
 	from customer_tiering.tiering.judgement import judge
 	from customer_tiering.tiering.signals import new_conditions
 	from customer_tiering.tiering.voids import find_voids, without_voids
@@ -121,7 +122,7 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	facts = read_facts(policy, as_of, scope.customers)
 	progress(0, 0, _("Deciding"))
 	in_groups = _in_groups_of(scope.ordered, facts)
-	voids = find_voids(in_groups, facts, policy, as_of)
+	voids = find_voids(in_groups, scope.edited, facts, policy, as_of)
 	facts = without_voids(facts, voids)
 	judged = judge(facts, policy, as_of, scope.population)
 	decisions = judged.decisions
@@ -136,13 +137,14 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		ordered_in_group=in_groups,
 		edited=scope.edited,
 		edited_in_group=_in_groups_of(scope.edited, facts),
+		referrers_of_ordered=referrers_of(scope.ordered),
 		old=_old_rules(last, scope, facts, as_of),
 		conditions=new_conditions(judged.conditions),
 		voids=voids,
 		refitted_whales=_refitted_whales(judged.whales, scope, last),
 		untouched=_untouched(scope, facts, as_of),
 	)
-	target = target_values(facts, decisions)
+	target = target_values(facts, decisions, context)
 	changes = changed_rows(facts, target, decisions, context)
 	summary = Summary(
 		run=None,

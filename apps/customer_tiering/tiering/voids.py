@@ -19,15 +19,19 @@ LOOK_BACK = timedelta(days=400)
 CHUNK = 1000
 
 
-def find_voids(ordered: Collection[str], facts: pd.DataFrame, policy: Policy, as_of: date) -> pd.DataFrame:
-	"""Signals of the customers whose orders changed, and of who referred them, that would not have fired, had today's documents been known.
+def find_voids(
+	ordered: Collection[str], edited: Collection[str], facts: pd.DataFrame, policy: Policy, as_of: date
+) -> pd.DataFrame:
+	"""Signals that would not have fired, had today's documents been known: of the customers whose orders changed, and as
+	promoters also of who referred them and of those `edited`, whose referrals may be others.
 
 	Columns COLUMNS, the oldest of a customer first. Signals that hang on the rules stay where those were others: what they
 	would say of today's documents is unknown.
 	"""
 	customers = set(ordered) & set(facts.index)
-	friends = referred(scoped=False) if policy.promoter_percent and customers else pd.Series(dtype=object)
-	referrers = set(friends[friends.index.isin(customers)]) & set(facts.index) - customers
+	judged = policy.promoter_percent and (customers or edited)
+	friends = referred(scoped=False) if judged else pd.Series(dtype=object)
+	referrers = {*edited, *friends[friends.index.isin(customers)]} & set(facts.index) - customers
 	fired = [
 		*_fired(sorted(customers), as_of),
 		*(row for row in _fired(sorted(referrers), as_of) if row.signal == SUPER_PROMOTER),
@@ -70,6 +74,7 @@ def without_voids(facts: pd.DataFrame, voids: pd.DataFrame) -> pd.DataFrame:
 	facts["current_tier"] = facts["current_tier"].mask(back, pd.Series(tiers, dtype=object))
 	for column in ("current_tier_since", "current_below_keep_since"):
 		facts[column] = facts[column].mask(back)
+	facts["current_below_keep_cause"] = facts["current_below_keep_cause"].mask(back, None)
 	return facts
 
 

@@ -68,5 +68,18 @@ def sender_of(sequence: "frappe.Document") -> str | None:
 	return address
 
 
+def outgoing_problem(sequence: "frappe.Document") -> str | None:
+	"""Why no mail of this sequence can go out now."""
+	from frappe.email.doctype.email_account.email_account import EmailAccount
+
+	try:
+		address = sender_of(sequence)
+	except Deferral as reason:
+		return str(reason)
+	if EmailAccount.find_outgoing(match_by_email=address):
+		return None
+	return _("This site has no outgoing Email Account that is the default.")
+
+
 def _host() -> str:
 	return get_url().split("://")[-1].split("/")[0].split(":")[0]

@@ -27,6 +27,18 @@ class OutreachSequence(Document):
 			WHERE sequence = %s AND status = 'Active' AND is_holdout = 0""",
 			self.name,
 		)
+		self.warn_of_no_outgoing_account()
+
+	def warn_of_no_outgoing_account(self) -> None:
+		from customer_tiering.outreach.channels.email import outgoing_problem
+
+		mails = any(step.channel == "Email" for step in self.steps)
+		problem = outgoing_problem(self) if self.enabled and mails else None
+		if problem:
+			waits = _("The mails of {0} wait until that is mended.").format(
+				frappe.bold(escape_html(self.name))
+			)
+			frappe.msgprint(f"{problem} {waits}", title=_("No outgoing mail"), indicator="orange")
 
 	def on_trash(self) -> None:
 		from customer_tiering.outreach.exits import end
