@@ -21,8 +21,9 @@ def before_uninstall() -> None:
 	frappe.db.delete("Singles", {"doctype": "Tiering Settings"})
 	indexes.drop_indexes()
 	print(
-		"The columns that Customer Tiering filled on Customer, Contact and ToDo stay in the database with their data,"
-		" and so do the e-mail templates. Drop them yourself when you don't need them any more. Runs, ledger, enrollments and"
+		"The columns that Customer Tiering filled on Customer, Contact, ToDo and sales documents stay in the database with their data,"
+		" and so do the e-mail templates, coupon codes and their Pricing Rules. Codes that are out stay good, and ERPNext does not"
+		" check whose they are. Drop them yourself when you don't need them any more. Runs, ledger, enrollments and"
 		" the list of who unsubscribed (Outreach Suppression) go: they are in the backup that was made."
 	)
 
