@@ -8,7 +8,7 @@ import frappe
 import pytest
 from frappe.utils import getdate
 
-from customer_tiering.tiering import queue, store
+from customer_tiering.tiering import api, queue, store
 from customer_tiering.tiering.scope import full_run_is_due
 from tests.site import factories as make
 from tests.site.factories import computed, events, recompute, signals
@@ -204,3 +204,37 @@ class TestAClockThatWasAhead:
 		recompute()
 		assert computed(sleeper).lifecycle_stage == "First Purchase"
 		assert signals(sleeper) == fired
+
+
+class TestFiguresBeyondAllMeasure:
+	def test_are_cut_off_and_named_and_everybody_is_decided(self) -> None:
+		huge, other = customer_with_order(6e11, "Huge"), customer_with_order(100, "Full of points")
+		order(huge, 6e11)
+		program = make.ensure_loyalty_program("Tiering Test Points")
+		frappe.db.set_value("Customer", other, "loyalty_program", program)
+		for _entry in range(2):
+			make.make_points(other, 2_000_000_000, getdate(), getdate())
+		summary = recompute()
+		assert (computed(huge).customer_tier, computed(huge).annual_value) == ("A", 999_999_999_999.99)
+		assert (computed(other).customer_tier, computed(other).loyalty_points) == ("D", 2**31 - 1)
+		assert f"too large to be kept, cut off at the largest that can be: {other}, {huge}." in summary.notes
+		again = recompute()
+		assert (again.changed, again.events) == (0, 0)
+
+
+class TestWhatTheSettingsSay:
+	def test_that_the_last_run_failed_and_what_to_do(self) -> None:
+		customer_with_order(100)
+		recompute()
+		assert "failed" not in (api.get_policy()["pending"] or "")
+		order(customer_with_order(100), 700_000)
+		run = break_off()
+		frappe.db.set_value("Tiering Run", run, "error", "Traceback\n  <b>\nDataError: Out of <b>range")
+		said = api.get_policy()["pending"]
+		assert "failed: DataError: Out of &lt;b&gt;range. " in said and run in said
+		recompute(full=False)  # changes nothing about the full one
+		assert run in api.get_policy()["pending"]
+		frappe.db.set_value("Tiering Run", run, {"status": "Interrupted", "error": None})
+		assert "cut off before its end" in api.get_policy()["pending"]
+		recompute()
+		assert "failed" not in (api.get_policy()["pending"] or "")

@@ -117,12 +117,13 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	from customer_tiering.tiering.facts import read_facts
 	from customer_tiering.tiering.groups import referrers_of
 	from customer_tiering.tiering.judgement import judge
+	from customer_tiering.tiering.limits import within_limits
 	from customer_tiering.tiering.signals import new_conditions
 	from customer_tiering.tiering.voids import find_voids, without_voids
 
 	progress(0, 0, _("Reading orders"))
 	policy = scope.policy
-	facts = read_facts(policy, as_of, scope.customers)
+	facts, beyond = within_limits(read_facts(policy, as_of, scope.customers))
 	progress(0, 0, _("Deciding"))
 	in_groups = _in_groups_of(scope.ordered, facts)
 	voids = find_voids(in_groups, scope.edited, facts, policy, as_of)
@@ -160,7 +161,7 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		events=count_events(facts, decisions, context),
 		tiers=_counts(target["customer_tier"]),
 		stages=_counts(target["lifecycle_stage"]),
-		notes=_notes(policy, as_of),
+		notes=_notes(policy, as_of, beyond),
 	)
 	return Decided(summary, judged.population, facts, decisions, changes, context)
 
@@ -348,10 +349,11 @@ def refuse_other_days(as_of: date, today: date) -> None:
 		)
 
 
-def _notes(policy: Policy, as_of: date) -> str:
+def _notes(policy: Policy, as_of: date, beyond: list[str]) -> str:
+	from customer_tiering.tiering.limits import note_on_limits
 	from customer_tiering.tiering.notes import notes_on_orders
 
-	return "\n".join(notes_on_orders(policy, as_of))
+	return "\n".join([*note_on_limits(beyond), *notes_on_orders(policy, as_of)])
 
 
 def _counts(column: object) -> dict[str, int]:
