@@ -13,6 +13,8 @@ import frappe
 from frappe.commands import get_site, pass_context
 from frappe.utils import getdate
 
+NO_SUCH_COLUMN, NO_SUCH_TABLE = 1054, 1146
+
 
 @click.group("tiering")
 def tiering() -> None:
@@ -185,7 +187,9 @@ def follow_ups(context: frappe._dict, as_of: str | None, dry_run: bool, as_json:
 	else:
 		click.echo(", ".join(f"{count} {what.replace('_', ' ')}" for what, count in result.items()))
 	if result["broken"]:
-		raise click.ClickException("The audience of a rule can't be read: open the rules and save them.")
+		raise click.ClickException(
+			"A rule can't be carried out: open the rules and save them, or look into the Error Log."
+		)
 
 
 @tiering.command("outreach")
@@ -300,6 +304,10 @@ def _site(context: frappe._dict) -> Iterator[None]:
 	except frappe.ValidationError as error:
 		raise click.ClickException(html.unescape(frappe.utils.strip_html(str(error)))) from error
 	except Exception as error:
+		if error.args[:1] in ((NO_SUCH_COLUMN,), (NO_SUCH_TABLE,)):
+			raise click.ClickException(
+				f"The site isn't up to date ({error}). Run bench migrate first."
+			) from error
 		if not connection_is_lost(error):
 			raise
 		raise click.ClickException(

@@ -368,4 +368,4 @@ def _announce(summary: Summary) -> None:
 		if queue.has_rows():
 			queue.start_drain()
 	except Exception:  # Redis is down: the run is written, and the scheduler's jobs find what is left to do
-		frappe.logger("customer_tiering").exception("Signals of the run not handed on")
+		queue.log_exception("Signals of the run not handed on")
