@@ -50,7 +50,7 @@ def recompute(
 
 	day = _day(as_of)
 	with _site(context), _progress(hidden=as_json) as progress:
-		_refuse_unknown(customers)
+		customers = tuple(map(_stored_name, customers))
 		if full and customers:
 			raise click.UsageError("--full decides everybody: leave --customer out, or --full.")
 		everybody = not customers and (full or full_run_is_due(day or getdate()))
@@ -64,10 +64,13 @@ def recompute(
 		_print_summary(summary)
 
 
-def _refuse_unknown(customers: tuple[str, ...]) -> None:
-	for name in customers:
-		if not frappe.db.exists("Customer", name):
-			raise click.BadParameter(f"there is no customer {name}", param_hint="--customer")
+def _stored_name(customer: str) -> str:
+	from customer_tiering.tiering.customer import stored_name
+
+	try:
+		return stored_name(customer)
+	except frappe.DoesNotExistError as error:
+		raise click.BadParameter(f"there is no customer {customer}", param_hint="--customer") from error
 
 
 def _ask_first(summary: dict) -> None:

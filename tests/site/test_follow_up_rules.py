@@ -611,5 +611,7 @@ class TestSight:
 		shown = api.preview(json.dumps(each.as_dict(), default=str), name)
 		assert "Preview &amp; Co: 30 %" in shown["text"] and "<script" not in shown["text"]
 		assert rep("preview") in shown["about"]
+		with pytest.raises(frappe.ValidationError, match="no rule"):
+			api.preview("{ no JSON", name)
 		with pytest.raises(frappe.ValidationError, match="shoe_size"):
 			api.preview(json.dumps({"description": "{{ customer.shoe_size }}", "trigger": "Cadence"}), name)

@@ -359,3 +359,16 @@ def test_what_only_disabled_customers_hold_can_be_deleted() -> None:
 	frappe.db.set_value("Customer", alive, "customer_tier", "B")
 	with pytest.raises(frappe.LinkExistsError):
 		frappe.delete_doc("Customer Tier", "B")
+
+
+def test_an_update_brings_a_new_setting_though_the_default_user_has_left() -> None:
+	from customer_tiering.setup import seed
+
+	left = make.ensure_user("has.left@example.com", "Sales User")
+	frappe.db.set_value("User", left, "enabled", 0)
+	frappe.db.set_single_value("Tiering Settings", "default_follow_up_user", left)
+	frappe.db.delete("Singles", {"doctype": "Tiering Settings", "field": "window_months"})
+	frappe.clear_document_cache("Tiering Settings", "Tiering Settings")
+	seed.seed()
+	saved = frappe.db.get_singles_dict("Tiering Settings")
+	assert (str(saved["window_months"]), saved["default_follow_up_user"]) == ("12", left)

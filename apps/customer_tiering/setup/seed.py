@@ -78,6 +78,10 @@ def _seed_settings(new_site: dict) -> None:
 	missing |= new_site
 	if not missing:
 		return
+	if not new_site:  # what somebody saved long ago may be refused by now, like a user who has left
+		for field, value in missing.items():
+			frappe.db.set_single_value("Tiering Settings", field, value, update_modified=False)
+		return
 	settings.update(missing)
 	settings.flags.ignore_mandatory = True
 	settings.save(ignore_permissions=True)

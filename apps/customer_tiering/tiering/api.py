@@ -196,11 +196,15 @@ def customer_hints(customer: str) -> dict:
 	Raises PermissionError for who may not read the customer.
 	"""
 	frappe.has_permission("Customer", "read", doc=customer, throw=True)
+	from customer_tiering.tiering.customer import stored_name
 	from customer_tiering.tiering.points import points_of
 	from customer_tiering.tiering.required_fields import missing
 
-	doc, levels = frappe.get_doc("Customer", customer), frappe.get_cached_doc("Tiering Settings").levels
-	return {"missing": missing(doc, levels), "points": asdict(points_of(customer, getdate()))}
+	doc, levels = (
+		frappe.get_doc("Customer", stored_name(customer)),
+		frappe.get_cached_doc("Tiering Settings").levels,
+	)
+	return {"missing": missing(doc, levels), "points": asdict(points_of(doc.name, getdate()))}
 
 
 SHOWN, LOOKED_AT = 8, 1000

@@ -17,7 +17,7 @@ class only_one:
 	"""
 
 	def __init__(self, what: str, refusal: str, wait: int = 0) -> None:
-		self.name = f"{frappe.conf.db_name}.{what}"[-64:]
+		self.name = _name_of(what)
 		self.refusal, self.wait = refusal, wait
 
 	def __enter__(self) -> None:
@@ -27,6 +27,15 @@ class only_one:
 	def __exit__(self, *exc: object) -> None:
 		with unless_disconnected():  # with the connection the lock is gone, too
 			frappe.db.sql("SELECT RELEASE_LOCK(%s)", self.name)
+
+
+def is_free(what: str) -> bool:
+	"""Whether nobody has the lock: whoever had it is dead or done."""
+	return bool(frappe.db.sql("SELECT IS_FREE_LOCK(%s)", _name_of(what))[0][0])
+
+
+def _name_of(what: str) -> str:
+	return f"{frappe.conf.db_name}.{what}"[-64:]
 
 
 @contextmanager
