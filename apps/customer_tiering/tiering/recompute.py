@@ -276,7 +276,7 @@ def _old_rules(
 
 def _stand_by(last: frappe._dict, customers: "pd.Index") -> dict[tuple[str, str], "pd.Index"]:
 	"""By full run and rule version: whom it decided. All by the `last`, but for those to whom one came that broke off."""
-	broken = broken_full_runs(last)
+	broken = [run for run in broken_full_runs(last) if _is_readable(run.name)]
 	written = dict(
 		frappe.db.sql(
 			"SELECT customer, rule_version FROM `tabTiering Event` WHERE name > %s ORDER BY name",
