@@ -4,17 +4,10 @@ from frappe.model.document import Document
 from frappe.utils import cint
 
 from customer_tiering.tiering.customer import forget_untiered
+from customer_tiering.tiering.policy import STAGE_FLAGS, STAGE_NUMBERS
 from customer_tiering.tiering.siblings import others
 
 LARGEST = 36500
-DAYS_AND_COUNTS = (
-	"position",
-	"min_days_since_order",
-	"quiet_days",
-	"min_orders",
-	"min_points",
-	"min_open_issues",
-)
 
 
 class LifecycleStage(Document):
@@ -30,7 +23,7 @@ class LifecycleStage(Document):
 		forget_untiered(self)
 
 	def refuse_negative_numbers(self) -> None:
-		for field in DAYS_AND_COUNTS:
+		for field in STAGE_NUMBERS:
 			if cint(self.get(field)) < 0:
 				frappe.throw(_("{0} can't be negative.").format(_(self.meta.get_label(field))))
 			if cint(self.get(field)) > LARGEST:
@@ -41,7 +34,7 @@ class LifecycleStage(Document):
 		if equal:
 			frappe.throw(
 				_("{0}: stage {1} already has position {2}. Give each stage a position of its own.").format(
-					_("Position"), frappe.bold(_(equal[0])), self.position
+					_("Position"), frappe.bold(_(equal[0], context="Lifecycle Stage")), self.position
 				)
 			)
 
@@ -99,13 +92,6 @@ def _asks_for_no_more(first: Document, second: Document) -> bool:
 		return False
 	if first.feedback and first.feedback != second.feedback:
 		return False
-	numbers = (
-		"min_days_since_order",
-		"quiet_days",
-		"no_open_follow_up",
-		"top_tier_only",
-		"min_points",
-		"min_open_issues",
-	)
+	asked = {*STAGE_NUMBERS, *STAGE_FLAGS} - {"position", "never_ordered", "min_orders"}
 	orders = max(cint(first.min_orders), 1) <= max(cint(second.min_orders), 1)
-	return orders and all(cint(first.get(field)) <= cint(second.get(field)) for field in numbers)
+	return orders and all(cint(first.get(field)) <= cint(second.get(field)) for field in asked)
