@@ -116,11 +116,32 @@ def test_where_they_were_switched_off_later_no_job_fails_every_hour(
 	jobs.run_outreach_hourly()
 	assert [job.stopped for job in scheduled_jobs()] == [1] * 3
 	server_scripts(True)
-	assert not any(is_in_charge(step) for step in TITLES)  # so the app's schedule goes on
-	for title in TITLES.values():
-		script = frappe.get_doc("Server Script", title)
-		for disabled in (1, 0):
-			script.disabled = disabled
-			script.save()
+	assert not any(
+		is_in_charge(step) for step in TITLES
+	)  # so the app's schedule goes on until the hour is over
+	assert "scheduled jobs are stopped" in who_runs_the_workflow()
+	assert "disabled" not in who_runs_the_workflow()
+	jobs.run_outreach_hourly()
 	assert [job.stopped for job in scheduled_jobs()] == [0] * 3
 	assert all(is_in_charge(step) for step in TITLES)
+
+
+def test_a_job_that_somebody_else_stopped_stays_stopped(server_scripts: Callable[[bool], None]) -> None:
+	first = scheduled_jobs()[0]
+	first.db_set("stopped", 1)
+	for on in (False, True):
+		server_scripts(on)
+		jobs.run_outreach_hourly()
+	assert [job.stopped for job in scheduled_jobs()] == [1, 0, 0]
+	assert TITLES["enrol"] in who_runs_the_workflow()
+	first.db_set("stopped", 0)
+
+
+def test_a_script_that_was_disabled_meanwhile_stays_stopped(server_scripts: Callable[[bool], None]) -> None:
+	server_scripts(False)
+	jobs.run_outreach_hourly()
+	frappe.db.set_value("Server Script", TITLES["enrol"], "disabled", 1)
+	server_scripts(True)
+	jobs.run_outreach_hourly()
+	assert [job.stopped for job in scheduled_jobs()] == [1, 0, 0]
+	scheduled_jobs()[0].db_set("stopped", 0)

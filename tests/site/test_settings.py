@@ -58,6 +58,19 @@ class TestStagesTogether:
 	def test_customers_are_dormant_before_they_are_lost(self, name: str, days: int) -> None:
 		refused(stage(name, min_days_since_order=days), "dormant before they are lost")
 
+	def test_some_stage_must_take_whoever_no_other_takes(self) -> None:
+		for name, who in (("First Purchase", "every customer who has ordered"), ("Lead", "never ordered")):
+			with pytest.raises(frappe.ValidationError, match=who):
+				frappe.delete_doc("Lifecycle Stage", name)
+			assert frappe.db.exists("Lifecycle Stage", name)
+		refused(stage("First Purchase", min_orders=2), "every customer who has ordered")
+		frappe.delete_doc("Lifecycle Stage", "Lost")
+
+	def test_a_gap_that_was_there_is_closed_in_any_order(self) -> None:
+		frappe.db.set_value("Lifecycle Stage", "First Purchase", "min_orders", 2)
+		stage("Lost", min_days_since_order=400).save()
+		stage("First Purchase", min_orders=0).save()
+
 	def test_a_currency_without_a_company_is_refused(self) -> None:
 		refused(settings(reporting_currency="CHF"), "no company keeps its books in CHF")
 
@@ -292,7 +305,7 @@ class TestPolicyWithGaps:
 		self.refuses(customer, "no Customer Tier", monkeypatch)
 
 	def test_no_stage_for_everybody(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-		frappe.delete_doc("Lifecycle Stage", "First Purchase")
+		frappe.db.delete("Lifecycle Stage", {"name": "First Purchase"})
 		self.refuses(customer, "No Lifecycle Stage takes every customer", monkeypatch)
 
 	def test_no_stage_at_all(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,3 +376,18 @@ def test_what_only_disabled_customers_hold_can_be_deleted() -> None:
 	frappe.db.set_value("Customer", alive, "customer_tier", "B")
 	with pytest.raises(frappe.LinkExistsError):
 		frappe.delete_doc("Customer Tier", "B")
+
+
+@pytest.mark.parametrize(
+	("doctype", "old", "new"),
+	[
+		("Customer Tier", "B", "C"),
+		("Lifecycle Stage", "Repeat", "High Value"),
+		("RFM Segment", "General Keep", "General Value"),
+	],
+)
+def test_two_rules_are_not_merged_into_one(doctype: str, old: str, new: str) -> None:
+	before = checksums(doctype)
+	with pytest.raises(frappe.ValidationError, match=f"{old}.*can't be merged.*delete it"):
+		frappe.rename_doc(doctype, old, new, merge=True, force=True)
+	assert checksums(doctype) == before

@@ -24,9 +24,10 @@ MANAGERS = ("Tiering Manager", "System Manager")
 def recompute_now(confirmed: bool | int | str = False) -> dict:
 	"""Start a full run in the background; on a site that had none, unless `confirmed`, only show what it would write.
 
-	Returns {"message"}; raises PermissionError for others than managers, ValidationError where no worker runs.
+	Returns {"message"}; raises PermissionError for others than managers, ValidationError where no worker runs or the rules have gaps.
 	"""
 	frappe.only_for(MANAGERS)
+	refuse_gaps(read_rules())
 	refuse_without_worker("recompute")
 	if last_full_run() or cint(confirmed):
 		enqueue_recompute()

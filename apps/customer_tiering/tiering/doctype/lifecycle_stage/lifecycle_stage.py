@@ -4,6 +4,7 @@ from frappe.model.document import Document
 from frappe.utils import cint
 
 from customer_tiering.tiering.customer import forget_untiered
+from customer_tiering.tiering.policy import gaps_of, stages_of
 from customer_tiering.tiering.siblings import others
 
 LARGEST = 36500
@@ -24,10 +25,20 @@ class LifecycleStage(Document):
 		self.refuse_contradiction()
 		self.refuse_asleep_without_days()
 		self.refuse_lead_who_ordered()
+		self.refuse_gap([*others(self), self])
 		self.warn_of_hidden_stages()
 
 	def on_trash(self) -> None:
+		if not frappe.flags.in_uninstall:
+			self.refuse_gap(others(self))
 		forget_untiered(self)
+
+	def refuse_gap(self, left: list[Document | frappe._dict]) -> None:
+		"""Every customer must fit in one of those that are left; a gap that there was before may be closed in several steps."""
+		if self.is_new() or _gap(frappe.get_all(self.doctype, fields=["*"])):
+			return
+		if gap := _gap(left):
+			frappe.throw(gap, title=_("Stages"))
 
 	def refuse_negative_numbers(self) -> None:
 		for field in DAYS_AND_COUNTS:
@@ -92,6 +103,11 @@ class LifecycleStage(Document):
 					indicator="orange",
 					title=_("Stages"),
 				)
+
+
+def _gap(stages: list[Document | frappe._dict]) -> str | None:
+	"""The sentence that says which customers fit in none of these, if some don't."""
+	return next(gaps_of(stages_of(stages)), None)
 
 
 def _asks_for_no_more(first: Document, second: Document) -> bool:
