@@ -88,7 +88,9 @@ def _order_days(documents: list[Document]) -> list[date]:
 		if document.is_return and document.return_against in left:
 			left[document.return_against] += document.base_net_total - Decimal("0.01")
 	return [
-		d.posting_date for d in documents if d.name in left and not (d.name in returned and left[d.name] <= 0)
+		d.posting_date
+		for d in documents
+		if d.name in left and not (d.name in returned and left[d.name] <= Decimal("-0.01"))
 	]
 
 

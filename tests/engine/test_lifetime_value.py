@@ -8,7 +8,7 @@ from math import exp, log
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
@@ -174,6 +174,10 @@ class TestHowOften:
 			st.just(0.0),
 		),
 	)
+	@example(
+		x=0, age=0, share=0.0, days=32, model=BgNbd(266.0, 1.0, 272.1406341817561, 594.0301200001146, 0.0)
+	)
+	@example(x=0, age=0, share=0.0, days=1, model=BgNbd(210.0, 1.0, 271.25, 595.0625, 0.0))
 	@settings(deadline=None, max_examples=100)
 	def test_more_time_is_more_orders_and_longer_silence_less_life(
 		self, x: int, age: int, share: float, days: int, model: BgNbd
@@ -184,7 +188,8 @@ class TestHowOften:
 		orders, more = model.expected_orders(known, days), model.expected_orders(known, days + 30)
 		assert ((alive >= 0) & (alive <= 1)).all() and np.isfinite(orders).all()
 		assert alive[0] >= alive[1] - 1e-12 and alive[0] >= alive[2] - 1e-12
-		tiny = 1e-9 * (1 + orders)
+		at_most = (model.r + x) * (days + 30) / (model.alpha + known["age"])
+		tiny = 1e-9 * (1 + orders) + 1e-12 * at_most  # numbers as large as that are taken from each other
 		assert (orders >= -tiny).all() and (more >= orders - tiny).all()
 		assert orders[0] >= orders[2] - tiny[0]
 		at_most = (model.r + x) * days / (model.alpha + known["age"])

@@ -29,12 +29,18 @@ def test_a_quiet_time_is_broken_by_an_order_dated_into_it(signal: str, order: da
 	assert is_void(Fired(signal, "", DAY, LAST), [known(LAST), known(order)], policy(), DAY) is void
 
 
-@pytest.mark.parametrize("signal", ["First Order", "Won Back"])
-def test_an_order_day_without_its_order(signal: str) -> None:
-	fired = Fired(signal, str(LAST), DAY, LAST)
-	assert not is_void(fired, [known(LAST)], policy(), DAY)
+def test_a_first_order_while_there_is_any() -> None:
+	fired = Fired("First Order", str(LAST), DAY, LAST)
+	assert not is_void(fired, [known(LAST, is_order=False), known(DAY)], policy(), DAY)
 	assert is_void(fired, [known(LAST, is_order=False)], policy(), DAY)
-	assert is_void(fired, [known(DAY)], policy(), DAY)
+	assert is_void(fired, [], policy(), DAY)
+
+
+@pytest.mark.parametrize(("days_before", "void"), [(0, False), (179, False), (180, True)])
+def test_won_back_while_any_order_keeps_awake(days_before: int, void: bool) -> None:
+	fired = Fired("Won Back", str(DAY), DAY, DAY)
+	standing = known(DAY - timedelta(days=days_before))
+	assert is_void(fired, [known(DAY, is_order=False), standing], policy(), DAY) is void
 	assert is_void(fired, [], policy(), DAY)
 
 

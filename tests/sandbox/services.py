@@ -78,9 +78,8 @@ class Services:
 
 	def start_mariadb(self) -> None:
 		data = self.folder / "mariadb"
-		as_root = ["--user=root"] if os.geteuid() == 0 else []
 		if not data.exists():
-			self.make_data_folder(data, as_root)
+			self.make_data_folder(data)
 		scratch = (
 			self.folder / "mariadb-tmp"
 		)  # a server that starts deletes the scratch tables of others in its tmpdir
@@ -94,7 +93,7 @@ class Services:
 		self.spawn(
 			"mariadbd",
 			"--no-defaults",
-			*as_root,
+			*as_root(),
 			f"--datadir={data}",
 			f"--tmpdir={scratch}",
 			"--socket=mariadb.sock",  # relative to the data folder: a long path wouldn't fit a socket's name
@@ -114,13 +113,13 @@ class Services:
 			"--skip-log-bin",
 		)
 
-	def make_data_folder(self, data: Path, as_root: list[str]) -> None:
+	def make_data_folder(self, data: Path) -> None:
 		half = data.with_suffix(".half")
 		shutil.rmtree(half, ignore_errors=True)
 		command = [
 			program("mariadb-install-db"),
 			"--no-defaults",
-			*as_root,
+			*as_root(),
 			f"--datadir=./{half.name}",  # as it stands in the folder: it can't take a path with a space
 			"--skip-test-db",
 			"--auth-root-authentication-method=normal",
@@ -202,6 +201,10 @@ class Services:
 			return folder is not None and stands_in == str((self.folder / folder).resolve())
 		except OSError:
 			return False
+
+
+def as_root() -> list[str]:
+	return ["--user=root"] if os.geteuid() == 0 else []
 
 
 def read_state(path: Path) -> dict:

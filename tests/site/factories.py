@@ -19,7 +19,13 @@ ITEM = "Tiering Test Service"
 
 @contextmanager
 def uncommitted() -> Iterator[None]:
-	"""Everything inside, runs included, happens in one transaction that is rolled back at the end."""
+	"""Everything inside, runs included, happens in one transaction that is rolled back at the end; within `shared`, to its beginning."""
+	if "rollback" in vars(frappe.db):
+		try:
+			yield
+		finally:
+			_undo()
+		return
 
 	def pretend() -> None:
 		frappe.db.transaction_writes = 0
@@ -32,9 +38,26 @@ def uncommitted() -> Iterator[None]:
 		yield
 	finally:
 		del frappe.db.commit
-		frappe.set_user("Administrator")
-		frappe.db.rollback()
-		forget_cached_rules()
+		_undo()
+
+
+def _undo() -> None:
+	frappe.set_user("Administrator")
+	frappe.db.rollback()
+	forget_cached_rules()
+
+
+@contextmanager
+def shared() -> Iterator[None]:
+	"""Within `uncommitted`: what several tests start from stays for all that happens inside, as whatever is rolled back
+	there is rolled back to here. For what takes longer to make than a test."""
+	rollback = frappe.db.rollback
+	frappe.db.savepoint("shared")
+	frappe.db.rollback = lambda *, save_point="shared", **options: rollback(save_point=save_point, **options)
+	try:
+		yield
+	finally:
+		del frappe.db.rollback
 
 
 def forget_cached_rules() -> None:

@@ -165,6 +165,15 @@ class TestRates:
 		(tier,) = events(customer, decision="Tier", as_of=NEXT_DAY)
 		assert (tier.cause, tier.new_value, tier.signal) == ("Policy", "C", None)
 
+	def test_a_corrected_rate_beside_a_visit(self, company: str) -> None:
+		customer, _invoice = customer_with_order(110_000, 10)
+		recompute(AS_OF)
+		self.correct_all_documents(0.8)
+		make.make_communication("Customer", customer, AS_OF)
+		recompute(NEXT_DAY - timedelta(days=1), full=False)
+		(tier,) = [row for row in events(customer, decision="Tier") if row.old_value]
+		assert (tier.cause, tier.new_value, tier.signal) == ("Policy", "C", None)
+
 	def test_a_corrected_rate_makes_no_upsell(self, company: str) -> None:
 		frappe.get_single("Tiering Settings").update({"upsell_value": 100_000}).save()
 		customer, _invoice = customer_with_order(90_000, 10)
@@ -195,6 +204,20 @@ class TestRates:
 
 
 class TestTiersByHand:
+	def test_a_member_s_own_that_is_over_gives_no_reason(self) -> None:
+		head, member = (customer_with_order(100, 10)[0] for _ in range(2))
+		frappe.get_doc("Customer", member).update({"rolls_up_to": head}).save()
+		until = {member: ("D", AS_OF), head: ("A", AS_OF + timedelta(days=9))}
+		for name, (tier, day) in until.items():
+			given = {"tier_override": tier, "tier_override_until": day, "tier_override_reason": f"For {name}"}
+			frappe.db.set_value("Customer", name, given)
+		recompute(AS_OF)
+		recompute(NEXT_DAY, full=False)
+		said = frappe.get_all(
+			"Tiering Event", {"customer": member, "decision": "Tier"}, pluck="detail", order_by="name"
+		)
+		assert said == [f"For {member}", f"For {head}"]
+
 	def by_hand(self, customer: str, until: date, tier: str = "A") -> None:
 		doc = frappe.get_doc("Customer", customer)
 		doc.update({"tier_override": tier, "tier_override_reason": "Promised"})

@@ -255,6 +255,35 @@ class TestExplanation:
 		coming = [change for change in explanation.changes if "Tier D becomes C" in change.what]
 		assert [change.day for change in coming] == [today + timedelta(days=3)]
 
+	def test_stages_come_with_orders_dated_later_and_go_with_returns(self) -> None:
+		today = getdate()
+		buyer, returner = (make.make_customer().name for _ in range(2))
+		make.make_invoice(buyer, 100, today + timedelta(days=2))
+		make.make_return(make.make_invoice(returner, 100, today), today + timedelta(days=2))
+
+		def stages(customer: str) -> list[tuple[int, str]]:
+			coming = [change for change in explain(customer).changes if change.what.startswith("Stage")]
+			return [((change.day - today).days, change.what) for change in coming]
+
+		assert stages(buyer)[0] == (2, "Stage First Purchase")
+		assert stages(returner) == [(2, "Stage Lead")]
+
+	def test_it_says_why_a_tier_is_kept(self) -> None:
+		today = getdate()
+		tier = {"keep_value": 80_000, "grace_days": 30, "minimum_dwell_days": 10}
+		frappe.get_doc("Customer Tier", "B").update(tier).save()
+		customer = make.make_customer().name
+		make.make_invoice(customer, 100_000, today - timedelta(days=3))
+		recompute(today - timedelta(days=2))
+		make.make_credit_note(customer, 60_000, today)
+		recompute(full=False)
+		explanation = explain(customer)
+		until = frappe.utils.format_date(today + timedelta(days=29))
+		assert explanation.tier == "B"
+		assert explanation.kept.startswith(f"Tier B is kept until {until}: 30 days of grace")
+		assert explanation.kept in explanation.as_text()
+		assert "B ≥ 100,000.00 (kept from 80,000.00)" in explanation.as_text()
+
 	def test_a_follow_up_that_was_made_puts_the_sleep_off(self) -> None:
 		today = getdate()
 		customer = make.make_customer().name

@@ -38,21 +38,38 @@ STEPS = [(7, GREETING), (14, NEWS), (21, OFFER)]
 ANY_TIME = {"send_from_hour": 0, "send_until_hour": 24, "saturday": 1, "sunday": 1, "hold_overdue": 0}
 
 
+SEEDED = {
+	"Outreach Sequence": f"name = '{SEQUENCE}'",
+	"Outreach Step": f"parent = '{SEQUENCE}'",
+	"Email Template": f"name IN {(GREETING, NEWS, OFFER)}",
+}
+
+
 @pytest.fixture(autouse=True)
 def alone(on_site: None) -> Iterator[None]:
-	templates = {name: frappe.db.get_value("Email Template", name, "response_html") for _day, name in STEPS}
-	with clean_slate(), default_account():
+	with clean_slate(), default_account(), as_it_was():
 		set_steps(STEPS, enabled=1)
 		yield
+
+
+@contextmanager
+def as_it_was() -> Iterator[None]:
+	"""The seeded sequence and its templates are put back to the byte."""
+	before = {
+		table: frappe.db.sql(f"SELECT * FROM `tab{table}` WHERE {which}", as_dict=True)
+		for table, which in SEEDED.items()
+	}
+	try:
+		yield
+	finally:
 		frappe.set_user("Administrator")
 		frappe.db.rollback()
-		for name, text in templates.items():
-			if not frappe.db.exists("Email Template", name):
-				frappe.get_doc(doctype="Email Template", name=name, subject=name, use_html=1).insert(
-					set_name=name
-				)
-			frappe.db.set_value("Email Template", name, "response_html", text)
-		set_steps(STEPS, enabled=0)
+		for table, rows in before.items():
+			frappe.db.sql(f"DELETE FROM `tab{table}` WHERE {SEEDED[table]}")
+			frappe.db.bulk_insert(table, list(rows[0]), [tuple(row.values()) for row in rows])
+			for row in rows:
+				frappe.clear_document_cache(table, row.name)
+		frappe.db.commit()
 
 
 @contextmanager

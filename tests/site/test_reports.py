@@ -19,11 +19,22 @@ ROLES = ("Sales Manager", "Sales User", "Tiering Manager", "System Manager")
 
 
 @pytest.fixture(autouse=True)
-def new_site(site: str) -> Iterator[None]:
-	"""No customers but the test's own; all of it is rolled back."""
+def new_site(site: str, request: pytest.FixtureRequest) -> Iterator[None]:
+	"""No customers but the test's own and those of its class, if it asks for them; all of it is rolled back."""
+	with make.uncommitted():
+		if "population" not in request.fixturenames:
+			make.as_if_new()
+		yield
+
+
+@pytest.fixture(scope="class")
+def population(site: str, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+	"""What the class makes, once for all of its tests."""
 	with make.uncommitted():
 		make.as_if_new()
-		yield
+		population = request.cls().make_population()
+		with make.shared():
+			yield population
 
 
 def report(name: str, **filters: object) -> dict:
@@ -109,8 +120,7 @@ class TestTierPerformance:
 		expected = self.expected(customers, companies)
 		assert {key: row[key] for key in expected} == expected
 
-	@pytest.fixture
-	def population(self) -> dict[str, str]:
+	def make_population(self) -> dict[str, str]:
 		"""Customers in tiers, with every kind of document inside, outside and at the edges of the period."""
 		tiers = {"Ada": "A", "Ben": "A", "Cleo": "B", "Dan": "C", "Eve": None, "Fay": "A", "Gil": "B"}
 		names = {}
@@ -376,11 +386,17 @@ def count_queries(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 class TestWakeUpPerformance:
 	NAME = "Wake-up Performance"
 
-	@pytest.fixture(autouse=True)
-	def calendar(self, new_site: None) -> None:
-		self.today = getdate()
-		self.entry = add_days(self.today, -60)
-		self.half_year = {"from_date": str(add_months(self.today, -6)), "to_date": str(self.today)}
+	@property
+	def today(self) -> date:
+		return getdate()
+
+	@property
+	def entry(self) -> date:
+		return add_days(self.today, -60)
+
+	@property
+	def half_year(self) -> dict[str, str]:
+		return {"from_date": str(add_months(self.today, -6)), "to_date": str(self.today)}
 
 	def rows(self, **filters: object) -> dict[str, dict]:
 		result = report(self.NAME, **{**self.half_year, **filters})["result"]
@@ -503,8 +519,7 @@ class TestWakeUpPerformance:
 		expected = self.expected(enrollments, order_days, companies)
 		assert {key: row[key] for key in expected} == expected
 
-	@pytest.fixture
-	def population(self) -> dict[str, str]:
+	def make_population(self) -> dict[str, str]:
 		"""Every way through a sequence, by a name for it."""
 		two = (("Queued", "Sent"), ("Queued", None))
 		found = {

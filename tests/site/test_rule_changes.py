@@ -231,7 +231,8 @@ class TestUndo:
 	) -> None:
 		started = []
 		monkeypatch.setattr(
-			"customer_tiering.tiering.rule_changes.enqueue_recompute", lambda: started.append(1)
+			"customer_tiering.tiering.rule_changes.enqueue_recompute",
+			lambda after_commit: started.append(after_commit),
 		)
 		customer = make.make_customer().name
 		make.make_invoice(customer, 250_000, make.days_ago(3))
@@ -241,7 +242,7 @@ class TestUndo:
 		make.recompute()
 		assert make.computed(customer).customer_tier == "B+"
 		rules_api.undo_change(change)
-		assert rows() == before and started == [1]
+		assert rows() == before and started == [True]
 		make.recompute()
 		assert make.computed(customer).customer_tier == "B"
 		assert make.events(customer, decision="Tier")[-1].cause == "Policy"

@@ -131,12 +131,12 @@ class TestAgain:
 	def test_the_tier_before_keeps_its_own_grace(self) -> None:
 		grace("C", 30)
 		customer = customer_with(100)
-		old = make.make_invoice(customer, 40_000)
-		recompute()
+		old = make.make_invoice(customer, 40_000, days_ago(10))
+		recompute(days_ago(5))
 		new = make.make_invoice(customer, 100_000)
 		night()
-		for invoice in (old, new):
-			invoice.cancel()
+		new.cancel()
+		make.make_return(old)
 		night()
 		assert last_tier(customer) == ("B", "C", "Order", None)
 		night(getdate() + timedelta(days=30))
@@ -191,6 +191,119 @@ class TestAgain:
 		make.make_invoice(small[0], 10)
 		night()
 		assert heard(small[0], "Whale Order") == [("Signal", None), ("Void", None), ("Signal", None)]
+
+
+class TestWithoutASignal:
+	"""A way up that no signal told of goes back as well when its documents are gone."""
+
+	@pytest.fixture(autouse=True)
+	def slow(self) -> None:
+		for tier in ("A", "B"):
+			frappe.get_doc("Customer Tier", tier).update({"grace_days": 30, "minimum_dwell_days": 60}).save()
+
+	def test_a_first_tier(self) -> None:
+		customer = make.make_customer().name
+		first = make.make_invoice(customer, 600_000)
+		recompute()
+		make.make_invoice(customer, 1000)
+		night()
+		first.cancel()
+		night()
+		assert last_tier(customer) == ("A", "D", "Order", None)
+
+	def test_a_first_order_amended_before_the_next_run(self) -> None:
+		somebody, customer = customer_with(100), make.make_customer().name
+		recompute()
+		first = make.make_invoice(customer, 600_000)
+		night()
+		make.amend(first, 60_000)
+		night()
+		assert last_tier(customer) == ("A", "C", "Order", None)
+		assert heard(customer, "First Order") == [("Stage", "High Value")]
+		assert computed(somebody).customer_tier == "D"
+
+	def test_a_second_way_up_within_the_quiet_days(self) -> None:
+		frappe.get_doc("Customer Tier", "A").update({"grace_days": 0, "minimum_dwell_days": 0}).save()
+		customer = customer_with(100_000, days_ago(9))
+		recompute(days_ago(9))
+		make.make_invoice(customer, 400_000, days_ago(3))
+		night(days_ago(3))
+		make.make_credit_note(customer, 400_000, days_ago(2))
+		night(days_ago(2))
+		assert last_tier(customer) == ("A", "B", "Order", "Tier Down")
+		frappe.get_doc("Customer Tier", "A").update({"grace_days": 30}).save()
+		recompute()
+		again = make.make_invoice(customer, 400_000)
+		night()
+		assert last_tier(customer) == ("B", "A", "Order", None)
+		again.cancel()
+		night()
+		assert last_tier(customer) == ("A", "B", "Order", None)
+
+	def test_what_was_before_goes_on(self) -> None:
+		customer = customer_with(100_000, days_ago(390))
+		make.make_invoice(customer, 1000, days_ago(100))
+		recompute(days_ago(40))
+		night(days_ago(25))
+		since = computed(customer)
+		assert (since.tier_since, since.below_keep_since) == (days_ago(40), days_ago(25))
+		wrong = make.make_invoice(customer, 600_000)
+		night()
+		assert last_tier(customer) == ("B", "A", "Order", "Tier Up")
+		wrong.cancel()
+		night()
+		found = computed(customer)
+		assert (found.customer_tier, found.tier_since) == ("B", since.tier_since)
+		assert found.below_keep_since == since.below_keep_since
+
+
+class TestOtherRules:
+	@pytest.fixture
+	def invoice(self):
+		customer = customer_with(150_000)
+		recompute()
+		invoice = make.make_invoice(customer, 400_000)
+		night()
+		assert last_tier(customer) == ("B", "A", "Order", "Tier Up")
+		return invoice
+
+	def cancelled(self, invoice) -> tuple:
+		invoice.cancel()
+		night()
+		return last_tier(invoice.customer)
+
+	def test_a_rule_that_changed_since(self, invoice) -> None:
+		settings(key_date_lead_days=8)
+		recompute()
+		assert self.cancelled(invoice) == ("A", "B", "Order", None)
+		assert heard(invoice.customer, "Tier Up") == [("Tier", "A"), ("Void", None)]
+
+	def test_a_tier_that_was_renamed(self, invoice) -> None:
+		frappe.rename_doc("Customer Tier", "A", "Gold", force=True)
+		assert self.cancelled(invoice) == ("Gold", "B", "Order", None)
+		assert heard(invoice.customer, "Tier Up") == [("Tier", "Gold"), ("Void", None)]
+
+
+class TestOrdersThatAreLeft:
+	def test_a_first_order_of_several(self) -> None:
+		customer_with(100)
+		recompute()
+		customer = make.make_customer().name
+		invoices = [make.make_invoice(customer, 100, days_ago(days)) for days in (2, 1, 0)]
+		night()
+		invoices[2].cancel()
+		night()
+		assert heard(customer, "First Order") == [("Stage", "Repeat")]
+
+	def test_won_back_by_several(self) -> None:
+		customer = customer_with(100, days_ago(300))
+		recompute(days_ago(5))
+		invoices = [make.make_invoice(customer, 100, days_ago(days)) for days in (2, 1, 0)]
+		night()
+		assert heard(customer, "Won Back") == [("Stage", "Repeat")]
+		invoices[2].cancel()
+		night()
+		assert heard(customer, "Won Back") == [("Stage", "Repeat")]
 
 
 class TestTheWayBack:

@@ -2,22 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pandas as pd
 
 from customer_tiering.engine.conditions import DECLINING, SUPER_PROMOTER, UPSELL_READY, is_upsell_ready
 from customer_tiering.engine.decline import is_declining
-from customer_tiering.engine.policy import Policy
+from customer_tiering.engine.policy import ASLEEP, Policy
 from customer_tiering.engine.replay import leaves_window_on
 
 # The customer had not ordered since a day that the event remembers.
 QUIET_SIGNALS = ("Became Dormant", "Became Lost", "Sleep Warning", "Silent Potential")
-# The customer ordered on a day that the event remembers.
-ORDER_DAY_SIGNALS = ("First Order", "Won Back")
-# Judged by the rules that they fired by, and by no others.
-RULED_SIGNALS = ("Tier Up", "Tier Down", SUPER_PROMOTER, UPSELL_READY, DECLINING)
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ def is_void(
 ) -> bool:
 	"""Whether, by the documents that exist today, the signal would not have fired on its day.
 
-	For a tier signal `documents` are those of the whole group that the customer is tiered with `today`; `of_friends` are
+	By the `policy` that it fired by. For a tier signal `documents` are those of the whole group that the customer is tiered with `today`; `of_friends` are
 	those of the customers whom it referred. Documents that are gone may be among them. Signals that the documents say
 	nothing about, like a key date, are never void.
 	"""
@@ -70,8 +66,10 @@ def is_void(
 	since = fired.last_order_date
 	if fired.signal in QUIET_SIGNALS:
 		return any((since is None or since < order.day) and order.day < fired.as_of for order in orders)
-	if fired.signal in ORDER_DAY_SIGNALS:
-		return all(order.day != since for order in orders)
+	if fired.signal == "First Order":
+		return not orders
+	if fired.signal == "Won Back":
+		return all(order.day <= _asleep_after(fired, policy) for order in orders)
 	if fired.signal == "Whale Order":
 		return all(order.name != fired.period for order in orders)
 	if fired.signal == UPSELL_READY:
@@ -85,6 +83,12 @@ def is_void(
 			referred > 0 and 100 * referred >= Decimal(str(policy.promoter_percent)) * max(own, Decimal(0))
 		)
 	return False
+
+
+def _asleep_after(fired: Fired, policy: Policy) -> date:
+	"""Who ordered no later than this was still asleep when it fired."""
+	lengths = [stage.min_days_since_order for stage in policy.stages if stage.meaning in ASLEEP]
+	return fired.as_of - timedelta(days=min(lengths, default=0))
 
 
 def _tier_was_other(fired: Fired, documents: list[Known], policy: Policy, today: date) -> bool:

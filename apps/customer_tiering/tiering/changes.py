@@ -34,6 +34,8 @@ DATE_FIELDS = ("tier_since", "below_keep_since", "last_order_date", "tiering_rev
 MONEY_TOLERANCE = 1e-6
 # What more customers in one, or other ones, can bring about; the others come with a day or a last order.
 EDITABLE = (WHALE_ORDER, UPSELL_READY, DECLINING, SILENT_POTENTIAL, SUPER_PROMOTER)
+# What orders, days and rules bring about, and nothing else that somebody does.
+OF_MONEY = (WHALE_ORDER, UPSELL_READY, DECLINING, SUPER_PROMOTER)
 CONDITION = ["customer", "signal", "period", "detail", "signal_key"]
 
 
@@ -57,9 +59,11 @@ class Context:
 	`ordered` are customers whose orders changed since the last run, `edited` those who were merged, regrouped, disabled or
 	enabled, made internal or not, or referred others, `…_in_group` also those tiered with them, `referrers_of_ordered` those
 	who referred them; `old` is None where the rules have not changed since, `conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
-	ledger's signals whose cause is gone (see find_voids), `refitted_whales` orders that are whales
+	ledger's signals whose cause is gone (see find_voids), `tiers_before` where those stood whose way up is gone (see
+	gone_rises), `refitted_whales` orders that are whales
 	only because the median order is another one now, `untouched` customers to whom nothing has happened and for whom no day
-	has come: what they changed by is an exchange rate, a cost or a figure of the population.
+	has come, `not_ordered` also those of whom somebody changed what has nothing to do with money: what their tiers changed
+	by is an exchange rate, a cost or a figure of the population.
 	"""
 
 	policy: Policy
@@ -73,8 +77,10 @@ class Context:
 	old: OldRules | None
 	conditions: pd.DataFrame
 	voids: pd.DataFrame
+	tiers_before: dict[str, str | None]
 	refitted_whales: frozenset[str]
 	untouched: frozenset[str]
+	not_ordered: frozenset[str]
 	run: str = ""
 
 	@cached_property
@@ -133,7 +139,7 @@ def _why_below_keep(customer: str, decisions: pd.DataFrame, context: Context) ->
 		stays = old["customer_tier"] == decisions.at[customer, "customer_tier"]
 		if stays and pd.isna(old["below_keep_since"]):
 			return "Policy"
-	if customer in context.untouched:
+	if customer in context.not_ordered:
 		return "Policy"
 	cause = _happened(customer, context.ordered_in_group, context.edited_in_group)
 	return None if cause in FIRING_CAUSES else cause
@@ -186,11 +192,12 @@ def ledger_rows(
 	rows["turned_by_hand"] = _turned_by_hand(facts, decisions)
 	records = dict(zip(rows.index, rows.to_dict("records"), strict=True))
 	candidates = []
-	reasons = _override_reasons(rows.index[rows["by_hand"].astype(bool)], facts["root"])
+	reasons = _override_reasons(rows.index[rows["by_hand"].astype(bool)], facts["root"], context.as_of)
 	stood = {
 		decision: stood_before(context.voids, decision, facts[f"current_{DECISION_FIELDS[decision]}"])
 		for decision in ("Tier", "Stage")
 	}
+	stood["Tier"] |= context.tiers_before
 	for customer, row in records.items():
 		for decision, field in DECISION_FIELDS.items():
 			changed = row[f"current_{field}"] != row[field]
@@ -208,19 +215,23 @@ def ledger_rows(
 	]
 
 
-def _override_reasons(customers: pd.Index, roots: pd.Series) -> dict[str, str]:
+def _override_reasons(customers: pd.Index, roots: pd.Series, as_of: date) -> dict[str, str]:
 	"""Why a tier was set by hand: on the customer, else on the one that it is tiered with."""
 	names = sorted({*customers, *roots[customers]})
 	found = (
 		frappe.get_all(
 			"Customer",
 			{"name": ("in", names), "tier_override": ("is", "set")},
-			["name", "tier_override_reason"],
+			["name", "tier_override_reason", "tier_override_until"],
 		)
 		if names
 		else []
 	)
-	said = {row.name: row.tier_override_reason for row in found}
+	said = {
+		row.name: row.tier_override_reason
+		for row in found
+		if not row.tier_override_until or row.tier_override_until >= as_of
+	}
 	return {name: (said.get(name) or said.get(roots[name]) or "")[:140] or None for name in customers}
 
 
@@ -239,6 +250,8 @@ def _condition_cause(customer: str, signal: str, period: str, context: Context) 
 	if context.old and (customer, signal, period) not in context.old.keys:
 		return "Policy"
 	if period in context.refitted_whales or customer in context.untouched:
+		return "Policy"
+	if signal in OF_MONEY and customer in context.not_ordered:
 		return "Policy"
 	if customer in context.ordered or (signal == SUPER_PROMOTER and customer in context.referrers_of_ordered):
 		return "Order"
@@ -295,7 +308,7 @@ def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
 		field = DECISION_FIELDS[decision]
 		if context.old.decisions.at[customer, field] == row[f"current_{field}"]:
 			return "Policy"
-	if customer in context.untouched:
+	if customer in (context.not_ordered if decision == "Tier" else context.untouched):
 		return "Policy"
 	if decision == "Tier":
 		return _happened(customer, context.ordered_in_group, context.edited_in_group)

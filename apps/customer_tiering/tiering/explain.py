@@ -77,7 +77,7 @@ class Explanation:
 	the cent, where they count. A customer that is tiered together with others has them all in `members`, the one they roll
 	up to first, and all their lines. `overridden` is a tier set by hand, on the customer `overridden_at`, with
 	its reason and last day where they are known. Who isn't tiered at
-	all has the reason in `not_tiered`. `voice` says why the churn risk is one level higher than the silence makes it.
+	all has the reason in `not_tiered`. `kept` says why and until when a tier is kept that the money is too little for. `voice` says why the churn risk is one level higher than the silence makes it.
 	"""
 
 	customer: str
@@ -100,6 +100,7 @@ class Explanation:
 	gap_up: Decimal | None
 	room_down: Decimal | None
 	next_down: str | None
+	kept: str | None
 	changes: tuple[Change, ...]
 	voice: tuple[str, ...]
 
@@ -144,10 +145,18 @@ class Explanation:
 			f"{'+' if line.counts else ' '} {format_date(line.day)} {line.name:<24} {self._text(line.money):>16}  {line.kind}: {line.reason}"
 			for line in self.lines
 		]
-		bands = " · ".join(f"{band.name} ≥ {self._text(band.entry_value)}" for band in self.bands)
+		bands = " · ".join(map(self._band, self.bands))
 		changes = [f"{format_date(change.day)}: {change.what}" for change in self.changes]
 		about = [*self._notes(), *self.voice]
 		return "\n".join([head, *about, bands, *lines, *self._distance_texts(), *changes])
+
+	def _band(self, band: Tier) -> str:
+		entry = f"{band.name} ≥ {self._text(band.entry_value)}"
+		return (
+			_("{0} (kept from {1})").format(entry, self._text(band.keep_from))
+			if band.keep_from < band.entry_value
+			else entry
+		)
 
 	def _text(self, money: Decimal | float) -> str:
 		return _amount(money, self.currency)
@@ -177,6 +186,8 @@ class Explanation:
 			yield _("{0} may go before tier {1} is lost").format(self._text(self.room_down), self.tier)
 		elif self.next_down:
 			yield _("{0} are missing to keep tier {1}").format(self._text(-self.room_down), self.tier)
+		if self.kept:
+			yield self.kept
 
 
 def explain(customer: str, as_of: date | None = None) -> Explanation:
@@ -194,6 +205,7 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 	documents = read_documents(members, policy)
 	ahead = day >= getdate()  # of a past day it isn't known what was dated later then
 	entries = entries_of([document for document in documents if ahead or document.day <= day])
+	own = [entries[each.name] for each in documents if each.customer == customer and each.name in entries]
 	by_hand = () if not_tiered else _by_hand(customer, members[0], day)
 	hand = next(iter(by_hand), None)
 	until = max([day + timedelta(days=AHEAD), *(each.ends for each in by_hand if each.ends)])
@@ -221,7 +233,8 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 		),
 		bands=policy.tiers,
 		**_distances(policy, None if not_tiered else now),
-		changes=() if not_tiered else tuple(_changes(facts, way, policy, day, by_hand)),
+		kept=None if not_tiered or hand else _kept(policy, now, day),
+		changes=() if not_tiered else tuple(_changes(facts, way, own, policy, day, by_hand)),
 		voice=() if not_tiered else tuple(_voice(facts, policy)),
 	)
 
@@ -333,9 +346,9 @@ def _worth(document: "Document", policy: Policy) -> Iterator[str]:
 	if document.cost is not None:
 		own = _("{0} less cost {1}").format(own, _amount(document.cost, document.own_currency))
 	if document.money is None:
-		yield _("{0}: no exchange rate to {1} is stored for that day, so its money doesn't count").format(
-			own, policy.reporting_currency
-		)
+		yield _(
+			"{0}: no exchange rate to {1} for selling is stored for that day, so its money doesn't count"
+		).format(own, policy.reporting_currency)
 	elif document.rate is not None and document.own_currency != policy.reporting_currency:
 		yield _("{0} at {1}").format(own, f"{round(document.rate, 9).normalize():f}")
 	elif document.cost is not None:
@@ -364,11 +377,32 @@ def _distances(policy: Policy, now: "Standing | None") -> dict:
 	return unknown
 
 
+def _kept(policy: Policy, now: "Standing | None", day: date) -> str | None:
+	tier = next((each for each in policy.tiers if now and each.name == now.tier), None)
+	if not tier or not now.below_keep_since:
+		return None
+	grace = now.below_keep_since + timedelta(days=tier.grace_days)
+	dwell = now.tier_since + timedelta(days=tier.minimum_dwell_days)
+	until = format_date(max(grace, dwell) - timedelta(days=1))
+	if dwell > grace:
+		return _("Tier {0} is kept until {1}: for at least {2} days since {3}.").format(
+			tier.name, until, tier.minimum_dwell_days, format_date(now.tier_since)
+		)
+	return _(
+		"Tier {0} is kept until {1}: {2} days of grace since the money fell below its keep value on {3}."
+	).format(tier.name, until, tier.grace_days, format_date(now.below_keep_since))
+
+
 def _changes(
-	facts: "pd.DataFrame", way: list["Standing"], policy: Policy, day: date, by_hand: tuple[ByHand, ...]
+	facts: "pd.DataFrame",
+	way: list["Standing"],
+	own: list["Entry"],
+	policy: Policy,
+	day: date,
+	by_hand: tuple[ByHand, ...],
 ) -> Iterator[Change]:
 	"""What will change by itself, soonest first, if nothing more is ordered."""
-	coming = [*_tier_changes(way, day, by_hand), *_stage_changes(facts, way, policy, day, by_hand)]
+	coming = [*_tier_changes(way, day, by_hand), *_stage_changes(facts, way, own, policy, day, by_hand)]
 	yield from sorted(coming, key=lambda change: change.day)
 
 
@@ -396,7 +430,12 @@ def _end_of_hand(before: str | None, after: str | None) -> str:
 
 
 def _stage_changes(
-	facts: "pd.DataFrame", way: list["Standing"], policy: Policy, day: date, by_hand: tuple[ByHand, ...]
+	facts: "pd.DataFrame",
+	way: list["Standing"],
+	own: list["Entry"],
+	policy: Policy,
+	day: date,
+	by_hand: tuple[ByHand, ...],
 ) -> Iterator[Change]:
 	"""The stages that the customer comes into, with the follow-ups and the open ToDos of now."""
 	import pandas as pd
@@ -409,16 +448,22 @@ def _stage_changes(
 	def on(value: object) -> pd.Series:
 		return pd.Series([value], index=facts.index, dtype=object)
 
+	def facts_on(when: date) -> pd.DataFrame:
+		"""With the orders that there are by then: some are dated later, some will be undone."""
+		orders = [entry.day for entry in own if entry.is_order_on(when)]
+		last = pd.Series(pd.to_datetime([max(orders, default=None)]), index=facts.index)
+		return facts.assign(orders_ever=len(orders), last_order_date=last)
+
 	stage = decide_stages(
 		facts.assign(current_stage=on(stage)), on(_tier_on(when, way, by_hand)), policy, when
 	)[0]
 	while True:
-		opens = next_stage_on(facts, on(_tier_on(when, way, by_hand)), on(stage), policy, when)[0]
+		opens = next_stage_on(facts_on(when), on(_tier_on(when, way, by_hand)), on(stage), policy, when)[0]
 		days = [*_days_after(when, way, by_hand), *([] if pd.isna(opens) else [opens.item()])]
 		when = min((later for later in days if later > when), default=None)
 		if not when or when > day + timedelta(days=AHEAD):
 			return
-		before = facts.assign(current_stage=on(stage))
+		before = facts_on(when).assign(current_stage=on(stage))
 		coming = decide_stages(before, on(_tier_on(when, way, by_hand)), policy, when)[0]
 		if coming != stage:
 			rules = stages.get(coming)

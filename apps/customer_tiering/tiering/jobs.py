@@ -45,9 +45,9 @@ def drain() -> None:
 		recompute(full=False)
 
 
-def enqueue_recompute() -> None:
-	"""The full run that somebody asked for, whose progress is shown."""
-	_enqueue(run, "by hand", full=True, show_progress=True)
+def enqueue_recompute(after_commit: bool = False) -> None:
+	"""The full run that somebody asked for, whose progress is shown; `after_commit` where it must see what is being written."""
+	_enqueue(run, "by hand", enqueue_after_commit=after_commit, full=True, show_progress=True)
 
 
 def enqueue_preview() -> None:
@@ -65,14 +65,14 @@ def preview() -> None:
 
 
 def _enqueue(method: object, what: str, **arguments: object) -> None:
-	"""One of a kind: two clicks are one run."""
+	"""One of a kind: two clicks are one run. At once, unless told otherwise: after a request that wrote nothing older versions of
+	the framework commit nothing, and start nothing that waits for it."""
 	frappe.enqueue(
 		method,
 		queue="long",
 		timeout=TIMEOUT,
 		job_id=f"customer_tiering.{what}",
 		deduplicate=True,
-		enqueue_after_commit=True,
 		**arguments,
 	)
 

@@ -1,6 +1,6 @@
 """A run: facts, decisions, differences, writing. The one entry for button, command and nightly job."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -111,9 +111,11 @@ class Decided:
 
 def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	from customer_tiering.tiering.changes import Context, changed_rows, count_events, target_values
+	from customer_tiering.tiering.evidence import Evidence
 	from customer_tiering.tiering.facts import read_facts
 	from customer_tiering.tiering.groups import referrers_of
 	from customer_tiering.tiering.judgement import judge
+	from customer_tiering.tiering.rises import gone_rises, without_rises
 	from customer_tiering.tiering.signals import new_conditions
 	from customer_tiering.tiering.voids import find_voids, without_voids
 
@@ -122,8 +124,10 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	facts = read_facts(policy, as_of, scope.customers)
 	progress(0, 0, _("Deciding"))
 	in_groups = _in_groups_of(scope.ordered, facts)
-	voids = find_voids(in_groups, scope.edited, facts, policy, as_of)
-	facts = without_voids(facts, voids)
+	evidence = Evidence(facts["root"], policy, as_of)
+	voids = find_voids(in_groups, scope.edited, facts, evidence)
+	before = gone_rises(in_groups, facts, evidence)
+	facts = without_rises(without_voids(facts, voids), before)
 	judged = judge(facts, policy, as_of, scope.population)
 	decisions = judged.decisions
 	last = last_full_run()
@@ -141,8 +145,10 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		old=_old_rules(last, scope, facts, as_of),
 		conditions=new_conditions(judged.conditions),
 		voids=voids,
+		tiers_before={customer: each.stood for customer, each in before.items()},
 		refitted_whales=_refitted_whales(judged.whales, scope, last),
-		untouched=_untouched(scope, facts, as_of),
+		untouched=_untouched(scope.queued, facts, as_of) if scope.is_full else frozenset(),
+		not_ordered=_untouched([row for row in scope.queued if row.cause != queue.OTHER], facts, as_of),
 	)
 	target = target_values(facts, decisions, context)
 	changes = changed_rows(facts, target, decisions, context)
@@ -168,17 +174,15 @@ def _in_groups_of(customers: Collection[str], facts: "pd.DataFrame") -> frozense
 	return frozenset(roots.index[roots.isin(roots[roots.index.isin(list(customers))])])
 
 
-def _untouched(scope: Scope, facts: "pd.DataFrame", as_of: date) -> frozenset[str]:
-	"""Whom only a full run looks at: nobody noted anything about them, no day has come, and they have the orders they had."""
+def _untouched(queued: Iterable[frappe._dict], facts: "pd.DataFrame", as_of: date) -> frozenset[str]:
+	"""Who isn't in these rows of the work list, for whom no day has come, and who has the orders that were there before."""
 	import pandas as pd
 
-	if not scope.is_full:
-		return frozenset()
 	stored, last_order = pd.to_datetime(facts["current_last_order_date"]), facts["last_order_date"]
 	as_it_was = (stored == last_order) | (stored.isna() & last_order.isna())
 	as_it_was &= facts["current_annual_orders"].fillna(0).astype("int64") == facts["annual_orders"]
 	ordered = _in_groups_of(facts.index[~as_it_was], facts)  # though the work list missed it
-	return frozenset(facts.index) - whom_something_happened(scope.queued, as_of) - ordered
+	return frozenset(facts.index) - whom_something_happened(queued, as_of) - ordered
 
 
 def _refitted_whales(large: "pd.DataFrame", scope: Scope, last: "frappe._dict | None") -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What a renamed tier, stage or segment takes along: the rules of the last run and the ledger."""
+"""What a renamed tier, stage or segment takes along: the rules that runs have kept, and the ledger."""
 
 import json
 
@@ -31,25 +31,29 @@ def after_rename(doc: "frappe.Document", method: str, old: str, new: str, merge:
 		frappe.db.set_value(
 			"Tiering Event", {"decision": decision, field: old}, field, new, update_modified=False
 		)
-	_rename_in_last_policy(kind, old, new)
+	_rename_in_rules(kind, old, new)
 
 
-def _rename_in_last_policy(kind: str, old: str, new: str) -> None:
-	runs = frappe.get_all(
-		"Tiering Run",
-		filters={"status": "Completed", "policy": ("is", "set")},
-		fields=["name", "policy"],
-		order_by="name desc",
-		limit=1,
-	)
-	for run in runs:
-		values = json.loads(run.policy)
+def _rename_in_rules(kind: str, old: str, new: str) -> None:
+	"""In every version of the rules that was kept; runs and events that name the version get the new one."""
+	kept = frappe.get_all("Tiering Run", {"policy": ("is", "set")}, ["rule_version", "policy"])
+	for version, text in {run.rule_version: run.policy for run in kept}.items():
+		values = json.loads(text)
 		for rule in values[kind]:
 			rule["name"] = new if rule["name"] == old else rule["name"]
 		policy = Policy.from_json(json.dumps(values))
-		frappe.db.set_value(
-			"Tiering Run",
-			run.name,
-			{"policy": policy.as_json(), "rule_version": policy.rule_version},
-			update_modified=False,
-		)
+		if policy.rule_version != version:
+			_put_in_place_of(version, policy)
+
+
+def _put_in_place_of(version: str, policy: Policy) -> None:
+	of_version = {"rule_version": version}
+	frappe.db.set_value(
+		"Tiering Run",
+		{**of_version, "policy": ("is", "set")},
+		"policy",
+		policy.as_json(),
+		update_modified=False,
+	)
+	for doctype in ("Tiering Run", "Tiering Event"):
+		frappe.db.set_value(doctype, of_version, "rule_version", policy.rule_version, update_modified=False)

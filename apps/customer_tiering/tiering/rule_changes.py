@@ -185,7 +185,7 @@ def undo(change: Document, *, despite_edits: bool = False) -> list[str]:
 		_restore(unedited, {(doctype, new): old for doctype, old, new in record["renamed"]})
 		change.db_set({"status": "Undone", "undone_at": now_datetime(), "undone_by": frappe.session.user})
 	if in_use:
-		enqueue_recompute()
+		enqueue_recompute(after_commit=True)
 	return lost
 
 

@@ -149,6 +149,7 @@ customer_tiering.explanation_html = function (explanation) {
 				bold(explanation.next_down),
 			])
 		);
+	if (explanation.kept) sentences.push(escape(explanation.kept));
 	if (explanation.decided && explanation.decided !== explanation.tier)
 		sentences.push(
 			__("The ledger says tier {0} for that day: the run knew other documents or rules, or saw the customer for the first time.", [
@@ -162,7 +163,11 @@ customer_tiering.explanation_html = function (explanation) {
 		.map((change) => `<li>${day(change.day)}: ${escape(change.what)}</li>`)
 		.join("");
 	const bands = explanation.bands
-		.map((band) => `${escape(__(band.name))} ≥ ${money(band.entry_value)}`)
+		.map((band) => {
+			const entry = `${escape(__(band.name))} ≥ ${money(band.entry_value)}`;
+			const eased = band.keep_value && band.keep_value < band.entry_value;
+			return eased ? __("{0} (kept from {1})", [entry, money(band.keep_value)]) : entry;
+		})
 		.join(" · ");
 	const rows = explanation.lines
 		.map((line, number) => {

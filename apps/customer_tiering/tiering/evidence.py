@@ -1,0 +1,127 @@
+"""What the documents of today say of the events in the ledger: which of them would not have come about."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cached_property
+
+import frappe
+import pandas as pd
+
+from customer_tiering.engine.conditions import DECLINING, SUPER_PROMOTER, UPSELL_READY
+from customer_tiering.engine.policy import Policy
+from customer_tiering.engine.voids import Fired, Known, is_void
+from customer_tiering.tiering.groups import referred
+from customer_tiering.tiering.signals import TIER_DOWN, TIER_UP, signal_period
+
+# Older events have been acted on long ago.
+LOOK_BACK = timedelta(days=400)
+# Judged by the rules that they came about by, and by no others.
+RULED_SIGNALS = (TIER_UP, TIER_DOWN, SUPER_PROMOTER, UPSELL_READY, DECLINING)
+# The columns that an event is judged by, of `event` left joined with its `run`.
+EVENT = """event.customer, event.signal, event.signal_key, event.as_of, event.last_order_date, event.decision, event.cause,
+	event.old_value, event.new_value, event.rule_version, COALESCE(run.started_at, event.creation) AS read_at"""
+
+
+@dataclass
+class Evidence:
+	"""The documents of now, read by the rules that an event came about by.
+
+	`roots` says with whom each customer is tiered. Where nobody has kept these, those that hang on rules are not judged.
+	"""
+
+	roots: pd.Series
+	policy: Policy
+	as_of: date
+	_policies: dict[str, Policy | None] = field(default_factory=dict)
+
+	@cached_property
+	def friends(self) -> pd.Series:
+		"""Customers whom another one referred: the one who did, by customer."""
+		return referred(scoped=False) if self.policy.promoter_percent else pd.Series(dtype=object)
+
+	def gone(self, events: Iterable[frappe._dict]) -> list[frappe._dict]:
+		"""Those of the events (columns EVENT) that would not have come about, had today's documents been known."""
+		events = list(events)
+		by_rules: dict[str, list[frappe._dict]] = defaultdict(list)
+		for event in events:
+			by_rules[event.rule_version].append(event)
+		found = set()
+		for version, same in by_rules.items():
+			policy = self._policy_of(version)
+			judged = same if policy else [event for event in same if event.signal not in RULED_SIGNALS]
+			found |= {id(event) for event in self._gone(judged, policy or self.policy)}
+		return [event for event in events if id(event) in found]
+
+	def _policy_of(self, version: str) -> Policy | None:
+		if version == self.policy.rule_version:
+			return self.policy
+		if version not in self._policies:
+			filters = {"rule_version": version, "policy": ("is", "set")}
+			text = frappe.db.get_value("Tiering Run", filters, "policy", order_by="name desc")
+			self._policies[version] = Policy.from_json(text) if text else None
+		return self._policies[version]
+
+	def _gone(self, events: list[frappe._dict], policy: Policy) -> list[frappe._dict]:
+		promoters = {event.customer for event in events if event.signal == SUPER_PROMOTER}
+		friends = self.friends[self.friends.isin(promoters)]
+		groups = {event.customer: self.members[self.roots[event.customer]] for event in events}
+		documents = _documents(set(friends.index).union(*groups.values()), policy, self.as_of)
+
+		def known(event: frappe._dict) -> list[Known]:
+			whose = groups[event.customer] if event.decision == "Tier" else {event.customer}
+			return [document for name in whose for document in documents[name]]
+
+		def of_friends(event: frappe._dict) -> list[Known]:
+			return [
+				document for name in friends.index[friends == event.customer] for document in documents[name]
+			]
+
+		return [
+			event
+			for event in events
+			if is_void(_fired(event), known(event), policy, self.as_of, of_friends(event))
+		]
+
+	@cached_property
+	def members(self) -> dict[str, set[str]]:
+		"""By the root of a group, all who are tiered with it."""
+		found = defaultdict(set)
+		for customer, root in self.roots.items():
+			found[root].add(customer)
+		return found
+
+
+def _fired(event: frappe._dict) -> Fired:
+	period = signal_period(event.signal_key, event.customer, event.signal) if event.signal_key else ""
+	return Fired(
+		event.signal,
+		period,
+		event.as_of,
+		event.last_order_date,
+		event.old_value,
+		event.new_value,
+		event.read_at,
+	)
+
+
+def _documents(customers: Collection[str], policy: Policy, as_of: date) -> dict[str, list[Known]]:
+	"""Those that count, and those that don't any more."""
+	from customer_tiering.tiering.documents import entries_of, read_documents
+
+	documents = read_documents(customers, policy)
+	entries = entries_of(documents)
+	found = defaultdict(list)
+	for document in documents:
+		entry = entries.get(document.name)
+		if entry:
+			known = Known(document.name, entry.day, entry.money, entry.is_order_on(as_of), document.created)
+		elif document.in_company and not document.is_opening:
+			money = document.money or Decimal(0)
+			known = Known(document.name, document.day, money, False, document.created, document.modified)
+		else:
+			continue
+		found[document.customer].append(known)
+	return found
