@@ -4,6 +4,7 @@ from frappe.model.document import Document
 from frappe.utils import cint
 
 from customer_tiering.tiering.customer import forget_untiered
+from customer_tiering.tiering.numbers import refuse_impossible_numbers
 from customer_tiering.tiering.policy import gaps_of, stages_of
 from customer_tiering.tiering.siblings import others
 
@@ -20,6 +21,7 @@ DAYS_AND_COUNTS = (
 
 class LifecycleStage(Document):
 	def validate(self) -> None:
+		refuse_impossible_numbers(self, DAYS_AND_COUNTS)
 		self.refuse_negative_numbers()
 		self.refuse_equal_position()
 		self.refuse_contradiction()
