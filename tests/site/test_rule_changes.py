@@ -130,9 +130,7 @@ class TestPresets:
 		make_as_seeded()
 		frappe.delete_doc("Customer Tier", "C")
 		frappe.rename_doc("Customer Tier", "B", "Silver", force=True)
-		customer = make.make_customer().name
-		make.make_invoice(customer, 35_000, make.days_ago(3))
-		before = rows()
+		before = rows()["Customer Tier"]
 		rules_api.preview_preset("seeded")
 		change = rules_api.use_preset("seeded")["name"]
 		assert [(each.name, each.entry_value) for each in read_policy().tiers][1:] == [
@@ -141,7 +139,7 @@ class TestPresets:
 			("D", 0),
 		]
 		assert not rules_api.undo_change(change).get("edited")
-		assert rows() == before
+		assert rows()["Customer Tier"] == before
 
 	def test_a_row_that_nothing_follows_is_the_last_stage(self) -> None:
 		frappe.db.delete("Lifecycle Stage", {"name": ("in", ("First Purchase", "Repeat"))})

@@ -7,7 +7,7 @@ import pytest
 
 from customer_tiering.outreach import jobs
 from customer_tiering.outreach.api import who_runs_the_workflow
-from customer_tiering.outreach.server_scripts import SCRIPTS, TITLES, is_in_charge
+from customer_tiering.outreach.server_scripts import SCRIPTS, STOPPED, TITLES, is_in_charge
 from tests.site.sleepers import clean_slate, day, sleeper
 from tests.site.test_outreach import STEPS, default_account, set_steps, statuses
 
@@ -23,6 +23,9 @@ def alone(on_site: None) -> Iterator[None]:
 		frappe.db.rollback()
 		for title in TITLES.values():
 			frappe.db.set_value("Server Script", title, "disabled", 0)
+		for job in scheduled_jobs():
+			job.db_set("stopped", 0)
+		frappe.db.set_global(STOPPED, None)
 		set_steps(STEPS, enabled=0)
 
 
@@ -134,7 +137,6 @@ def test_a_job_that_somebody_else_stopped_stays_stopped(server_scripts: Callable
 		jobs.run_outreach_hourly()
 	assert [job.stopped for job in scheduled_jobs()] == [1, 0, 0]
 	assert TITLES["enrol"] in who_runs_the_workflow()
-	first.db_set("stopped", 0)
 
 
 def test_a_script_that_was_disabled_meanwhile_stays_stopped(server_scripts: Callable[[bool], None]) -> None:
@@ -144,4 +146,3 @@ def test_a_script_that_was_disabled_meanwhile_stays_stopped(server_scripts: Call
 	server_scripts(True)
 	jobs.run_outreach_hourly()
 	assert [job.stopped for job in scheduled_jobs()] == [1, 0, 0]
-	scheduled_jobs()[0].db_set("stopped", 0)

@@ -23,6 +23,7 @@ from frappe.utils import cint
 from customer_tiering.setup.seed import NEW_SITE, read_defaults, site_language
 from customer_tiering.tiering.proposal import FIELDS, SETTINGS, Proposal, put
 
+DESCRIBING = ("colour", "benefits", "monthly_contact_cap", "description")  # that a proposal can't change
 FIRST, STEP = 10, 10  # positions of stages
 
 
@@ -111,8 +112,10 @@ def _free_position(proposal: Proposal, follower: Document | None) -> int:
 def _put_row(proposal: Proposal, doc: Document, name: str | None, row: dict) -> None:
 	if name:
 		proposal.rename(doc, name)
+	if doc.is_new():
+		doc.update({field: row[field] for field in row if field in DESCRIBING})
 	for field, value in row.items():
-		if field in FIELDS[doc.doctype] or (doc.is_new() and doc.meta.has_field(field)):
+		if field in FIELDS[doc.doctype]:
 			put(doc, field, value)
 
 
