@@ -19,6 +19,8 @@ RECORDS = (
 	"rfm_segment",
 	"email_template",
 	"follow_up_rule",
+	"offer_template",
+	"outreach_offer",
 	"outreach_sequence",
 )
 

@@ -15,7 +15,7 @@ from customer_tiering.tiering.owner import owner_of
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, sequence, step, touch, moment = target
+	customer, sequence, step, touch, moment, promise = target
 	recipient = recipient_of(customer)
 	if not recipient:
 		raise Deferral(_("The customer has no e-mail address."))
@@ -23,7 +23,7 @@ def prepare(target: Target) -> dict[str, str]:
 		raise Deferral(_("The address {0} is not valid.").format(recipient.address))
 	skip_if_reached(touch, recipient.address, moment.date())
 	hold(customer, sequence, recipient.address, moment)
-	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name))
+	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise)
 	mail = render(frappe.get_doc("Email Template", step.email_template), values, step.preview_text)
 	# The framework's sender logs into a site when it is imported
 	from customer_tiering.outreach.mail import queue_mail
