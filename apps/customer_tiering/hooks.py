@@ -39,6 +39,9 @@ override_doctype_class = {"Email Account": "customer_tiering.outreach.email_acco
 # The way out of mails: short, so that it fits into their headers.
 website_route_rules = [{"from_route": "/leave/<t>", "to_route": "outreach-unsubscribe"}]
 
+# The links and the picture by which we know that mails were read.
+page_renderer = "customer_tiering.outreach.tracked_page.TrackedPage"
+
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
 ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"
 VOICE = "customer_tiering.tiering.queue.on_voice"
@@ -62,6 +65,7 @@ doc_events = {
 		"on_trash": [
 			"customer_tiering.tiering.queue.on_customer",
 			"customer_tiering.tiering.customer_interests.on_trash",
+			"customer_tiering.outreach.hits.on_customer_trash",
 		],
 		"before_rename": [
 			"customer_tiering.tiering.customer.before_rename",
@@ -155,7 +159,10 @@ has_permission = {
 
 # Frappe tells scheduled jobs apart by the last two parts of their names alone.
 scheduler_events = {
-	"all": ["customer_tiering.tiering.jobs.drain_queue_regularly"],
+	"all": [
+		"customer_tiering.tiering.jobs.drain_queue_regularly",
+		"customer_tiering.outreach.hits.judge_hits",
+	],
 	"daily_long": [
 		"customer_tiering.tiering.jobs.recompute_tiers_nightly",
 		"customer_tiering.tiering.interests.compute_interests_nightly",
@@ -184,6 +191,7 @@ ignore_links_on_delete = [
 	"Follow Up",
 	"Outreach Enrollment",
 	"Outreach Touch",
+	"Outreach Hit",
 	"Outreach Suppression",
 	"Interest Signal",
 	"Item Association",

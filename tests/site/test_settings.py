@@ -398,8 +398,8 @@ class TestWhatIsSwitchedOff:
 		customer = make.make_customer().name
 		make.make_invoice(customer, 100, make.days_ago(3))
 		recompute()
+		stored = frappe.get_doc("Tiering Event", {"customer": customer, "decision": "Tier"}).as_dict()
 		columns = ("customer", "decision", "cause", "run", "new_value", "old_value")
-		stored = make.events(customer, decision="Tier")[-1]
 		frappe.get_doc(
 			doctype="Tiering Event",
 			name="AN-OLD-ONE",
@@ -485,3 +485,20 @@ def test_two_rules_are_not_merged_into_one(doctype: str, old: str, new: str) -> 
 	with pytest.raises(frappe.ValidationError, match=f"{old}.*can't be merged.*delete it"):
 		frappe.rename_doc(doctype, old, new, merge=True, force=True)
 	assert checksums(doctype) == before
+
+
+def test_an_update_brings_a_new_setting_though_the_default_user_has_left() -> None:
+	from customer_tiering.setup import seed
+
+	left = make.ensure_user("has.left@example.com", "Sales User")
+	frappe.db.set_value("User", left, "enabled", 0)
+	frappe.db.set_single_value("Tiering Settings", "default_follow_up_user", left)
+	frappe.db.delete("Singles", {"doctype": "Tiering Settings", "field": "window_months"})
+	frappe.db.delete("Tracking Consent Country")
+	frappe.clear_document_cache("Tiering Settings", "Tiering Settings")
+	seed._remember(seed.RECORDS)  # those that the version before had
+	seed.seed()
+	settings = frappe.get_single("Tiering Settings")
+	assert "Germany" in [row.country for row in settings.tracking_consent_countries]
+	saved = frappe.db.get_singles_dict("Tiering Settings")
+	assert (str(saved["window_months"]), saved["default_follow_up_user"]) == ("12", left)

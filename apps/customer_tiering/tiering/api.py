@@ -6,7 +6,7 @@ from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import cint, flt, getdate
+from frappe.utils import cint, escape_html, flt, get_link_to_form, getdate
 from frappe.utils.background_jobs import get_workers
 from frappe.utils.scheduler import is_scheduler_disabled
 
@@ -136,7 +136,33 @@ def get_policy() -> dict:
 
 def _pending() -> str | None:
 	"""What waits, for a full run or for the administrator, in sentences."""
-	return " ".join(filter(None, (_pending_run(), _scheduler_is_off(), _no_outgoing_account()))) or None
+	found = (_pending_run(), _last_run_failed(), _scheduler_is_off(), _no_outgoing_account())
+	return " ".join(filter(None, found)) or None
+
+
+def _last_run_failed() -> str | None:
+	"""The newest run, or the newest full one, did not come to its end: incremental ones may have worked since."""
+	newest = [
+		frappe.get_all(
+			"Tiering Run",
+			filters={"status": ("!=", "Running"), **only},
+			fields=["name", "status", "error"],
+			order_by="name desc",
+			limit=1,
+		)
+		for only in ({}, {"scope": "Full"})
+	]
+	broken = [run for (run,) in filter(None, newest) if run.status in ("Failed", "Interrupted")]
+	if not broken:
+		return None
+	run = broken[0]
+	said = (run.error or "").strip().splitlines()
+	return _(
+		"The last run failed: {0}. Mend that if it says what, then start Recompute now; all of it is in {1}."
+	).format(
+		escape_html(said[-1][:200].rstrip(".")) if said else _("it was cut off before its end"),
+		get_link_to_form("Tiering Run", run.name),
+	)
 
 
 def _scheduler_is_off() -> str | None:
@@ -189,11 +215,15 @@ def customer_hints(customer: str) -> dict:
 	Raises PermissionError for who may not read the customer.
 	"""
 	frappe.has_permission("Customer", "read", doc=customer, throw=True)
+	from customer_tiering.tiering.customer import stored_name
 	from customer_tiering.tiering.points import points_of
 	from customer_tiering.tiering.required_fields import missing
 
-	doc, levels = frappe.get_doc("Customer", customer), frappe.get_cached_doc("Tiering Settings").levels
-	return {"missing": missing(doc, levels), "points": asdict(points_of(customer, getdate()))}
+	doc, levels = (
+		frappe.get_doc("Customer", stored_name(customer)),
+		frappe.get_cached_doc("Tiering Settings").levels,
+	)
+	return {"missing": missing(doc, levels), "points": asdict(points_of(doc.name, getdate()))}
 
 
 SHOWN, LOOKED_AT = 8, 1000

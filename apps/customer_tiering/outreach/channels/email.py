@@ -10,6 +10,7 @@ from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.render import merge_values, render
+from customer_tiering.outreach.tracking import with_tracking
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
 from customer_tiering.tiering.owner import owner_of
 
@@ -25,6 +26,7 @@ def prepare(target: Target) -> dict[str, str]:
 	hold(customer, sequence, recipient.address, moment)
 	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise)
 	mail = render(frappe.get_doc("Email Template", step.email_template), values, step.preview_text)
+	mail, tracking = with_tracking(mail, touch.name, customer.name)
 	# The framework's sender logs into a site when it is imported
 	from customer_tiering.outreach.mail import queue_mail
 
@@ -45,6 +47,7 @@ def prepare(target: Target) -> dict[str, str]:
 		"subject": mail.subject,
 		"email_queue": queue.name,
 		"message_id": queue.message_id,
+		**tracking,
 	}
 
 

@@ -133,7 +133,9 @@ customer_tiering.explanation_html = function (explanation) {
 			? __("{0}, set by hand. Money in the window: {1}.", [bold(tier), bold(money(explanation.money))])
 			: __("{0}. Money in the window: {1}.", [bold(tier), bold(money(explanation.money))])
 	);
-	if (explanation.override_reason)
+	if (explanation.override_reason && !explanation.override_until)
+		sentences.push(escape(explanation.override_reason) + ".");
+	else if (explanation.override_reason)
 		sentences.push(
 			__("Until {0}, because: {1}", [day(explanation.override_until), escape(explanation.override_reason)]) + "."
 		);
