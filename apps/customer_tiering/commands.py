@@ -361,9 +361,11 @@ def _print_summary(summary: dict) -> None:
 		)
 		return
 	click.echo(f"{summary['customers']} customers, {summary['changed']} changed, {summary['events']} events")
-	for title in ("tiers", "stages"):
-		counts = ", ".join(f"{name} {count}" for name, count in summary[title].items())
-		click.echo(f"{title.capitalize()}: {counts or 'none'}")
+	without = summary["customers"] - sum(summary["tiers"].values())
+	tiers = {**summary["tiers"], "no tier": without} if without else summary["tiers"]
+	for title, counted in (("Tiers", tiers), ("Stages", summary["stages"])):
+		counts = ", ".join(f"{name} {count}" for name, count in counted.items())
+		click.echo(f"{title}: {counts or 'none'}")
 	if summary["baseline"]:
 		click.echo("First run on this site: it starts no follow-up and no mail.")
 	if summary["notes"]:

@@ -12,6 +12,7 @@ from frappe.utils import add_days, add_months, getdate
 from customer_tiering.follow_up import api, plan
 from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
 from customer_tiering.tiering import owner
+from customer_tiering.tiering.api import get_policy
 from customer_tiering.tiering.contact_facts import read_contact_facts
 from tests.site import factories as make
 
@@ -416,6 +417,19 @@ class TestHowMany:
 			assert notice.link.endswith("/app/my-follow-ups")
 		run_follow_ups()
 		assert frappe.db.count("Notification Log", before) == 1
+
+	def test_without_an_outgoing_account_the_notice_stands_on_the_desk_alone(self) -> None:
+		"""And nothing in the error log: no mail was tried. Tiering Settings say so."""
+		frappe.db.set_value("Email Account", {"default_outgoing": 1}, "default_outgoing", 0)
+		frappe.local.outgoing_email_account = {}
+		rule()
+		manager = rep("deaf")
+		signal(customer(account_manager=manager))
+		errors = frappe.db.count("Error Log")
+		run_follow_ups()
+		assert frappe.db.count("Notification Log", {"for_user": manager}) == 1
+		assert frappe.db.count("Error Log") == errors
+		assert "no default outgoing Email Account" in get_policy()["pending"]
 
 	def test_holidays_are_no_working_days(self) -> None:
 		days = frappe.get_doc(

@@ -14,6 +14,7 @@ from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.audience import validate as validate_audience
 from customer_tiering.tiering.jobs import enqueue_preview, enqueue_recompute, take_result
 from customer_tiering.tiering.lifetime_value_jobs import enqueue_fit
+from customer_tiering.tiering.outgoing import has_outgoing_account
 from customer_tiering.tiering.permissions import MANAGERS, hidden_companies
 from customer_tiering.tiering.policy import STAGE_CONDITIONS, read_rules, refuse_gaps
 from customer_tiering.tiering.scope import last_full_run
@@ -24,9 +25,10 @@ from customer_tiering.tiering.tier_discount import preview
 def recompute_now(confirmed: bool | int | str = False) -> dict:
 	"""Start a full run in the background; on a site that had none, unless `confirmed`, only show what it would write.
 
-	Returns {"message"}; raises PermissionError for others than managers, ValidationError where no worker runs.
+	Returns {"message"}; raises PermissionError for others than managers, ValidationError where no worker runs or the rules have gaps.
 	"""
 	frappe.only_for(MANAGERS)
+	refuse_gaps(read_rules())
 	refuse_without_worker("recompute")
 	if last_full_run() or cint(confirmed):
 		enqueue_recompute()
@@ -122,7 +124,8 @@ def get_policy() -> dict:
 
 def _pending() -> str | None:
 	"""What waits, for a full run or for the administrator, in sentences."""
-	return " ".join(filter(None, (_pending_run(), _last_run_failed(), _scheduler_is_off()))) or None
+	found = (_pending_run(), _last_run_failed(), _scheduler_is_off(), _no_outgoing_account())
+	return " ".join(filter(None, found)) or None
 
 
 def _last_run_failed() -> str | None:
@@ -156,6 +159,14 @@ def _scheduler_is_off() -> str | None:
 	return _(
 		"The scheduler of this site is off: nothing runs at night, no mail goes out. Switch it on with {0}."
 	).format(f"<code>bench --site {frappe.local.site} enable-scheduler</code>")
+
+
+def _no_outgoing_account() -> str | None:
+	if has_outgoing_account():
+		return None
+	return _(
+		"This site has no default outgoing Email Account: reps are told of new follow-ups on the Desk alone, and no mail goes out. Set one up in Email Account."
+	)
 
 
 def _pending_run() -> str | None:

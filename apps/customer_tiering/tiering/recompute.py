@@ -333,7 +333,18 @@ def _fail(run: "frappe.Document") -> None:
 	with unless_disconnected():
 		frappe.db.rollback()
 		run.db_set({"status": "Failed", "finished_at": now_datetime(), "error": error})
+		_forget_failures_like(run)
 		frappe.db.commit()
+
+
+def _forget_failures_like(run: "frappe.Document") -> None:
+	"""What fails every few minutes for one reason stands in the list once, with its last time; whatever wrote something stays."""
+	like = {"status": "Failed", "scope": run.scope, "error": run.error, "name": ("!=", run.name)}
+	names = frappe.get_all("Tiering Run", like, pluck="name")
+	wrote = (
+		frappe.get_all("Tiering Event", {"run": ("in", names)}, pluck="run", distinct=True) if names else []
+	)
+	frappe.db.delete("Tiering Run", {"name": ("in", list({*names} - {*wrote}) or [""])})
 
 
 def _mark_dead_runs() -> None:
