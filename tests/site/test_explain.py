@@ -12,6 +12,7 @@ from dateutil.relativedelta import relativedelta
 from frappe.utils import getdate
 
 from customer_tiering.tiering.explain import Explanation, explain
+from customer_tiering.tiering.interest_explain import explain_interests
 from customer_tiering.tiering.policy import read_policy
 from tests.site import factories as make
 from tests.site.factories import computed, recompute
@@ -119,6 +120,30 @@ class TestExplanation:
 		assert (explanation.tier, explanation.overridden) == ("A", "A")
 		assert explanation.changes[0].day == AS_OF + timedelta(days=1)
 		assert explain(customer, AS_OF + timedelta(days=1)).tier == "D"
+
+	def test_an_override_until_the_last_day_of_all_has_no_end(self) -> None:
+		customer = make.make_customer().name
+		given = {"tier_override": "A", "tier_override_until": date.max, "tier_override_reason": "Promised"}
+		frappe.db.set_value("Customer", customer, given)
+		explanation = explain(customer)
+		assert (explanation.tier, explanation.override_until) == ("A", None)
+		assert "\nPromised\n" in explanation.as_text() and "Until" not in explanation.as_text()
+
+	def test_a_document_of_the_last_day_of_all(self) -> None:
+		customer = make.make_customer().name
+		invoice = make.make_invoice(customer, 100).name
+		frappe.db.set_value("Sales Invoice", invoice, "posting_date", date.max)
+		recompute()
+		explanation = explain(customer)
+		assert (explanation.money, explanation.lines[0].counts) == (0, False)
+
+	def test_a_name_in_capitals(self) -> None:
+		customer = make.make_customer("Lower Case").name
+		recompute(AS_OF)
+		assert explain("LOWER case", AS_OF).customer == customer
+		assert explain_interests("LOWER case", AS_OF).customer == customer
+		with pytest.raises(frappe.DoesNotExistError):
+			explain("No such customer")
 
 	def test_a_company_that_is_left_out(self, as_set: Callable) -> None:
 		customer = make.make_customer().name

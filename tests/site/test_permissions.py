@@ -88,6 +88,8 @@ def test_only_what_is_too_old_is_taken_out_and_what_still_holds_stays() -> None:
 	make.make_invoice(customer, 1, AS_OF)
 	make.recompute(AS_OF, full=False)
 	signals = make.signals(customer)
+	failed = {"status": "Failed", "scope": "Incremental", "as_of": AS_OF, "started_at": AS_OF}
+	frappe.get_doc(doctype="Tiering Run", **failed).insert()  # wrote nothing
 	old = "2020-01-01"
 	frappe.db.sql("UPDATE `tabTiering Event` SET as_of = %s", old)
 	frappe.db.sql("UPDATE `tabTiering Run` SET creation = %s", old)

@@ -464,6 +464,21 @@ class TestWriting:
 		assert summary.baseline
 		assert computed(customer).customer_tier == "D"
 
+	def test_what_fails_again_and_again_stands_there_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		"""With its last time; a run that failed after it had written something stays."""
+		monkeypatch.setattr(frappe.db, "rollback", lambda **_: None)  # would take our rules with it
+		frappe.db.set_value("Lifecycle Stage", "First Purchase", "min_orders", 2)
+		failed = []
+		for number in range(3):
+			with pytest.raises(frappe.ValidationError, match="takes every customer"):
+				recompute()
+			failed.append(frappe.get_last_doc("Tiering Run").name)
+			if not number:
+				event = {"name": "EVENT", "run": failed[0], "customer": "Somebody"}
+				frappe.get_doc(doctype="Tiering Event", **event).db_insert()
+		left = frappe.get_all("Tiering Run", {"status": "Failed"}, pluck="name", order_by="name")
+		assert left == [failed[0], failed[2]]
+
 	def test_tier_since_moves_only_with_the_tier(self) -> None:
 		customer = customer_with_order(100, days=10)
 		recompute(AS_OF)

@@ -10,6 +10,7 @@ import pytest
 from frappe.model.document import Document
 
 from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering import retention
 from tests.engine.populations import Customers, order, policy
 from tests.engine.test_conditions import keys_of
 from tests.oracle import Person
@@ -64,6 +65,19 @@ class TestStagesTogether:
 	)
 	def test_customers_are_dormant_before_they_are_lost(self, name: str, days: int) -> None:
 		refused(stage(name, min_days_since_order=days), "dormant before they are lost")
+
+	def test_some_stage_must_take_whoever_no_other_takes(self) -> None:
+		for name, who in (("First Purchase", "every customer who has ordered"), ("Lead", "never ordered")):
+			with pytest.raises(frappe.ValidationError, match=who):
+				frappe.delete_doc("Lifecycle Stage", name)
+			assert frappe.db.exists("Lifecycle Stage", name)
+		refused(stage("First Purchase", min_orders=2), "every customer who has ordered")
+		frappe.delete_doc("Lifecycle Stage", "Lost")
+
+	def test_a_gap_that_was_there_is_closed_in_any_order(self) -> None:
+		frappe.db.set_value("Lifecycle Stage", "First Purchase", "min_orders", 2)
+		stage("Lost", min_days_since_order=400).save()
+		stage("First Purchase", min_orders=0).save()
 
 	def test_a_currency_without_a_company_is_refused(self) -> None:
 		refused(settings(reporting_currency="CHF"), "no company keeps its books in CHF")
@@ -294,8 +308,17 @@ class TestPolicyWithGaps:
 		frappe.db.delete("Customer Tier")
 		self.refuses(customer, "no Customer Tier", monkeypatch)
 
+	def test_the_button_says_so_at_once(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+		from customer_tiering.tiering import api
+
+		monkeypatch.setattr(api, "refuse_without_worker", lambda _command: None)
+		monkeypatch.setattr(api, "enqueue_recompute", lambda **_: pytest.fail("a job was started"))
+		frappe.db.set_value("Lifecycle Stage", "First Purchase", "min_orders", 2)
+		with pytest.raises(frappe.ValidationError, match="takes every customer who has ordered"):
+			api.recompute_now()
+
 	def test_no_stage_for_everybody(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-		frappe.delete_doc("Lifecycle Stage", "First Purchase")
+		frappe.db.delete("Lifecycle Stage", {"name": "First Purchase"})
 		self.refuses(customer, "No Lifecycle Stage takes every customer", monkeypatch)
 
 	def test_no_stage_at_all(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,6 +394,7 @@ class TestWhatIsSaidTwice:
 
 	def test_every_number_of_the_settings_has_its_range(self) -> None:
 		from customer_tiering.tiering.doctype.tiering_settings.tiering_settings import RANGES
+		from customer_tiering.tiering.zeros import SWITCHES, WEIGHTS
 
 		numbers = {
 			field.fieldname
@@ -378,10 +402,13 @@ class TestWhatIsSaidTwice:
 			if field.fieldtype in ("Int", "Float", "Currency", "Percent")
 		}
 		assert set(RANGES) == numbers
+		assert {RANGES[field][0] for field in (*SWITCHES, *WEIGHTS)} == {0}
+		assert {field for field in RANGES if field.startswith("interest_weight_")} == set(WEIGHTS)
 
 	def test_whatever_switches_a_signal_off_is_known_as_a_switch(self) -> None:
 		from customer_tiering.engine.signals import SIGNALS
-		from customer_tiering.tiering.doctype.tiering_settings.tiering_settings import RANGES, SWITCHES
+		from customer_tiering.tiering.doctype.tiering_settings.tiering_settings import RANGES
+		from customer_tiering.tiering.zeros import SWITCHES
 
 		rules = policy(upsell_value=1.0)
 		can_be_zero = [name for name, (least, _most) in RANGES.items() if not least and hasattr(rules, name)]
@@ -424,6 +451,92 @@ class TestWhatIsSwitchedOff:
 		settings(silent_days=90).save()
 		assert not frappe.message_log
 
+	def test_one_message_says_what_each_zero_does(self) -> None:
+		emptied = {
+			"follow_ups_per_day": "without a limit",
+			"interest_topics": "lose all interests",
+			"feedback_days": "no answer of a customer counts",
+			"detractor_score": "answers 0",
+			"sleep_min_days": "after a few days",
+			"pattern_lead_days": "on the day itself",
+			"key_date_lead_days": "on the day itself",
+		}
+		weights = ("interest_weight_purchase", "interest_weight_page_view")
+		settings(**dict.fromkeys((*emptied, *weights), 5)).save()
+		frappe.clear_messages()
+		settings(**dict.fromkeys((*emptied, *weights), None)).save()
+		(message,) = map(str, frappe.message_log)
+		meta = frappe.get_meta("Tiering Settings")
+		for field, words in emptied.items():
+			assert f"{meta.get_label(field)}</strong> is zero" in message and words in message, field
+		for field in weights:
+			assert meta.get_label(field) in message, field
+		frappe.clear_messages()
+		settings().save()
+		assert not frappe.message_log
+
+	def test_a_shorter_memory_says_how_much_it_takes(self) -> None:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 100, make.days_ago(3))
+		recompute()
+		stored = frappe.get_doc("Tiering Event", {"customer": customer, "decision": "Tier"}).as_dict()
+		columns = ("customer", "decision", "cause", "run", "new_value", "old_value")
+		frappe.get_doc(
+			doctype="Tiering Event",
+			name="AN-OLD-ONE",
+			as_of=make.days_ago(800),
+			**{column: stored[column] for column in columns},
+		).db_insert()
+		frappe.clear_messages()
+		settings(ledger_retention_years=5).save()
+		assert not frappe.message_log
+		settings(ledger_retention_years=1).save()
+		(message,) = map(str, frappe.message_log)
+		assert "deletes 1 Tiering Events" in message
+		retention.tidy()
+		assert not frappe.db.exists("Tiering Event", "AN-OLD-ONE")
+
+
+class TestImpossibleNumbers:
+	@pytest.mark.parametrize("value", [float("nan"), float("inf"), "nan", "-inf"])
+	def test_what_is_no_number_is_refused_by_name(self, value: float | str) -> None:
+		for doc, label in (
+			(settings(window_months=value), "Window"),
+			(settings(churn_medium_factor=value), "Medium Risk from"),
+			(tier("B", entry_value=value), "Entry Value"),
+			(tier("B", grace_days=value), "Grace"),
+			(stage("Repeat", min_orders=value), "Orders"),
+		):
+			refused(doc, f"{label}.* must be a number")
+
+	def test_what_no_column_takes_is_refused_by_name(self) -> None:
+		refused(tier("A", entry_value=1e15), "Entry Value must be 999,999,999,999 or less")
+		refused(settings(upsell_value=1e15), "Upsell Ready from must be 999,999,999,999 or less")
+		tier("A", entry_value=999_999_999_999).save()
+
+
+def test_a_company_counts_once(company: str) -> None:
+	refused(settings(companies=[{"company": company}, {"company": company}]), f"{company} stands twice in")
+
+
+class TestWhatHappenedStays:
+	def refuses(self, doc: Document) -> None:
+		before = checksums(doc.doctype)
+		for act in (doc.save, doc.delete):
+			with pytest.raises(frappe.ValidationError, match="can't be changed or deleted"):
+				act()
+		assert checksums(doc.doctype) == before
+
+	def test_a_run(self) -> None:
+		make.make_customer()
+		recompute()
+		self.refuses(frappe.get_last_doc("Tiering Run"))
+
+	def test_a_change_of_rules(self) -> None:
+		from customer_tiering.tiering.rules_api import use_preset
+
+		self.refuses(frappe.get_doc("Tiering Rule Change", use_preset("retail")["name"]))
+
 
 def test_what_only_disabled_customers_hold_can_be_deleted() -> None:
 	kept = {"customer_tier": "C", "lifecycle_stage": "Lost"}
@@ -438,3 +551,35 @@ def test_what_only_disabled_customers_hold_can_be_deleted() -> None:
 	frappe.db.set_value("Customer", alive, "customer_tier", "B")
 	with pytest.raises(frappe.LinkExistsError):
 		frappe.delete_doc("Customer Tier", "B")
+
+
+@pytest.mark.parametrize(
+	("doctype", "old", "new"),
+	[
+		("Customer Tier", "B", "C"),
+		("Lifecycle Stage", "Repeat", "High Value"),
+		("RFM Segment", "General Keep", "General Value"),
+	],
+)
+def test_two_rules_are_not_merged_into_one(doctype: str, old: str, new: str) -> None:
+	before = checksums(doctype)
+	with pytest.raises(frappe.ValidationError, match=f"{old}.*can't be merged.*delete it"):
+		frappe.rename_doc(doctype, old, new, merge=True, force=True)
+	assert checksums(doctype) == before
+
+
+def test_an_update_brings_a_new_setting_though_the_default_user_has_left() -> None:
+	from customer_tiering.setup import seed
+
+	left = make.ensure_user("has.left@example.com", "Sales User")
+	frappe.db.set_value("User", left, "enabled", 0)
+	frappe.db.set_single_value("Tiering Settings", "default_follow_up_user", left)
+	frappe.db.delete("Singles", {"doctype": "Tiering Settings", "field": "window_months"})
+	frappe.db.delete("Tracking Consent Country")
+	frappe.clear_document_cache("Tiering Settings", "Tiering Settings")
+	seed._remember(seed.RECORDS)  # those that the version before had
+	seed.seed()
+	settings = frappe.get_single("Tiering Settings")
+	assert "Germany" in [row.country for row in settings.tracking_consent_countries]
+	saved = frappe.db.get_singles_dict("Tiering Settings")
+	assert (str(saved["window_months"]), saved["default_follow_up_user"]) == ("12", left)

@@ -133,7 +133,10 @@ def preview(rule: str, customer: str) -> dict:
 	"""
 	frappe.only_for(MANAGERS)
 	frappe.has_permission("Customer", "read", doc=customer, throw=True)
-	values = json.loads(rule)
+	try:
+		values = json.loads(rule)
+	except (ValueError, TypeError):
+		values = None
 	if not isinstance(values, dict):
 		frappe.throw(_("This is no rule."))
 	doc = frappe.get_doc({**values, "doctype": "Follow Up Rule"})

@@ -34,6 +34,14 @@ OVERRIDE_FIELDS = ("tier_override", "tier_override_until", "tier_override_reason
 SELF_REFERENCES = ("referred_by", "rolls_up_to")
 
 
+def stored_name(customer: str) -> str:
+	"""The customer's name as it is written in the database, which finds it in capitals, too. Raises DoesNotExistError."""
+	name = frappe.db.get_value("Customer", {"name": customer}, "name")
+	if not name:
+		frappe.throw(_("There is no customer {0}.").format(customer), frappe.DoesNotExistError)
+	return name
+
+
 def validate(customer: Document, method: str | None = None) -> None:
 	keep_computed_fields(customer)
 	guard_override(customer)

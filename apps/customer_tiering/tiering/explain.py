@@ -12,6 +12,7 @@ from frappe import _
 from frappe.utils import format_date, getdate
 
 from customer_tiering.engine.policy import Policy, Tier
+from customer_tiering.tiering.customer import stored_name
 from customer_tiering.tiering.groups import members_of
 from customer_tiering.tiering.orders import smallest_unit
 from customer_tiering.tiering.policy import read_policy
@@ -194,7 +195,9 @@ class Explanation:
 			yield _("Tier set by hand, on {0}: {1}").format(self.overridden_at, _tier(self.overridden))
 		elif self.overridden:
 			yield _("Tier set by hand: {0}").format(_tier(self.overridden))
-		if self.override_reason:
+		if self.override_reason and not self.override_until:
+			yield self.override_reason
+		elif self.override_reason:
 			yield _("Until {0}, because: {1}").format(format_date(self.override_until), self.override_reason)
 		if self.decided and self.decided != self.tier and not self.not_tiered:
 			yield _(
@@ -225,6 +228,7 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 	from customer_tiering.tiering.documents import entries_of, read_documents
 	from customer_tiering.tiering.facts import read_facts
 
+	customer = stored_name(customer)
 	not_tiered = _not_tiered(customer)
 	day, policy = as_of or getdate(), read_policy()
 	members = (customer,) if not_tiered else members_of(customer)
@@ -417,11 +421,11 @@ def _kept(policy: Policy, now: "Standing | None", day: date) -> str | None:
 	until = format_date(max(grace, dwell) - timedelta(days=1))
 	if dwell > grace:
 		return _("Tier {0} is kept until {1}: for at least {2} days since {3}.").format(
-			tier.name, until, tier.minimum_dwell_days, format_date(now.tier_since)
+			_tier(tier.name), until, tier.minimum_dwell_days, format_date(now.tier_since)
 		)
 	return _(
 		"Tier {0} is kept until {1}: {2} days of grace since the money fell below its keep value on {3}."
-	).format(tier.name, until, tier.grace_days, format_date(now.below_keep_since))
+	).format(_tier(tier.name), until, tier.grace_days, format_date(now.below_keep_since))
 
 
 def _changes(
@@ -550,7 +554,8 @@ def _set_on(customer: str, day: date) -> ByHand | None:
 	if day < getdate():
 		last = _last_tier_event(customer, day)
 		tier = last.new_value if last and last.cause == "Override" else None
-	return ByHand(customer, tier, until and until + timedelta(days=1)) if tier else None
+	ends = until + timedelta(days=1) if until and until < date.max else None
+	return ByHand(customer, tier, ends) if tier else None
 
 
 def _decided(customer: str, day: date) -> str | None:

@@ -1,7 +1,7 @@
 """Reads the policy from what administrators edit."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import fields, replace
 
 import frappe
@@ -105,16 +105,22 @@ def refuse_gaps(policy: Policy) -> None:
 		frappe.throw(_("Choose a Reporting Currency in Tiering Settings before you recompute tiers."))
 	if not policy.tiers:
 		frappe.throw(_("There is no Customer Tier. Create at least one, with the entry value 0."))
-	if not any(_takes_whoever_ordered(stage) for stage in policy.stages):
-		frappe.throw(
-			_(
-				"No Lifecycle Stage takes every customer who has ordered. Create a last one without conditions."
-			)
+	for gap in gaps_of(policy.stages):
+		frappe.throw(gap)
+
+
+def stages_of(rows: Iterable[Rule]) -> list[Stage]:
+	return [_stage(row) for row in rows]
+
+
+def gaps_of(stages: Collection[Stage]) -> Iterator[str]:
+	"""Which customers fit in none of these stages, and what to create for them, in sentences."""
+	if not any(_takes_whoever_ordered(stage) for stage in stages):
+		yield _(
+			"No Lifecycle Stage takes every customer who has ordered. Create a last one without conditions."
 		)
-	if not any(stage.never_ordered for stage in policy.stages):
-		frappe.throw(
-			_("No Lifecycle Stage takes customers who never ordered. Create one with Never Ordered.")
-		)
+	if not any(stage.never_ordered for stage in stages):
+		yield _("No Lifecycle Stage takes customers who never ordered. Create one with Never Ordered.")
 
 
 def _takes_whoever_ordered(stage: Stage) -> bool:

@@ -54,6 +54,7 @@ class Difference:
 	field: str | None
 	now: object
 	then: object
+	is_new: bool = False  # of a record that is added; another one may give up that name to it
 
 	@property
 	def label(self) -> str:
@@ -103,8 +104,8 @@ class Proposal:
 			self.new_names[_key(doc)] = name
 
 	def name_of(self, doc: Document) -> str:
-		"""The name that it would have."""
-		return self.new_names.get(_key(doc), doc.name)
+		"""The name that it would have. A new one may get the name that another one gives up."""
+		return doc.name if doc.is_new() else self.new_names.get(_key(doc), doc.name)
 
 	def policy(self) -> Policy:
 		"""With the names that are stored: a tier that would be renamed is still the one that customers are in."""
@@ -121,18 +122,21 @@ class Proposal:
 		]
 
 	def _differences_of(self, doc: Document) -> Iterator[Difference]:
-		before, name = self.before.get(_key(doc), {}), self.name_of(doc)
-		if doc.is_new():
-			yield Difference(doc.doctype, doc.name, None, None, doc.name)
+		before, name, new = self._before(doc), self.name_of(doc), bool(doc.is_new())
+		if new:
+			yield Difference(doc.doctype, doc.name, None, None, doc.name, new)
 		elif name != doc.name:
 			yield Difference(doc.doctype, doc.name, None, doc.name, name)
 		for field, value in values_of(doc).items():
 			if before.get(field) != value and (before or value):
-				yield Difference(doc.doctype, doc.name, field, before.get(field), value)
+				yield Difference(doc.doctype, doc.name, field, before.get(field), value, new)
+
+	def _before(self, doc: Document) -> dict[str, object]:
+		return {} if doc.is_new() else self.before[_key(doc)]
 
 	def changed(self) -> list[Document]:
 		"""Documents with another value than is stored, new ones included."""
-		return [doc for doc in self._documents() if self.before.get(_key(doc)) != values_of(doc)]
+		return [doc for doc in self._documents() if self._before(doc) != values_of(doc)]
 
 	def validate(self) -> None:
 		"""Raise ValidationError, as the documents' own forms would, for what can't be saved or can't decide everybody."""

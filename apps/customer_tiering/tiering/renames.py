@@ -3,9 +3,20 @@
 import json
 
 import frappe
+from frappe import _
 
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering.rule_records import KINDS
+
+
+def before_rename(doc: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
+	"""Merged, two rules would be one name with two bands in the last run's policy, and the ledger would mix them up."""
+	if merge:
+		frappe.throw(
+			_(
+				"{0} {1} can't be merged into another one. Change the rules so that nobody is in {1} any more, recompute, then delete it."
+			).format(_(doc.doctype), frappe.bold(_(old, context=doc.doctype)))
+		)
 
 
 def after_rename(doc: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:

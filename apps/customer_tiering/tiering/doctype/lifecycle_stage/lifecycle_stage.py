@@ -4,7 +4,8 @@ from frappe.model.document import Document
 from frappe.utils import cint
 
 from customer_tiering.tiering.customer import forget_untiered
-from customer_tiering.tiering.policy import STAGE_FLAGS, STAGE_NUMBERS
+from customer_tiering.tiering.numbers import refuse_impossible_numbers
+from customer_tiering.tiering.policy import STAGE_FLAGS, STAGE_NUMBERS, gaps_of, stages_of
 from customer_tiering.tiering.siblings import others
 
 LARGEST = 36500
@@ -12,15 +13,26 @@ LARGEST = 36500
 
 class LifecycleStage(Document):
 	def validate(self) -> None:
+		refuse_impossible_numbers(self, STAGE_NUMBERS)
 		self.refuse_negative_numbers()
 		self.refuse_equal_position()
 		self.refuse_contradiction()
 		self.refuse_asleep_without_days()
 		self.refuse_lead_who_ordered()
+		self.refuse_gap([*others(self), self])
 		self.warn_of_hidden_stages()
 
 	def on_trash(self) -> None:
+		if not frappe.flags.in_uninstall:
+			self.refuse_gap(others(self))
 		forget_untiered(self)
+
+	def refuse_gap(self, left: list[Document | frappe._dict]) -> None:
+		"""Every customer must fit in one of those that are left; a gap that there was before may be closed in several steps."""
+		if self.is_new() or _gap(frappe.get_all(self.doctype, fields=["*"])):
+			return
+		if gap := _gap(left):
+			frappe.throw(gap, title=_("Stages"))
 
 	def refuse_negative_numbers(self) -> None:
 		for field in STAGE_NUMBERS:
@@ -85,6 +97,11 @@ class LifecycleStage(Document):
 					indicator="orange",
 					title=_("Stages"),
 				)
+
+
+def _gap(stages: list[Document | frappe._dict]) -> str | None:
+	"""The sentence that says which customers fit in none of these, if some don't."""
+	return next(gaps_of(stages_of(stages)), None)
 
 
 def _asks_for_no_more(first: Document, second: Document) -> bool:
