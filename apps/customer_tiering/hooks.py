@@ -127,7 +127,12 @@ doc_events = {
 	},
 	"ToDo": {
 		"validate": "customer_tiering.follow_up.outcome.validate",
-		"on_update": [FOLLOW_UP, "customer_tiering.follow_up.outcome.on_update"],
+		"after_insert": "customer_tiering.follow_up.sharing.after_insert",
+		"on_update": [
+			FOLLOW_UP,
+			"customer_tiering.follow_up.outcome.on_update",
+			"customer_tiering.follow_up.sharing.on_update",
+		],
 		"on_trash": FOLLOW_UP,
 	},
 	"Opportunity": dict.fromkeys(("on_update", "on_submit", "on_cancel", "on_trash"), ENQUIRY),

@@ -7,10 +7,12 @@ from unittest.mock import patch
 
 import frappe
 import pytest
-from frappe.utils import add_days, add_months, getdate
+from frappe.utils import add_days, add_months, get_fullname, getdate, now_datetime
 
+from customer_tiering.customer_insights.report.follow_ups_by_rep import follow_ups_by_rep
 from customer_tiering.follow_up import api, plan
 from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
+from customer_tiering.outreach.channels import Target, call_task
 from customer_tiering.tiering import owner
 from customer_tiering.tiering.api import get_policy
 from customer_tiering.tiering.contact_facts import read_contact_facts
@@ -529,6 +531,7 @@ class TestHowItEnds:
 		assert frappe.db.get_value("ToDo", one.name, "follow_up_lost_reason") == "Went to a rival"
 		with pytest.raises(frappe.ValidationError, match="closed already"):
 			api.close(one.name, "Reached")
+		api.close(one.name, "Lost", "Went to a rival")  # a second tap
 		api.reopen(one.name)
 		assert self.status(one) == ("Open", None)
 		with pytest.raises(frappe.ValidationError, match="outcome"):
@@ -629,3 +632,146 @@ class TestSight:
 			api.preview("{ no JSON", name)
 		with pytest.raises(frappe.ValidationError, match="shoe_size"):
 			api.preview(json.dumps({"description": "{{ customer.shoe_size }}", "trigger": "Cadence"}), name)
+
+
+class TestTheRepsDay:
+	"""What a rep and a manager meet who work with them."""
+
+	@pytest.fixture
+	def mine(self) -> "frappe.Document":
+		rule(escalate_after_days=2, escalate_to=rep("boss", "Sales Manager"))
+		name = customer(account_manager=rep("day"))
+		signal(name)
+		return the_todo(name)
+
+	def said(self, customer: str) -> list[str]:
+		about = {"reference_doctype": "Customer", "reference_name": customer}
+		filters = {**about, "comment_type": ("in", ("Info", "Assignment Completed"))}
+		return frappe.get_all("Comment", filters, pluck="content")
+
+	def is_shared(self, customer: str, user: str) -> bool:
+		return bool(frappe.db.exists("DocShare", {"share_name": customer, "user": user}))
+
+	def narrow(self, name: str) -> str:
+		"""May see one customer alone."""
+		user = rep(name)
+		frappe.get_doc(doctype="User Permission", user=user, allow="Customer", for_value=customer()).insert()
+		return user
+
+	def call_task(self, owner: str) -> "frappe.Document":
+		about = frappe.get_doc("Customer", customer(account_manager=owner))
+		step, touch = frappe._dict(message="Call"), frappe._dict(name=frappe.generate_hash(length=10))
+		target = Target(about, None, step, touch, now_datetime(), None)
+		return frappe.get_doc("ToDo", call_task.prepare(target)["todo"])
+
+	def test_a_call_of_a_sequence_is_a_follow_up_everywhere(self) -> None:
+		caller, heir = rep("caller"), rep("heir")
+		one, other = self.call_task(caller), self.call_task(caller)
+		frappe.set_user(caller)
+		assert {row.name for row in api.my_follow_ups()["rows"]} == {one.name, other.name}
+		assert api.badges(json.dumps([one.name]))[one.name]["is_follow_up"]
+		api.close(one.name, "Reached")
+		frappe.set_user("Administrator")
+		run_follow_ups()
+		(notice,) = frappe.get_all("Notification Log", {"for_user": caller}, ["subject", "email_content"])
+		assert notice.subject == "You have a new follow-up" and other.reference_name in notice.email_content
+		(row,) = (row for row in follow_ups_by_rep.read(TODAY, TODAY) if row["user"] == caller)
+		assert (row["open"], row["closed"]) == (1, 1)
+		assert api.open_follow_ups_of(caller) == 1
+		assert api.hand_over(caller, heir) == {"handed_over": 1, "left": 0}
+
+	def test_not_reached_comes_back_until_it_was_tried_three_times(self, mine: "frappe.Document") -> None:
+		frappe.db.set_single_value("Tiering Settings", "try_again_after_days", 2)
+		for number in (1, 2):
+			api.close(mine.name, "Not Reached", tries=number - 1)
+			api.close(mine.name, "Not Reached", tries=number - 1)  # a second tap
+			mine.reload()
+			assert (mine.status, mine.date, mine.follow_up_tries) == ("Open", add_days(TODAY, 2), number)
+			assert not mine.follow_up_outcome
+		assert len(self.said(mine.reference_name)) == 2
+		api.close(mine.name, "Not Reached")
+		mine.reload()
+		assert (mine.status, mine.follow_up_outcome) == ("Closed", "Not Reached")
+
+	def test_a_try_that_is_taken_back(self, mine: "frappe.Document") -> None:
+		frappe.db.set_single_value("Tiering Settings", "try_again_after_days", 2)
+		done = api.close(mine.name, "Not Reached", note="Voice mail")
+		assert "Voice mail" in self.said(mine.reference_name)[0]
+		for _twice in "12":
+			api.reopen(mine.name, done["was_due"])
+		mine.reload()
+		assert (str(mine.date), mine.follow_up_tries) == (done["was_due"], 0)
+		assert not self.said(mine.reference_name)
+
+	@pytest.mark.parametrize(
+		("outcome", "counts"), [("Not Reached", 0), ("Settled", 0), ("Reached", 1), (None, 1)]
+	)
+	def test_what_counts_as_a_follow_up_in_tiering(
+		self, mine: "frappe.Document", outcome: str | None, counts: int
+	) -> None:
+		mine.update({"status": "Closed", "follow_up_outcome": outcome}).save()
+		facts = read_contact_facts(TODAY, scoped=False)
+		last = facts["last_follow_up"].get(mine.reference_name)
+		assert (last is not None and last.date() == TODAY) == bool(counts)
+
+	def test_what_is_undone_leaves_nothing_on_the_timeline(self, mine: "frappe.Document") -> None:
+		api.close(mine.name, "Lost", "A rival", "Said so on the phone")
+		assert any(
+			"Follow-up: Lost (A rival). Said so on the phone" in text
+			for text in self.said(mine.reference_name)
+		)
+		api.reopen(mine.name)
+		assert self.said(mine.reference_name) == []
+		api.close(mine.name, "Reached")
+		assert len(self.said(mine.reference_name)) == 2, frappe.get_all(
+			"Comment", {"reference_name": mine.reference_name}, ["comment_type", "content", "creation"]
+		)
+
+	def test_who_gets_it_may_see_the_customer_as_long_as_there_is_something_to_do(
+		self, mine: "frappe.Document"
+	) -> None:
+		heir, boss = self.narrow("narrow.heir"), self.narrow("boss")
+		api.hand_over(mine.allocated_to, heir)
+		run_follow_ups(add_days(TODAY, 9))
+		assert self.is_shared(mine.reference_name, heir) and self.is_shared(mine.reference_name, boss)
+		frappe.set_user(heir)
+		api.close(mine.name, "Reached")
+		assert not self.is_shared(mine.reference_name, heir)
+		api.reopen(mine.name)
+		assert self.is_shared(mine.reference_name, heir)
+		frappe.set_user("Administrator")
+		api.hand_over(heir, rep("day"))
+		assert not self.is_shared(mine.reference_name, heir)
+		frappe.get_doc("ToDo", mine.name).update({"status": "Closed"}).save()
+		run_follow_ups(add_days(TODAY, 9))
+		assert not self.is_shared(mine.reference_name, boss)
+
+	def test_a_manager_is_told_and_ends_it_for_both(self, mine: "frappe.Document") -> None:
+		boss = rep("boss")
+		run_follow_ups(add_days(TODAY, 9))
+		assert frappe.db.count("Notification Log", {"for_user": boss}) == 1
+		frappe.set_user(mine.allocated_to)
+		assert [row.escalated_to for row in api.my_follow_ups()["rows"]] == [get_fullname(boss)]
+		frappe.set_user("Administrator")
+		assert [row["open"] for row in follow_ups_by_rep.read(TODAY, TODAY) if row["user"] == boss] in (
+			[],
+			[0],
+		)
+		(told,) = todos(allocated_to=boss)
+		frappe.set_user(boss)
+		api.close(told.name, "Reached")
+		mine.reload()
+		assert (mine.status, mine.follow_up_outcome) == ("Closed", "Reached")
+		assert len([text for text in self.said(mine.reference_name) if "Reached" in text]) == 1
+		api.reopen(told.name)
+		mine.reload()
+		assert mine.status == "Open"
+
+	def test_it_is_escalated_again_when_the_end_is_taken_back(self, mine: "frappe.Document") -> None:
+		late = add_days(TODAY, 9)
+		run_follow_ups(late)
+		api.close(mine.name, "Reached")
+		run_follow_ups(late)
+		assert not todos(allocated_to=rep("boss"), status="Open")
+		api.reopen(mine.name)
+		assert run_follow_ups(late)["escalated"] == 1

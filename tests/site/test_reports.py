@@ -890,7 +890,8 @@ class TestFollowUpsByRep:
 		self.todo(one, "Open", date=today - timedelta(days=1))
 		self.todo(one, "Closed", follow_up_outcome="Reached")
 		self.todo(one, "Closed", follow_up_outcome="Settled")
-		self.todo(one, "Open", follow_up_rule=None)
+		self.todo(one, "Open", follow_up_key=None)
+		self.todo(one, "Open", follow_up_key="x|escalated")
 		self.todo(other, "Closed", closed=today.replace(day=1) - timedelta(days=1))
 		self.todo(None, "Open", date=today)
 		customer = make.make_customer().name
@@ -904,7 +905,13 @@ class TestFollowUpsByRep:
 			doctype="ToDo", description="x", reference_type="Customer", reference_name=customer
 		)
 		todo.insert()
-		values = {"follow_up_rule": rule, **values, "status": status, "allocated_to": user}
+		values = {
+			"follow_up_rule": rule,
+			"follow_up_key": todo.name,
+			**values,
+			"status": status,
+			"allocated_to": user,
+		}
 		values["modified"] = closed or todo.modified
 		frappe.db.set_value("ToDo", todo.name, values, update_modified=False)
 		return customer
@@ -912,7 +919,9 @@ class TestFollowUpsByRep:
 	def rows(self, **filters: object) -> dict[str, tuple]:
 		keys = ("open", "overdue", "waiting", "closed", "settled")
 		return {
-			row["user"]: tuple(row[key] for key in keys) for row in report(self.NAME, **filters)["result"]
+			row["user"]: tuple(row[key] for key in keys)
+			for row in report(self.NAME, **filters)["result"]
+			if not row["indent"]
 		}
 
 	def test_a_manager_sees_what_everybody_has_to_do(self, reps: tuple[str, str]) -> None:
@@ -923,10 +932,20 @@ class TestFollowUpsByRep:
 		assert self.rows(from_date=long_ago)[other] == (0, 0, 0, 1, 0)
 		assert not frappe.get_list("ToDo", {"status": "Open"})
 
+	def test_the_open_ones_stand_below_their_rep(self, reps: tuple[str, str]) -> None:
+		one, _other = reps
+		as_user("Sales Manager", "Sales User", "Tiering Manager")
+		rows = report(self.NAME)["result"]
+		assert [row.get("user") for row in rows] == ["", None, one, None, None]
+		assert rows[3]["date"] < rows[4]["date"] and frappe.db.exists("Customer", rows[3]["customer"])
+		assert [row["Reached"] for row in rows if not row["indent"]] == [0, 1]
+		assert {row["user"] for row in report(self.NAME, rep=one)["result"]} == {one, None}
+		assert report(self.NAME, rule="no such rule")["result"] == []
+
 	def test_the_card_of_the_workspace_adds_up_the_open_ones(self, reps: tuple[str, str]) -> None:
 		card = frappe.get_doc("Number Card", "Open Follow-ups of the Team")
 		assert (card.type, card.report_name, card.report_function) == ("Report", self.NAME, "Sum")
-		assert sum(row[card.report_field] for row in report(card.report_name)["result"]) == 3
+		assert sum(row[card.report_field] or 0 for row in report(card.report_name)["result"]) == 3
 
 	def test_only_managers_and_only_of_permitted_customers(self, reps: tuple[str, str]) -> None:
 		customer = self.todo(reps[1], "Open", date=getdate())

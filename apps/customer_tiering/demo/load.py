@@ -7,7 +7,7 @@ from zlib import crc32
 
 import frappe
 from frappe import _
-from frappe.utils import getdate
+from frappe.utils import getdate, now
 
 from customer_tiering.demo import names, orders
 
@@ -98,7 +98,9 @@ def _close_follow_ups(day: date) -> None:
 			todo = frappe.get_doc("ToDo", todo.name)
 			todo.status = "Closed"
 			todo.save()
-			frappe.db.set_value("ToDo", todo.name, "modified", f"{day} 15:00:00", update_modified=False)
+			frappe.db.set_value(
+				"ToDo", todo.name, "modified", min(f"{day} 15:00:00", now()), update_modified=False
+			)
 
 
 def _refuse_real_sites() -> None:

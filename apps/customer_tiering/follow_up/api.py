@@ -4,10 +4,12 @@ import json
 
 import frappe
 from frappe import _
-from frappe.utils import escape_html, flt, format_date, getdate
+from frappe.utils import cint, escape_html, flt, format_date, get_fullname, getdate
 
 from customer_tiering.follow_up import hand_over as handing_over
-from customer_tiering.follow_up.outcome import OUTCOMES
+from customer_tiering.follow_up.capacity import NO_LIMIT, Capacity
+from customer_tiering.follow_up.escalate import ESCALATED
+from customer_tiering.follow_up.outcome import NOT_REACHED, OUTCOMES
 from customer_tiering.follow_up.todos import customer_values, event_without_signal
 from customer_tiering.tiering.owner import Owners
 from customer_tiering.tiering.permissions import MANAGERS
@@ -19,13 +21,14 @@ MOST_BADGES = 500
 
 MINE = """
 	SELECT todo.name, todo.description, todo.date, todo.priority, todo.follow_up_rule AS rule,
-		todo.reference_name AS customer
+		todo.reference_name AS customer, todo.follow_up_tries AS tries, told.allocated_to AS escalated_to
 	FROM `tabToDo` todo
 	LEFT JOIN `tabCustomer` customer ON customer.name = todo.reference_name
 	LEFT JOIN `tabCustomer Tier` tier ON tier.name = customer.customer_tier
-	WHERE todo.allocated_to = %(user)s AND todo.status = 'Open' AND COALESCE(todo.follow_up_rule, '') != ''
+	LEFT JOIN `tabToDo` told ON told.follow_up_key = CONCAT(todo.follow_up_key, %(escalated)s) AND told.status = 'Open'
+	WHERE todo.allocated_to = %(user)s AND todo.status = 'Open' AND COALESCE(todo.follow_up_key, '') != ''
 		AND todo.reference_type = 'Customer'
-	ORDER BY (todo.date > %(today)s), COALESCE(tier.entry_value, -1) DESC, COALESCE(customer.annual_value, 0) DESC,
+	ORDER BY (todo.date > %(today)s), (todo.date < %(today)s) DESC, COALESCE(tier.entry_value, -1) DESC, COALESCE(customer.annual_value, 0) DESC,
 		todo.date, todo.name
 	LIMIT %(shown)s
 """
@@ -33,17 +36,20 @@ MINE = """
 
 @frappe.whitelist()
 def my_follow_ups() -> dict:
-	"""The session's user's open follow-ups, those due first, of these the best customers: {"rows", "currency", "today"}.
+	"""The session's user's open follow-ups, those due first, of these the overdue ones, of these the best customers: {"rows", "currency",
+	"months" (of which the money is), "today"}.
 
 	A row has what the ToDo says; of a customer that the user may not see no more than the name.
 	"""
 	frappe.only_for(READERS)
 	today = getdate()
-	rows = frappe.db.sql(MINE, {"user": frappe.session.user, "today": today, "shown": SHOWN}, as_dict=True)
+	values = {"user": frappe.session.user, "today": today, "escalated": ESCALATED, "shown": SHOWN}
+	rows = frappe.db.sql(MINE, values, as_dict=True)
 	about = _about({row.customer for row in rows})
 	for row in rows:
 		row.update(about.get(row.customer, {}))
-	return {"rows": rows, "currency": _currency(), "today": str(today)}
+		row.escalated_to = row.escalated_to and get_fullname(row.escalated_to)
+	return {"rows": rows, "currency": _currency(), "months": _months(), "today": str(today)}
 
 
 @frappe.whitelist()
@@ -57,15 +63,16 @@ def badges(todos: str) -> dict[str, dict]:
 	visible = frappe.get_list(
 		"ToDo",
 		filters=filters,
-		fields=["name", "reference_name", "follow_up_rule", "status"],
+		fields=["name", "reference_name", "follow_up_key", "status"],
 		limit=MOST_BADGES,
 	)
 	about = _about({todo.reference_name for todo in visible})
 	return {
 		todo.name: {
 			**about[todo.reference_name],
-			"is_follow_up": bool(todo.follow_up_rule) and todo.status == "Open",
+			"is_follow_up": bool(todo.follow_up_key) and todo.status == "Open",
 			"currency": _currency(),
+			"months": _months(),
 		}
 		for todo in visible
 		if todo.reference_name in about
@@ -73,37 +80,66 @@ def badges(todos: str) -> dict[str, dict]:
 
 
 @frappe.whitelist(methods=["POST"])
-def close(todo: str, outcome: str, reason: str | None = None) -> dict:
-	"""Close a follow-up with what came of it; for whoever may write the ToDo. `reason`: why the customer is lost.
+def close(
+	todo: str,
+	outcome: str,
+	reason: str | None = None,
+	note: str | None = None,
+	tries: int | str | None = None,
+) -> dict:
+	"""Say what came of a follow-up; for whoever may write the ToDo. Returns {"name", "status", "date", "was_due"}.
 
-	Raises PermissionError for others, ValidationError for an outcome that isn't one, a ToDo that isn't open.
+	`reason`: why the customer is lost. `tries`: how many there were when the button was shown, so that a second tap is
+	none. The same outcome a second time changes nothing. Raises PermissionError for others, ValidationError for an outcome
+	that isn't one, a ToDo that is closed otherwise.
 	"""
-	doc = frappe.get_doc("ToDo", str(todo))
+	doc = frappe.get_doc("ToDo", str(todo), for_update=True)
 	doc.check_permission("write")
 	if outcome not in OUTCOMES:
 		frappe.throw(_("{0} is no outcome of a follow-up.").format(escape_html(str(outcome)[:140])))
-	if doc.status != "Open":
-		frappe.throw(_("This follow-up is closed already."))
-	doc.follow_up_outcome = outcome
-	doc.follow_up_lost_reason = str(reason or "")[:140] or None
-	doc.save()
-	return {"name": doc.name, "status": doc.status}
+	was_due = doc.date
+	if not _is_said_already(doc, outcome, tries):
+		if doc.status != "Open":
+			frappe.throw(_("This follow-up is closed already."))
+		doc.follow_up_outcome = outcome
+		doc.follow_up_lost_reason = str(reason or "")[:140] or None
+		doc.follow_up_note = str(note or "").strip()[:2000] or None
+		doc.save()
+	return {
+		"name": doc.name,
+		"status": doc.status,
+		"date": str(doc.date or ""),
+		"was_due": str(was_due or ""),
+	}
+
+
+def _is_said_already(todo: "frappe.Document", outcome: str, tries: int | str | None) -> bool:
+	if todo.status == "Closed":
+		return todo.get("follow_up_outcome") == outcome
+	return outcome == NOT_REACHED and tries not in (None, "") and cint(todo.follow_up_tries) != cint(tries)
 
 
 @frappe.whitelist(methods=["POST"])
-def reopen(todo: str) -> dict:
-	"""Take an outcome back; for whoever may write the ToDo."""
-	doc = frappe.get_doc("ToDo", str(todo))
+def reopen(todo: str, date: str | None = None) -> dict:
+	"""Take an outcome back; for whoever may write the ToDo. `date`: when it was due, where Not Reached moved it."""
+	doc = frappe.get_doc("ToDo", str(todo), for_update=True)
 	doc.check_permission("write")
-	if doc.get("follow_up_rule") and doc.status == "Closed":
+	due = getdate(date) if date else None
+	if not doc.get("follow_up_key") or doc.status not in ("Open", "Closed"):
+		return {"name": doc.name, "status": doc.status}
+	if doc.status == "Closed":
 		doc.status = "Open"
+		doc.save()
+	elif due and doc.date and due < getdate(doc.date) and cint(doc.follow_up_tries):
+		doc.follow_up_tries -= 1
+		doc.date = due
 		doc.save()
 	return {"name": doc.name, "status": doc.status}
 
 
 @frappe.whitelist(methods=["POST"])
 def hand_over(user: str, to: str | None = None) -> dict:
-	"""Hand over a user's open follow-ups, to one user or (without `to`) to the next in line for each customer.
+	"""Hand over the open follow-ups of a user, or ("") those that nobody owns, to one user or (without `to`) to the next in line for each customer.
 
 	For managers of users and of tiering. Returns {"handed_over", "left"}: those for whom nobody was found stay.
 	"""
@@ -111,17 +147,22 @@ def hand_over(user: str, to: str | None = None) -> dict:
 	if to and (to == user or not frappe.db.exists("User", {"name": str(to), "enabled": 1})):
 		frappe.throw(_("Choose another user who is enabled."))
 	done = handing_over.hand_over(str(user), str(to) if to else None)
-	left = {"allocated_to": user, "status": "Open", "follow_up_rule": ("is", "set")}
-	return {"handed_over": done, "left": frappe.db.count("ToDo", left)}
+	return {"handed_over": done, "left": frappe.db.count("ToDo", handing_over.open_ones(str(user)))}
 
 
 @frappe.whitelist()
 def open_follow_ups_of(user: str) -> int:
-	"""How many there are to hand over; for managers."""
+	"""How many there are to hand over; for managers. `user` "": that nobody owns."""
 	frappe.only_for(MANAGERS)
-	return frappe.db.count(
-		"ToDo", {"allocated_to": str(user), "status": "Open", "follow_up_rule": ("is", "set")}
-	)
+	return frappe.db.count("ToDo", handing_over.open_ones(str(user)))
+
+
+@frappe.whitelist()
+def room(user: str, to: str) -> dict[str, int]:
+	"""What a hand-over means for who gets it: {"to_hand_over", "per_day" (0: no limit)}; for managers."""
+	frappe.only_for(MANAGERS)
+	limit = Capacity(getdate()).limit(str(to))
+	return {"to_hand_over": open_follow_ups_of(user), "per_day": 0 if limit == NO_LIMIT else limit}
 
 
 @frappe.whitelist()
@@ -214,6 +255,10 @@ def _names(text: str) -> list[str]:
 	if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
 		frappe.throw(_("This is no list of ToDos."))
 	return names[:MOST_BADGES]
+
+
+def _months() -> int:
+	return cint(frappe.db.get_single_value("Tiering Settings", "window_months"))
 
 
 def _currency() -> str | None:

@@ -4,7 +4,7 @@ from html import unescape
 
 import frappe
 from frappe import _
-from frappe.utils import escape_html, get_url, strip_html
+from frappe.utils import escape_html, fmt_money, format_date, get_url, getdate, strip_html
 
 from customer_tiering.follow_up.todos import language_of
 from customer_tiering.tiering.outgoing import has_outgoing_account
@@ -12,7 +12,7 @@ from customer_tiering.tiering.outgoing import has_outgoing_account
 SHOWN, LONGEST = 10, 200
 NEW = """
 	SELECT follow_up.name, follow_up.user, follow_up.customer, customer.customer_name, customer.customer_tier,
-		todo.description, user.language
+		customer.annual_value, todo.description, todo.date, user.language
 	FROM `tabFollow Up` follow_up
 	JOIN `tabUser` user ON user.name = follow_up.user
 	JOIN `tabToDo` todo ON todo.name = follow_up.todo AND todo.status = 'Open'
@@ -61,14 +61,23 @@ def _tell(user: str, rows: list[frappe._dict]) -> None:
 
 
 def _items(rows: list[frappe._dict]) -> str:
+	currency = frappe.db.get_single_value("Tiering Settings", "reporting_currency")
 	items = [
 		f"<li><b>{escape_html(row.customer_name or row.customer)}</b>"
-		f" {escape_html(row.customer_tier or '')}: {escape_html(_plain(row.description))}</li>"
+		f" {escape_html(_facts(row, currency))}: {escape_html(_plain(row.description))}</li>"
 		for row in rows[:SHOWN]
 	]
 	if len(rows) > SHOWN:
 		items.append(f"<li>{escape_html(_('and {0} more').format(len(rows) - SHOWN))}</li>")
 	return f"<ul>{''.join(items)}</ul>"
+
+
+def _facts(row: frappe._dict, currency: str | None) -> str:
+	"""Tier, money of the window, and when it is due."""
+	late = row.date and row.date < getdate()
+	due = (_("Overdue since {0}") if late else _("Due {0}")).format(format_date(row.date)) if row.date else ""
+	money = fmt_money(row.annual_value, 0, currency) if row.annual_value else ""
+	return ", ".join(filter(None, (row.customer_tier, money, due)))
 
 
 def _plain(text: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Tells a manager about a follow-up that is overdue: with a ToDo of his or her own, once, that ends with the rep's."""
+"""Tells a manager about a follow-up that is overdue: with a ToDo of his or her own, once. It ends with the rep's, and the rep's with it."""
 
 from datetime import date
 

@@ -16,11 +16,10 @@ def hand_over(user: str, to: str | None = None, day: date | None = None) -> int:
 
 	Saves each ToDo, so that its events run; the caller commits.
 	"""
-	is_his = {"allocated_to": user, "status": "Open", "follow_up_rule": ("is", "set")}
 	fields = ["name", "reference_name", "follow_up_rule"]
-	todos = frappe.get_all("ToDo", filters=is_his, fields=fields, order_by="date, name")
+	todos = frappe.get_all("ToDo", filters=open_ones(user), fields=fields, order_by="date, name")
 	owners = Owners({todo.reference_name for todo in todos}, day or getdate(), absent={user})
-	first = first_choices({todo.follow_up_rule for todo in todos})
+	first = first_choices({todo.follow_up_rule for todo in todos if todo.follow_up_rule})
 	return sum(
 		_reassign(
 			todo.name,
@@ -32,6 +31,15 @@ def hand_over(user: str, to: str | None = None, day: date | None = None) -> int:
 		)
 		for todo in todos
 	)
+
+
+def open_ones(user: str) -> dict:
+	"""Filters for ToDos: the open follow-ups of a user, or ("") of nobody."""
+	return {
+		"allocated_to": user or ("is", "not set"),
+		"status": "Open",
+		"follow_up_key": ("is", "set"),
+	}
 
 
 def first_choices(rules: Collection[str]) -> dict[str, str]:
@@ -48,7 +56,7 @@ def hand_over_of_disabled(day: date) -> int:
 	gone = frappe.db.sql(
 		"""SELECT DISTINCT todo.allocated_to FROM `tabToDo` todo
 		JOIN `tabUser` user ON user.name = todo.allocated_to AND user.enabled = 0
-		WHERE todo.status = 'Open' AND COALESCE(todo.follow_up_rule, '') != '' ORDER BY todo.allocated_to""",
+		WHERE todo.status = 'Open' AND COALESCE(todo.follow_up_key, '') != '' ORDER BY todo.allocated_to""",
 		pluck=True,
 	)
 	handed_over = 0
@@ -60,10 +68,11 @@ def hand_over_of_disabled(day: date) -> int:
 
 def _reassign(name: str, user: str, to: str | None) -> bool:
 	todo = frappe.get_doc("ToDo", name, for_update=True)
-	if not to or todo.status != "Open" or todo.allocated_to != user:
+	if not to or todo.status != "Open" or (todo.allocated_to or "") != user:
 		return False
+	before = get_fullname(user) if user else _("nobody")
 	todo.allocated_to = to
 	todo.save(ignore_permissions=True)
-	todo.add_comment("Info", _("Handed over from {0} to {1}.").format(get_fullname(user), get_fullname(to)))
+	todo.add_comment("Info", _("Handed over from {0} to {1}.").format(before, get_fullname(to)))
 	frappe.db.set_value("Follow Up", {"todo": name}, {"user": to, "told": 0}, update_modified=False)
 	return True

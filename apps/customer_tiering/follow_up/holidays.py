@@ -15,6 +15,12 @@ class DueDates:
 		self.of = cache(lambda rule: due_date(day, rule.due_in_days or 0, _holidays(rule)))
 
 
+def working_days_ahead(day: date, days: int, rule: str | None) -> date:
+	"""By the holidays of a rule, or of the site's company where there is none (any more)."""
+	there = rule and frappe.db.exists("Follow Up Rule", rule)
+	return due_date(day, days, _holidays(frappe.get_doc("Follow Up Rule", rule) if there else frappe._dict()))
+
+
 def _holidays(rule: "frappe.Document") -> frozenset[date]:
 	company = rule.audience_company or frappe.defaults.get_global_default("company")
 	chosen = rule.holiday_list or (

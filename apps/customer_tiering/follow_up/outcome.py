@@ -1,20 +1,32 @@
 """What came of a follow-up: kept on its ToDo, and told on the customer's timeline."""
 
+from datetime import datetime
+
 import frappe
 from frappe import _
-from frappe.utils import escape_html, get_fullname
+from frappe.utils import cint, escape_html, getdate
 
+from customer_tiering.follow_up.escalate import ESCALATED
+from customer_tiering.follow_up.holidays import working_days_ahead
 from customer_tiering.follow_up.settle import SETTLED
 
-LOST = "Lost"
-OUTCOMES = ("Reached", "Not Reached", "Order Expected", LOST)
+LOST, NOT_REACHED = "Lost", "Not Reached"
+OUTCOMES = ("Reached", NOT_REACHED, "Order Expected", LOST)
+MOST_TRIES = 3
 
 
 def validate(todo: "frappe.Document", method: str | None = None) -> None:
-	"""An outcome closes the ToDo; one that is opened again has none. Who says that a customer is lost says why."""
+	"""An outcome closes the ToDo, but for who is tried again; one that is opened again has none.
+
+	Who says that a customer is lost says why.
+	"""
 	before = todo.get_doc_before_save()
 	if todo.status == "Open" and before and before.status != "Open":
-		todo.follow_up_outcome = todo.follow_up_lost_reason = None
+		if before.get("follow_up_outcome") == NOT_REACHED:
+			todo.follow_up_tries = max(0, cint(todo.follow_up_tries) - 1)
+		todo.follow_up_outcome = todo.follow_up_lost_reason = todo.follow_up_note = None
+	if todo.get("follow_up_outcome") == NOT_REACHED and todo.status == "Open":
+		_try_again(todo)
 	if todo.get("follow_up_outcome") and todo.status == "Open":
 		todo.status = "Closed"
 	if todo.get("follow_up_outcome") == LOST and not (todo.follow_up_lost_reason or "").strip():
@@ -23,16 +35,92 @@ def validate(todo: "frappe.Document", method: str | None = None) -> None:
 		todo.follow_up_lost_reason = None
 
 
+def _try_again(todo: "frappe.Document") -> None:
+	"""Some working days later, unless it was tried often enough."""
+	todo.follow_up_tries = cint(todo.follow_up_tries) + 1
+	days = cint(frappe.db.get_single_value("Tiering Settings", "try_again_after_days"))
+	if days and todo.follow_up_tries < MOST_TRIES:
+		todo.date = working_days_ahead(getdate(), days, todo.get("follow_up_rule"))
+		todo.follow_up_outcome = None
+
+
 def on_update(todo: "frappe.Document", method: str | None = None) -> None:
-	"""A comment on the customer. A withdrawn rule or customer must not keep anybody from closing a ToDo."""
+	"""A comment on the customer; taken back with the outcome. What a manager says ends the rep's ToDo, too.
+
+	A withdrawn rule or customer must not keep anybody from closing a ToDo.
+	"""
 	before = todo.get_doc_before_save()
-	outcome = todo.get("follow_up_outcome")
-	if not outcome or outcome == SETTLED or (before and before.get("follow_up_outcome") == outcome):
+	if not before or todo.reference_type != "Customer" or not todo.get("follow_up_key"):
 		return
-	if todo.reference_type != "Customer" or not frappe.db.exists("Customer", todo.reference_name):
+	tries = cint(todo.follow_up_tries) - cint(before.follow_up_tries)
+	if (before.status != "Open" and todo.status == "Open") or tries < 0:
+		_take_back(todo)
 		return
+	outcome = todo.get("follow_up_outcome") or (NOT_REACHED if tries > 0 else None)
+	if not outcome or outcome == SETTLED or (before.get("follow_up_outcome") == outcome):
+		return
+	if todo.status == "Closed" and _close_original(todo):
+		return
+	if frappe.db.exists("Customer", todo.reference_name):
+		_comment(todo, outcome)
+
+
+def _comment(todo: "frappe.Document", outcome: str) -> None:
 	about = _(outcome, context="ToDo")
 	if todo.follow_up_lost_reason:
 		about += f" ({todo.follow_up_lost_reason})"
-	text = _("Follow-up by {0}: {1}").format(get_fullname(frappe.session.user), about)
-	frappe.get_doc("Customer", todo.reference_name).add_comment("Info", escape_html(text))
+	if todo.follow_up_note:
+		about += f". {todo.follow_up_note}"
+	comment = frappe.get_doc("Customer", todo.reference_name).add_comment(
+		"Info", escape_html(_("Follow-up: {0}").format(about))
+	)
+	comment.db_set("subject", todo.name, update_modified=False)  # by which it is found again
+
+
+def _take_back(todo: "frappe.Document") -> None:
+	"""What was said last on the timeline, and what the framework said about the assignment then and now."""
+	about = {"reference_doctype": "Customer", "reference_name": todo.reference_name}
+	ours = {**about, "comment_type": "Info", "subject": todo.name}
+	said = frappe.get_all(
+		"Comment", filters=ours, fields=["name", "creation"], order_by="creation desc", limit=1
+	)
+	for comment in said:
+		until = (comment.creation, frappe.utils.now()) if todo.has_value_changed("status") else ()
+		for name in (comment.name, *(_removed_assignment(about, moment) for moment in until)):
+			if name:
+				frappe.delete_doc("Comment", name, ignore_permissions=True, force=True)
+	original = _original(todo)
+	if original and original.status == "Closed":
+		original.status = "Open"
+		original.save(ignore_permissions=True)
+	# so that it can be escalated again
+	told = {"follow_up_key": f"{todo.follow_up_key}{ESCALATED}", "status": "Cancelled"}
+	frappe.db.set_value("ToDo", told, "follow_up_key", None, update_modified=False)
+
+
+def _removed_assignment(about: dict[str, str], until: datetime | str) -> str | None:
+	"""What the framework writes where an assignment ends, and where it begins again."""
+	filters = {**about, "comment_type": "Assignment Completed", "creation": ("<=", until)}
+	return next(
+		iter(frappe.get_all("Comment", filters=filters, order_by="creation desc", limit=1, pluck="name")),
+		None,
+	)
+
+
+def _close_original(todo: "frappe.Document") -> bool:
+	original = _original(todo)
+	if not original or original.status != "Open":
+		return False
+	for field in ("status", "follow_up_outcome", "follow_up_lost_reason", "follow_up_note"):
+		original.set(field, todo.get(field))
+	original.save(ignore_permissions=True)
+	return True
+
+
+def _original(todo: "frappe.Document") -> "frappe.Document | None":
+	"""The rep's ToDo that an escalation is about."""
+	key = todo.follow_up_key
+	name = key.endswith(ESCALATED) and frappe.db.get_value(
+		"ToDo", {"follow_up_key": key.removesuffix(ESCALATED)}
+	)
+	return frappe.get_doc("ToDo", name, for_update=True) if name else None

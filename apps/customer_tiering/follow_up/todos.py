@@ -18,6 +18,7 @@ from frappe.utils import add_days, escape_html, get_fullname, getdate, sanitize_
 
 from customer_tiering.follow_up.hand_out import IN_TURN, Decision
 from customer_tiering.follow_up.holidays import DueDates
+from customer_tiering.follow_up.sharing import let_see
 from customer_tiering.follow_up.waiting import HANDED_OUT
 from customer_tiering.tiering import queue
 from customer_tiering.tiering.chunks import rows_of
@@ -198,7 +199,7 @@ def _insert(
 	todo.insert(ignore_permissions=True)
 	done.comments.extend(said)
 	if user in known.restricted:
-		_let_see(user, row.customer)
+		let_see(user, row.customer, row.follow_up_key)
 	return todo.name
 
 
@@ -277,15 +278,6 @@ def _restricted(users: Collection[str]) -> set[str]:
 		for user in users
 		if get_user_permissions(user) or not frappe.has_permission("Customer", "read", user=user)
 	}
-
-
-def _let_see(user: str, customer: str) -> None:
-	"""As when somebody assigns by hand: who is to follow up may read the customer."""
-	if frappe.has_permission("Customer", "read", doc=customer, user=user):
-		return
-	if frappe.get_system_settings("disable_document_sharing"):
-		return
-	frappe.share.add_docshare("Customer", customer, user, flags={"ignore_share_permission": True})
 
 
 @contextmanager

@@ -43,7 +43,7 @@ FOLLOW_UPS = """
 	UNION ALL
 	SELECT party.customer, DATE(todo.modified)
 	FROM party {join} `tabToDo` todo ON todo.reference_type = party.doctype AND todo.reference_name = party.name
-	WHERE todo.status = 'Closed'
+	WHERE todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') NOT IN ('Not Reached', 'Settled')
 """
 
 ENQUIRIES = """
@@ -58,7 +58,8 @@ ENQUIRIES = """
 def read_contact_facts(as_of: date, scoped: bool) -> pd.DataFrame:
 	"""One row a customer with any of them. Columns: last_follow_up, last_enquiry, next_enquiry (datetime64), open_follow_ups.
 
-	* last_follow_up: the last one by a person until `as_of`, on the customer, its contacts or its open opportunities;
+	* last_follow_up: the last one by a person until `as_of`, on the customer, its contacts or its open opportunities; a ToDo of
+	  a follow-up where nobody was reached, or that closed by itself, is none;
 	* last_enquiry: the day of the last opportunity, or quotation that wasn't cancelled, until `as_of`;
 	* next_enquiry: the first day after `as_of` of one that is dated later;
 	* open_follow_ups: how many ToDos on the customer are open now.

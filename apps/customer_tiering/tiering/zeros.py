@@ -64,6 +64,7 @@ def tell_what_zero_does(settings: Document) -> None:
 def _meanings() -> dict[str, str]:
 	on_the_day = _("it is told of on the day itself, no sooner.")
 	return {
+		"try_again_after_days": _("whoever was not reached is not tried again."),
 		"follow_ups_per_day": _("reps get all their follow-ups at once, without a limit."),
 		"interest_topics": _("customers lose all interests but those set by hand."),
 		"feedback_days": _("no answer of a customer counts any more."),

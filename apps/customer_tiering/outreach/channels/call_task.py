@@ -1,4 +1,4 @@
-"""A ToDo for the customer's rep, inserted in the touch's own transaction. Neither the cap nor the send window holds it back."""
+"""A ToDo for the customer's rep, inserted in the touch's own transaction: by its key a follow-up like others. Neither the cap nor the send window holds it back."""
 
 import frappe
 from frappe.utils import escape_html
@@ -24,5 +24,6 @@ def prepare(target: Target) -> dict[str, str]:
 		reference_type="Customer",
 		reference_name=customer.name,
 		date=moment.date(),
+		follow_up_key=f"Touch|{touch.name}",
 	).insert(ignore_permissions=True)
 	return {"status": "Sent", "text": text, "todo": todo.name}

@@ -8,43 +8,86 @@ customer_tiering.OUTCOMES = [
 	["Lost", __("Lost", null, "ToDo")],
 ];
 
-// Resolves to whether it was closed; who says that a customer is lost is asked why.
-customer_tiering.close_follow_up = async function (todo, outcome) {
+// Resolves to what became of the ToDo, or null; who says that a customer is lost is asked why.
+customer_tiering.close_follow_up = async function (todo, outcome, { note, tries } = {}) {
 	const reason = outcome === "Lost" ? await ask_for_reason() : null;
-	if (outcome === "Lost" && !reason) return false;
+	if (outcome === "Lost" && !reason) return null;
 	const answer = await frappe
-		.call("customer_tiering.follow_up.api.close", { todo, outcome, reason })
+		.call("customer_tiering.follow_up.api.close", { todo, outcome, reason, note, tries })
 		.catch(() => null);
-	return Boolean(answer?.message);
+	return answer?.message || null;
+};
+
+customer_tiering.reopen_follow_up = (closed) =>
+	frappe.call("customer_tiering.follow_up.api.reopen", {
+		todo: closed.name,
+		date: closed.status === "Open" ? closed.was_due : null,
+	});
+
+customer_tiering.said_of_outcome = function (outcome, closed) {
+	const label = customer_tiering.OUTCOMES.find(([each]) => each === outcome)[1];
+	return closed.status === "Open"
+		? __("{0}: comes back on {1}", [label, frappe.datetime.str_to_user(closed.date)])
+		: label;
+};
+
+// Where the ToDo leaves the screen with its outcome: says so, and lets it be taken back.
+customer_tiering.tell_outcome = function (outcome, closed, refresh) {
+	const undo = async () => {
+		await customer_tiering.reopen_follow_up(closed);
+		refresh();
+	};
+	frappe.show_alert(
+		{
+			message: `${customer_tiering.said_of_outcome(outcome, closed)}
+				<button class="btn btn-xs btn-default" style="margin-left: 8px" data-action="undo">${__("Undo")}</button>`,
+			indicator: "green",
+		},
+		10,
+		{ undo }
+	);
 };
 
 function ask_for_reason() {
 	return new Promise((resolve) => {
 		const dialog = new frappe.ui.Dialog({
 			title: __("Why is the customer lost?"),
-			fields: [{ fieldname: "reason", fieldtype: "Data", label: __("Lost Reason"), reqd: 1, length: 140 }],
+			fields: [
+				{
+					fieldname: "reason",
+					fieldtype: "Data",
+					label: __("Lost Reason", null, "ToDo"),
+					reqd: 1,
+					length: 140,
+					description: __("Only this follow-up is closed: the customer's tier and mails stay as they are."),
+				},
+			],
 			primary_action_label: __("Close as Lost"),
 			primary_action({ reason }) {
 				dialog.reason = reason;
 				dialog.hide();
 			},
+			secondary_action_label: __("Cancel"),
+			secondary_action: () => dialog.hide(),
 		});
 		dialog.onhide = () => resolve(dialog.reason || null);
 		dialog.show();
 	});
 }
 
-// The open follow-ups of a user, to another one or to the next in line.
+// The open follow-ups of a user ("": of nobody), to another one or to the next in line.
 customer_tiering.hand_over = function (user, done) {
-	frappe.prompt(
+	const everybody = __("Left empty: to the next in line for each customer.");
+	const dialog = frappe.prompt(
 		[
 			{
 				fieldname: "to",
 				fieldtype: "Link",
 				options: "User",
 				label: __("To"),
-				description: __("Left empty: to the next in line for each customer."),
+				description: everybody,
 				get_query: () => ({ filters: { enabled: 1, user_type: "System User", name: ["!=", user] } }),
+				onchange: () => say_how_many(),
 			},
 		],
 		async ({ to }) => {
@@ -68,4 +111,21 @@ customer_tiering.hand_over = function (user, done) {
 		__("Hand Over Follow-Ups"),
 		__("Hand Over")
 	);
+
+	async function say_how_many() {
+		const to = dialog.get_value("to");
+		const answer = to && (await frappe.call("customer_tiering.follow_up.api.room", { user, to }));
+		const room = answer?.message;
+		dialog.set_df_property(
+			"to",
+			"description",
+			room
+				? __("{0} follow-ups all at once; in a day {1} gets {2}.", [
+						room.to_hand_over,
+						frappe.utils.escape_html(to),
+						room.per_day || __("any number of them"),
+				  ])
+				: everybody
+		);
+	}
 };

@@ -4,7 +4,10 @@
 	const settings = (frappe.listview_settings["ToDo"] = frappe.listview_settings["ToDo"] || {});
 	if (settings.has_follow_ups) return;
 	settings.has_follow_ups = true;
-	settings.add_fields = [...(settings.add_fields || []), "follow_up_rule", "reference_type", "reference_name"];
+	settings.add_fields = [...(settings.add_fields || []), "follow_up_tries", "reference_type", "reference_name"];
+
+	// thumbs need room
+	$(`<style>@media (pointer: coarse) { .follow-up-outcomes .btn { min-height: 40px; flex: 1 1 40%; } }</style>`).appendTo("head");
 
 	const refresh = settings.refresh;
 	settings.refresh = function (list) {
@@ -36,10 +39,12 @@
 			? `<span class="indicator-pill no-indicator-dot ${escape(badge.colour)}">${escape(badge.tier)}</span>`
 			: "";
 		const money = badge.money ? format_currency(badge.money, badge.currency, 0) : "";
-		// before the text, which is cut off where the room ends
-		row.find(".list-subject .level-item").not(":has(input), .select-like").first().before(
+		// before the text, which is cut off where the room ends; a row that was seen has no .level-item around its link
+		const link = row.find(".list-subject a").first();
+		const text = link.parent().is(".list-subject") ? link : link.parent();
+		text.before(
 			`<span class="follow-up-badge level-item text-muted small" style="gap: 6px; margin-right: 8px; white-space: nowrap">
-				${tier}<span>${money}</span></span>`
+				${tier}<span title="${__("Orders of the last {0} months", [badge.months])}">${money}</span></span>`
 		);
 		if (badge.is_follow_up) outcomes(list, name).insertAfter(row.find(".list-row").first());
 	}
@@ -53,7 +58,13 @@
 				.on("click", async (e) => {
 					e.stopPropagation();
 					e.preventDefault();
-					if (await customer_tiering.close_follow_up(name, outcome)) list.refresh();
+					const buttons = place.find("button").prop("disabled", true);
+					const tries = list.data.find((doc) => doc.name === name)?.follow_up_tries;
+					const closed = await customer_tiering.close_follow_up(name, outcome, { tries });
+					buttons.prop("disabled", false);
+					if (!closed) return;
+					customer_tiering.tell_outcome(outcome, closed, () => list.refresh());
+					list.refresh();
 				})
 				.appendTo(place);
 		return place;

@@ -1,4 +1,7 @@
 frappe.query_reports["Follow-ups by Rep"] = {
+	tree: true,
+	name_field: "rep",
+	initial_depth: 0,
 	filters: [
 		{
 			fieldname: "from_date",
@@ -14,5 +17,27 @@ frappe.query_reports["Follow-ups by Rep"] = {
 			default: frappe.datetime.get_today(),
 			reqd: 1,
 		},
+		{ fieldname: "rep", label: __("Rep"), fieldtype: "Link", options: "User" },
+		{ fieldname: "rule", label: __("Follow-Up Rule"), fieldtype: "Link", options: "Follow Up Rule" },
 	],
+	onload(report) {
+		report.page.main.on("click", "[data-hand-over]", async (e) => {
+			e.preventDefault();
+			await frappe.require("/assets/customer_tiering/js/follow_up.js");
+			customer_tiering.hand_over($(e.currentTarget).attr("data-hand-over"), () => report.refresh());
+		});
+	},
+	// Below a rep the customers; who may hands a rep's open ones over.
+	formatter(value, row, column, data, standard) {
+		if (column.fieldname === "date" && data?.date && data.date < frappe.datetime.get_today())
+			return `<span class="text-danger">${standard(value, row, column, data)}</span>`;
+		if (column.fieldname !== "rep" || !data) return standard(value, row, column, data);
+		const escape = frappe.utils.escape_html;
+		if (data.customer)
+			return `<a href="${frappe.utils.get_form_link("Customer", data.customer)}">${escape(value || data.customer)}</a>`;
+		const may = data.open && frappe.user.has_role(["Tiering Manager", "System Manager"]);
+		const button = `<button class="btn btn-xs btn-default" style="margin-left: 8px; padding: 0 6px; line-height: 1.5"
+			data-hand-over="${escape(data.user)}">${__("Hand Over")}</button>`;
+		return `<b>${escape(value)}</b>${may ? button : ""}`;
+	},
 };

@@ -1,6 +1,7 @@
-"""Follow-ups by Rep: what each rep has to do now, and what became of the rest in a period; for managers.
+"""Follow-ups by Rep: what each rep has to do now, one by one below, and what became of the rest in a period; for managers.
 
-Follow-ups are ToDos of rules about customers whom the user may read, whoever they are assigned to.
+Follow-ups are ToDos of rules and sequences about customers whom the user may read, whoever they are assigned to. What a
+manager is told of as overdue is the rep's and isn't counted again.
 
 * open, overdue (due before today), waiting (for a rep who has as many as fit in a day): as of now;
 * closed by the rep: closed in the period otherwise than by themselves; settled: they closed by themselves in the period.
@@ -20,9 +21,11 @@ from customer_tiering.customer_insights.filters import (
 	visible_customers,
 	whole,
 )
+from customer_tiering.follow_up.outcome import OUTCOMES
 from customer_tiering.follow_up.settle import SETTLED
 
-COUNTS = ("open", "overdue", "waiting", "closed", "settled")
+COUNTS = ("open", "overdue", "waiting", "closed", *OUTCOMES, "settled")
+SHOWN = 2000
 
 # The day on which a ToDo was closed is that of its last change.
 TODOS = """
@@ -30,19 +33,31 @@ TODOS = """
 		SUM(todo.status = 'Open') AS open,
 		SUM(todo.status = 'Open' AND todo.date < %(today)s) AS overdue,
 		SUM(todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') != %(settled)s) AS closed,
+		{outcomes},
 		SUM(todo.status = 'Closed' AND todo.follow_up_outcome = %(settled)s) AS settled
 	FROM `tabToDo` todo LEFT JOIN `tabCustomer` ON `tabCustomer`.name = todo.reference_name
-	WHERE todo.reference_type = 'Customer' AND COALESCE(todo.follow_up_rule, '') != ''
+	WHERE todo.reference_type = 'Customer' AND COALESCE(todo.follow_up_key, '') != ''
+		AND todo.follow_up_key NOT LIKE '%%|escalated'
 		AND (todo.status = 'Open' OR (
 			todo.status = 'Closed' AND todo.modified >= %(from_date)s AND todo.modified < %(after)s))
 		AND {customers}
+		AND {todos}
 	GROUP BY COALESCE(todo.allocated_to, '')
+"""
+OPEN = """
+	SELECT COALESCE(todo.allocated_to, '') AS user, todo.reference_name AS customer, todo.date, todo.follow_up_rule AS rule,
+		`tabCustomer`.customer_name AS rep, `tabCustomer`.customer_tier AS tier
+	FROM `tabToDo` todo LEFT JOIN `tabCustomer` ON `tabCustomer`.name = todo.reference_name
+	WHERE todo.reference_type = 'Customer' AND COALESCE(todo.follow_up_key, '') != ''
+		AND todo.follow_up_key NOT LIKE '%%|escalated' AND todo.status = 'Open' AND {customers} AND {todos}
+	ORDER BY todo.date, todo.name
+	LIMIT %(shown)s
 """
 
 WAITING = """
 	SELECT COALESCE(follow_up.user, '') AS user, COUNT(*) AS waiting
 	FROM `tabFollow Up` follow_up LEFT JOIN `tabCustomer` ON `tabCustomer`.name = follow_up.customer
-	WHERE follow_up.status = 'Waiting' AND {customers}
+	WHERE follow_up.status = 'Waiting' AND {customers} AND {waiting}
 	GROUP BY COALESCE(follow_up.user, '')
 """
 
@@ -50,26 +65,27 @@ WAITING = """
 def execute(filters: dict | None = None) -> tuple:
 	"""Columns, rows, message, chart (none) and summary.
 
-	Filters: from_date, to_date of closing; without them this month. Raises ValidationError for a filter of a wrong kind and
-	dates in the wrong order, PermissionError for who may read no customer.
+	Filters: from_date, to_date of closing, without them this month; rep (a user), rule. Raises ValidationError for a filter of
+	a wrong kind and dates in the wrong order, PermissionError for who may read no customer.
 	"""
-	from_date, to_date = month(frappe._dict(filters or {}))
-	rows = read(from_date, to_date)
-	return columns(), rows, message(from_date, to_date), None, summary(rows)
+	filters = frappe._dict(filters or {})
+	from_date, to_date = month(filters)
+	rep, rule = (str(filters.get(key) or "")[:140] for key in ("rep", "rule"))
+	rows = read(from_date, to_date, rep, rule)
+	return columns(), with_open_ones(rows, rep, rule), message(from_date, to_date), None, summary(rows)
 
 
-def read(from_date: date, to_date: date) -> list[dict]:
-	"""A row a rep, who has the most overdue and open ones first; those that nobody owns under no name."""
+def read(from_date: date, to_date: date, rep: str = "", rule: str = "") -> list[dict]:
+	"""A row a rep: first those that nobody owns, under no name; then who has the most overdue and open ones."""
 	values = {
 		"today": getdate(),
 		"from_date": from_date,
 		"after": add_days(to_date, 1),
 		"settled": SETTLED,
 	}
-	customers = visible_customers()
 	found: dict[str, dict] = {}
 	for query in (TODOS, WAITING):
-		for each in frappe.db.sql(query.format(customers=customers), values, as_dict=True):
+		for each in _select(query, rep, rule, values):
 			found.setdefault(each.user, {}).update(each)
 	names = dict(
 		frappe.get_all(
@@ -80,21 +96,50 @@ def read(from_date: date, to_date: date) -> list[dict]:
 		{
 			"user": user,
 			"rep": names.get(user) or user or _("Nobody", context="Follow Up"),
+			"indent": 0,
 			**{key: whole(counts.get(key)) for key in COUNTS},
 		}
 		for user, counts in found.items()
 	]
-	return sorted(rows, key=lambda row: (-row["overdue"], -row["open"], row["rep"]))
+	return sorted(rows, key=lambda row: (bool(row["user"]), -row["overdue"], -row["open"], row["rep"]))
+
+
+def with_open_ones(rows: list[dict], rep: str = "", rule: str = "") -> list[dict]:
+	"""Below each rep the open follow-ups, those due first at the top: the customer stands where the rep does."""
+	below: dict[str, list[dict]] = {}
+	for each in _select(OPEN, rep, rule, {"shown": SHOWN}):
+		below.setdefault(each.user, []).append({**dict.fromkeys(COUNTS), **each, "user": None, "indent": 1})
+	return [line for row in rows for line in (row, *below.get(row["user"], ()))]
+
+
+def _select(query: str, rep: str, rule: str, values: dict) -> list[frappe._dict]:
+	conditions = {}
+	for name, user, of_rule in (
+		("todos", "todo.allocated_to", "todo.follow_up_rule"),
+		("waiting", "follow_up.user", "follow_up.rule"),
+	):
+		asked = [f"{user} = %(rep)s"] * bool(rep) + [f"{of_rule} = %(rule)s"] * bool(rule)
+		conditions[name] = " AND ".join(asked) or "TRUE"
+	outcomes = ", ".join(
+		f"SUM(todo.status = 'Closed' AND todo.follow_up_outcome <=> '{outcome}') AS `{outcome}`"
+		for outcome in OUTCOMES
+	)
+	query = query.format(customers=visible_customers(), outcomes=outcomes, **conditions)
+	return frappe.db.sql(query, {**values, "rep": rep, "rule": rule}, as_dict=True)
 
 
 def columns() -> list[dict]:
 	return [
-		column("rep", _("Rep"), "Data", 220),
+		column("rep", _("Rep"), "Data", 280),
 		column("open", _("Open", context="Follow Up")),
 		column("overdue", _("Overdue", context="Follow Up")),
 		column("waiting", _("Waiting")),
-		column("closed", _("Closed by the Rep"), width=150),
-		column("settled", _("Closed by Itself"), width=150),
+		column("closed", _("Closed by the Rep"), width=130),
+		*(column(outcome, _(outcome, context="ToDo"), width=120) for outcome in OUTCOMES),
+		column("settled", _("Closed by Itself"), width=130),
+		column("date", _("Due Date"), "Date", 110),
+		column("tier", _("Tier"), "Data", 90),
+		column("rule", _("Follow-Up Rule"), "Data", 200),
 	]
 
 

@@ -32,7 +32,9 @@ class MyFollowUps {
 			.follow-ups .fu-outcomes { display: grid; grid-template-columns: repeat(4, 1fr); gap: 8px; }
 			.follow-ups .fu-outcomes .btn { min-height: 40px; white-space: normal; line-height: 1.15; }
 			.follow-ups .fu-day { margin: 20px 0 8px; color: var(--text-muted); font-size: var(--text-sm); }
-			.follow-ups .fu-day:first-child { margin-top: 4px; }
+			.follow-ups section:first-child .fu-day { margin-top: 4px; }
+			.follow-ups .fu-note { margin-bottom: 8px; }
+			#page-my-follow-ups .title-area, #page-my-follow-ups .page-title .title-text { max-width: none; }
 			.follow-ups .fu-done { display: flex; align-items: center; gap: 8px; color: var(--text-muted); }
 			.follow-ups .fu-done .btn { margin-left: auto; }
 			@media (max-width: 480px) { .follow-ups .fu-outcomes { grid-template-columns: 1fr 1fr; } }
@@ -48,16 +50,32 @@ class MyFollowUps {
 		const due = message.rows.filter((row) => !row.date || row.date <= message.today);
 		const later = message.rows.filter((row) => row.date && row.date > message.today);
 		this.today = message.today;
+		this.months = message.months;
 		this.place.html(
 			message.rows.length
-				? this.part(__("Due ({0})", [due.length]), due) + this.part(__("Later ({0})", [later.length]), later)
+				? this.part("due", due) + this.part("later", later)
 				: `<div class="text-center text-muted" style="padding: 80px 16px">
 					<div style="font-size: 40px; line-height: 1.4">✓</div><p>${__("Nothing to follow up. Well done.")}</p></div>`
 		);
+		this.count();
 	}
 
-	part(title, rows) {
-		return rows.length ? `<div class="fu-day">${title}</div>${rows.map((row) => this.card(row)).join("")}` : "";
+	part(name, rows) {
+		return rows.length
+			? `<section data-part="${name}"><div class="fu-day"></div>${rows.map((row) => this.card(row)).join("")}</section>`
+			: "";
+	}
+
+	// The headings say how many are left.
+	count() {
+		this.place.find("section").each((_, section) => {
+			const left = $(section).find(".fu-card:not(.fu-closed)");
+			const late = left.filter("[data-late]").length;
+			const title = $(section).data("part") === "due" ? __("Due ({0})", [left.length]) : __("Later ({0})", [left.length]);
+			$(section)
+				.find(".fu-day")
+				.html(late ? `${title} · <span class="text-danger">${__("{0} overdue", [late])}</span>` : title);
+		});
 	}
 
 	card(row) {
@@ -69,42 +87,58 @@ class MyFollowUps {
 				`<span class="${late ? "text-danger" : ""}">${
 					late ? __("Overdue since {0}", [frappe.datetime.str_to_user(row.date)]) : __("Due {0}", [frappe.datetime.str_to_user(row.date)])
 				}</span>`,
+			row.escalated_to &&
+				`<span class="text-danger">${__("Reported to {0}", [escape(row.escalated_to)])}</span>`,
+			row.tries && __("Tried {0} times", [row.tries]),
 			row.priority === "High" && `<span class="text-danger">${__("High", null, "Priority")}</span>`,
 			row.mobile_no && `<a href="tel:${encodeURIComponent(row.mobile_no)}">${escape(row.mobile_no)}</a>`,
 			row.email_id && `<a href="mailto:${encodeURIComponent(row.email_id)}">${escape(row.email_id)}</a>`,
 			row.last_order && __("Last order {0}", [row.last_order]),
 		].filter(Boolean);
-		return `<div class="fu-card" data-todo="${escape(row.name)}">
+		return `<div class="fu-card" data-todo="${escape(row.name)}" data-tries="${row.tries || 0}" ${late ? "data-late" : ""}>
 			<div class="fu-head">
 				${row.tier ? `<span class="indicator-pill no-indicator-dot ${escape(row.colour)}">${escape(row.tier)}</span>` : ""}
 				<a class="fu-name" href="${link}">${escape(row.customer_name || row.customer)}</a>
-				${row.money ? `<span class="fu-money">${format_currency(row.money, this.currency, 0)}</span>` : ""}
+				${
+					row.money
+						? `<span class="fu-money" title="${__("Orders of the last {0} months", [this.months])}">
+							${format_currency(row.money, this.currency, 0)}
+							<span class="text-muted small">${__("in {0} months", [this.months])}</span></span>`
+						: ""
+				}
 			</div>
 			<div class="fu-text">${frappe.dom.remove_script_and_style(row.description || "")}</div>
 			<div class="fu-about">${about.join("")}</div>
+			<input class="form-control input-sm fu-note" placeholder="${__("Note (optional)")}" aria-label="${__("Note")}" maxlength="2000">
 			<div class="fu-outcomes">${customer_tiering.OUTCOMES.map(
 				([outcome, label]) =>
-					`<button class="btn btn-default btn-sm ${outcome === "Reached" ? "btn-primary-light" : ""}"
-						data-outcome="${outcome}">${label}</button>`
+					`<button class="btn btn-sm ${outcome === "Reached" ? "btn-primary" : "btn-default"} ${
+						outcome === "Lost" ? "text-danger" : ""
+					}" data-outcome="${outcome}">${label}</button>`
 			).join("")}</div>
 		</div>`;
 	}
 
-	close(button) {
+	async close(button) {
 		const card = button.closest(".fu-card");
 		const outcome = button.data("outcome");
-		const name = card.data("todo");
-		const done = () => {
-			const label = customer_tiering.OUTCOMES.find(([each]) => each === outcome)[1];
-			card.data("before", card.html()).html(`<div class="fu-done"><span>✓ ${label}: ${card.find(".fu-name").prop("outerHTML")}</span>
-				<button class="btn btn-xs btn-default" data-reopen>${__("Undo")}</button></div>`);
-		};
-		customer_tiering.close_follow_up(String(name), outcome).then((closed) => closed && done());
+		const { todo, tries } = card.data();
+		const note = card.find(".fu-note").val();
+		const buttons = card.find("button").prop("disabled", true);
+		const closed = await customer_tiering.close_follow_up(String(todo), outcome, { note, tries });
+		buttons.prop("disabled", false);
+		if (!closed) return;
+		const said = customer_tiering.said_of_outcome(outcome, closed);
+		card.data("before", card.html()).data("closed", closed).addClass("fu-closed");
+		card.html(`<div class="fu-done"><span>✓ ${said}: ${card.find(".fu-name").prop("outerHTML")}</span>
+			<button class="btn btn-xs btn-default" data-reopen>${__("Undo")}</button></div>`);
+		this.count();
 	}
 
 	async reopen(button) {
-		const card = button.closest(".fu-card");
-		await frappe.call("customer_tiering.follow_up.api.reopen", { todo: String(card.data("todo")) });
-		card.html(card.data("before"));
+		const card = button.prop("disabled", true).closest(".fu-card");
+		await customer_tiering.reopen_follow_up(card.data("closed"));
+		card.html(card.data("before")).removeClass("fu-closed");
+		this.count();
 	}
 }
