@@ -144,6 +144,8 @@ def _make_people_and_items() -> None:
 			user.new_password = PASSWORD
 			user.insert(ignore_permissions=True)
 			user.add_roles(*roles)
+			if (email, first, last) in REPS:
+				_see_own_customers_only(email)
 	frappe.db.set_single_value("Tiering Settings", "default_follow_up_user", MANAGER[0])
 	for territory in (*TERRITORIES, CHINESE_TERRITORY):
 		if not frappe.db.exists("Territory", territory):
@@ -162,6 +164,18 @@ def _make_people_and_items() -> None:
 				is_stock_item=0,
 				stock_uom="Nos",
 			).insert(ignore_permissions=True)
+
+
+def _see_own_customers_only(user: str) -> None:
+	"""Reps see the customers whose account manager they are, and those without one."""
+	frappe.get_doc(
+		doctype="User Permission",
+		user=user,
+		allow="User",
+		for_value=user,
+		apply_to_all_doctypes=0,
+		applicable_for="Customer",
+	).insert(ignore_permissions=True)
 
 
 def _make_interests() -> None:

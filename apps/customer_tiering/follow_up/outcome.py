@@ -1,7 +1,5 @@
 """What came of a follow-up: kept on its ToDo, and told on the customer's timeline."""
 
-from datetime import datetime
-
 import frappe
 from frappe import _
 from frappe.utils import cint, escape_html, getdate
@@ -78,17 +76,15 @@ def _comment(todo: "frappe.Document", outcome: str) -> None:
 
 
 def _take_back(todo: "frappe.Document") -> None:
-	"""What was said last on the timeline, and what the framework said about the assignment then and now."""
+	"""What was said last on the timeline, and what the framework has just said: that the assignment was removed."""
 	about = {"reference_doctype": "Customer", "reference_name": todo.reference_name}
 	ours = {**about, "comment_type": "Info", "subject": todo.name}
-	said = frappe.get_all(
-		"Comment", filters=ours, fields=["name", "creation"], order_by="creation desc", limit=1
-	)
-	for comment in said:
-		until = (comment.creation, frappe.utils.now()) if todo.has_value_changed("status") else ()
-		for name in (comment.name, *(_removed_assignment(about, moment) for moment in until)):
-			if name:
-				frappe.delete_doc("Comment", name, ignore_permissions=True, force=True)
+	said = frappe.get_all("Comment", filters=ours, order_by="creation desc", limit=1, pluck="name")
+	if todo.has_value_changed("status"):
+		removed = {**about, "comment_type": "Assignment Completed"}
+		said += frappe.get_all("Comment", filters=removed, order_by="creation desc", limit=1, pluck="name")
+	for name in said:
+		frappe.delete_doc("Comment", name, ignore_permissions=True, force=True)
 	original = _original(todo)
 	if original and original.status == "Closed":
 		original.status = "Open"
@@ -96,15 +92,6 @@ def _take_back(todo: "frappe.Document") -> None:
 	# so that it can be escalated again
 	told = {"follow_up_key": f"{todo.follow_up_key}{ESCALATED}", "status": "Cancelled"}
 	frappe.db.set_value("ToDo", told, "follow_up_key", None, update_modified=False)
-
-
-def _removed_assignment(about: dict[str, str], until: datetime | str) -> str | None:
-	"""What the framework writes where an assignment ends, and where it begins again."""
-	filters = {**about, "comment_type": "Assignment Completed", "creation": ("<=", until)}
-	return next(
-		iter(frappe.get_all("Comment", filters=filters, order_by="creation desc", limit=1, pluck="name")),
-		None,
-	)
 
 
 def _close_original(todo: "frappe.Document") -> bool:
