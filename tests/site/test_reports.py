@@ -767,7 +767,7 @@ class TestWorkspace:
 	def test_everything_belongs_to_our_modules_so_that_uninstall_removes_it(
 		self, workspace: "frappe.Document"
 	) -> None:
-		ours = {"Report": 6, "Dashboard Chart": 1, "Number Card": 6}
+		ours = {"Report": 7, "Dashboard Chart": 1, "Number Card": 6}
 		assert {doctype: frappe.db.count(doctype, {"module": MODULE}) for doctype in ours} == ours
 		assert frappe.db.get_value("Module Def", workspace.module, "app_name") == "customer_tiering"
 

@@ -94,9 +94,11 @@ def _close_follow_ups(day: date) -> None:
 	"""The reps do two of three follow-ups, some days after they got them."""
 	due = {"status": "Open", "follow_up_key": ("is", "set"), "date": ("<=", day)}
 	for todo in frappe.get_all("ToDo", due, ["name", "follow_up_key"]):
-		if crc32(todo.follow_up_key.encode()) % 3:
+		number = crc32(todo.follow_up_key.encode())
+		if number % 3:
 			todo = frappe.get_doc("ToDo", todo.name)
 			todo.status = "Closed"
+			todo.follow_up_outcome = ("Reached", "Reached", "Order Expected", "Not Reached")[number % 4]
 			todo.save()
 			frappe.db.set_value(
 				"ToDo", todo.name, "modified", min(f"{day} 15:00:00", now()), update_modified=False
