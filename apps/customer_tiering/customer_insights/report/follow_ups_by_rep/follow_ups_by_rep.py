@@ -131,13 +131,13 @@ def _select(query: str, rep: str, rule: str, values: dict) -> list[frappe._dict]
 def columns() -> list[dict]:
 	return [
 		column("rep", _("Rep"), "Data", 280),
+		column("date", _("Due Date"), "Date", 110),
 		column("open", _("Open", context="Follow Up")),
 		column("overdue", _("Overdue", context="Follow Up")),
 		column("waiting", _("Waiting")),
 		column("closed", _("Closed by the Rep"), width=130),
 		*(column(outcome, _(outcome, context="ToDo"), width=120) for outcome in OUTCOMES),
 		column("settled", _("Closed by Itself"), width=130),
-		column("date", _("Due Date"), "Date", 110),
 		column("tier", _("Tier"), "Data", 90),
 		column("rule", _("Follow-Up Rule"), "Data", 200),
 	]
