@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import frappe
 import pytest
-from frappe.utils import add_days, add_months, get_fullname, getdate, now_datetime
+from frappe.utils import add_days, add_months, format_date, get_fullname, getdate, now_datetime
 
 from customer_tiering.customer_insights.report.follow_ups_by_rep import follow_ups_by_rep
 from customer_tiering.follow_up import api, plan
@@ -415,6 +415,7 @@ class TestHowMany:
 		(notice,) = frappe.get_all("Notification Log", filters=before, fields=["*"])
 		assert notice.subject == "You have 3 new follow-ups"
 		assert all(name in notice.email_content for name in names)
+		assert notice.email_content.count(f"Due {format_date(TODAY)}") == 3
 		if "link" in notice:  # the framework of 2023 has none
 			assert notice.link.endswith("/app/my-follow-ups")
 		run_follow_ups()
@@ -773,3 +774,27 @@ class TestTheRepsDay:
 		assert not todos(allocated_to=rep("boss"), status="Open")
 		api.reopen(mine.name)
 		assert run_follow_ups(late)["escalated"] == 1
+
+	def test_what_nobody_owns_is_handed_over_and_what_that_means_is_told(self) -> None:
+		rule()
+		heir = rep("heir")
+		for _number in range(3):
+			signal(customer())
+		create_follow_ups()
+		capacity(user=heir, per_day=2)
+		assert api.room("", heir) == {"to_hand_over": 3, "per_day": 2}
+		assert api.hand_over("", heir) == {"handed_over": 3, "left": 0}
+		frappe.set_user(heir)
+		with pytest.raises(frappe.PermissionError):
+			api.room("", heir)
+
+	def test_the_overdue_ones_come_first_then_the_best(self) -> None:
+		rule()
+		busy = rep("busy")
+		names = [customer(account_manager=busy, annual_value=money) for money in (1, 2, 3)]
+		for name in names:
+			signal(name)
+		create_follow_ups()
+		frappe.db.set_value("ToDo", todos(names[0])[0].name, "date", add_days(TODAY, -1))
+		frappe.set_user(busy)
+		assert [row.customer for row in api.my_follow_ups()["rows"]] == [names[0], names[2], names[1]]

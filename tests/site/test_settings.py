@@ -454,6 +454,7 @@ class TestWhatIsSwitchedOff:
 	def test_one_message_says_what_each_zero_does(self) -> None:
 		emptied = {
 			"follow_ups_per_day": "without a limit",
+			"try_again_after_days": "not tried again",
 			"interest_topics": "lose all interests",
 			"feedback_days": "no answer of a customer counts",
 			"detractor_score": "answers 0",
