@@ -193,6 +193,7 @@ ignore_links_on_delete = [
 	"Outreach Touch",
 	"Outreach Hit",
 	"Outreach Suppression",
+	"Outreach Consent",
 	"Interest Signal",
 	"Item Association",
 ]

@@ -12,7 +12,7 @@ from frappe import _
 from frappe.utils import add_days, cint, flt, getdate, now_datetime
 
 from customer_tiering.engine.experiment import Arm, compare, judge
-from customer_tiering.outreach.tested_step import CLICK, RUNNING, tested_rows
+from customer_tiering.outreach.tested_step import CLICK, RUNNING
 from customer_tiering.tiering.orders import Orders, orders_from_settings
 
 DRAFT, FINISHED, STOPPED = "Draft", "Finished", "Stopped"
@@ -177,8 +177,10 @@ def result_of(experiment: "frappe.Document", day: date) -> dict:
 
 
 def _what(experiment: "frappe.Document", variant: str) -> str:
-	rows = tested_rows(frappe.get_cached_doc("Outreach Sequence", experiment.sequence), experiment.step)
-	row = next((row for row in rows if row.variant == variant), frappe._dict())
+	rows = frappe.get_cached_doc("Outreach Sequence", experiment.sequence).steps
+	row = next(
+		(row for row in rows if row.step_key == experiment.step and row.variant == variant), frappe._dict()
+	)
 	return row.email_template or row.message or row.webhook_url or ""
 
 
@@ -195,7 +197,8 @@ def _rewritten(experiment: "frappe.Document") -> list[str]:
 	"""The templates that somebody edited while they were compared."""
 	rows = frappe.get_doc("Outreach Sequence", experiment.sequence).steps
 	templates = {row.email_template for row in rows if row.step_key == experiment.step and row.email_template}
-	edited = {"name": ("in", list(templates)), "modified": (">", experiment.started_on)}
+	until = add_days(experiment.ended_on, 1)
+	edited = {"name": ("in", list(templates)), "modified": ("between", (experiment.started_on, until))}
 	return frappe.get_all("Email Template", edited, pluck="name") if templates else []
 
 

@@ -6,6 +6,7 @@ from frappe.utils import get_url, validate_email_address
 
 from customer_tiering.outreach.channels import Target
 from customer_tiering.outreach.channels.same_address import skip_if_reached
+from customer_tiering.outreach.consent import ask_consent
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import recipient_of
@@ -23,6 +24,7 @@ def prepare(target: Target) -> dict[str, str]:
 	if not validate_email_address(recipient.address):
 		raise Deferral(_("The address {0} is not valid.").format(recipient.address))
 	skip_if_reached(touch, recipient.address, moment.date())
+	ask_consent(customer.name, "Email", recipient.address)
 	hold(customer, sequence, recipient.address, moment)
 	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise)
 	mail = render(frappe.get_doc("Email Template", step.email_template), values, step.preview_text)
