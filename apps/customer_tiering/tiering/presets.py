@@ -135,6 +135,7 @@ def _name(words: dict[str, str] | str | None) -> str | None:
 def _as_installed() -> dict:
 	meta = frappe.get_meta(SETTINGS)
 	fields = [meta.get_field(field) for field in FIELDS[SETTINGS]]
+	on_new_sites = {field: value for field, value in NEW_SITE.items() if field in FIELDS[SETTINGS]}
 	tiers = sorted(read_defaults("customer_tier"), key=lambda tier: -tier["entry_value"])
 	zero = dict.fromkeys(("keep_value", "grace_days", "minimum_dwell_days"), 0)
 	no_conditions = dict.fromkeys(
@@ -150,7 +151,10 @@ def _as_installed() -> dict:
 		0,
 	) | {"feedback": ""}
 	return {
-		"settings": {**{field.fieldname: _default(field) for field in fields if field.default}, **NEW_SITE},
+		"settings": {
+			**{field.fieldname: _default(field) for field in fields if field.default},
+			**on_new_sites,
+		},
 		"tiers": [{**zero, **tier} for tier in tiers],
 		"stages": [{**no_conditions, **stage} for stage in read_defaults("lifecycle_stage")],
 	}
