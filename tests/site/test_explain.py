@@ -306,7 +306,10 @@ class TestExplanation:
 		until = frappe.utils.format_date(today + timedelta(days=29))
 		assert explanation.tier == "B"
 		assert explanation.kept.startswith(f"Tier B is kept until {until}: 30 days of grace")
-		assert explanation.kept in explanation.as_text()
+		assert (
+			explanation.kept in explanation.as_text()
+			and explanation.kept in explanation.as_dict()["sentences"]
+		)
 		assert "B ≥ 100,000.00 (kept from 80,000.00)" in explanation.as_text()
 
 	def test_a_follow_up_that_was_made_puts_the_sleep_off(self) -> None:
@@ -336,6 +339,26 @@ class TestExplanation:
 		assert (found["tier"], found["members"], float(found["money"])) == ("B", [head], 110_000)
 		assert sum(float(line["money"]) for line in found["lines"] if line["counts"]) == 110_000
 		assert secret not in json.dumps(found)
+
+	def test_invoices_of_a_company_that_may_not_be_seen_are_one_line(self) -> None:
+		from customer_tiering.tiering.api import explain_tier
+
+		customer, other = make.make_customer().name, make.ensure_company("Tiering Other")
+		shown = make.make_invoice(customer, 30_000, ago(1)).name
+		secret = make.make_invoice(customer, 80_000, ago(2), company=other).name
+		user = make.ensure_user("one-company@example.com", "Sales User", "Accounts User")
+		frappe.get_doc(
+			doctype="User Permission", user=user, allow="Company", for_value=make.ensure_company()
+		).insert()
+		frappe.set_user(user)
+		assert not frappe.has_permission("Sales Invoice", "read", doc=secret)
+		found = explain_tier(customer, str(AS_OF))
+		assert [(line["name"], float(line["money"])) for line in found["lines"]] == [
+			(shown, 30_000),
+			("", 80_000),
+		]
+		assert float(found["money"]) == 110_000
+		assert secret not in json.dumps(found) and other not in json.dumps(found)
 
 	def standing_by_hand(self, ends: int | None) -> tuple[str, date]:
 		"""B by value, 90,000 of it for five more days; A by hand for `ends` more days, or without an end."""

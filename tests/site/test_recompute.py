@@ -390,6 +390,13 @@ class TestWriting:
 			"Customer", fields=["name", "modified", "modified_by"], order_by="name"
 		)
 
+	def test_a_run_touches_no_schema(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		"""The framework would commit before it, and log it as a change that somebody made amid writes."""
+		customer = customer_with_order()
+		monkeypatch.setattr(frappe.db, "sql_ddl", lambda query, *_more: pytest.fail(query))
+		assert recompute(AS_OF).changed == 1
+		assert computed(customer).customer_tier == "D"
+
 	def test_a_run_counts_only_rows_that_changed(self) -> None:
 		quiet, busy = customer_with_order(days=300), customer_with_order(days=200)
 		recompute(AS_OF)

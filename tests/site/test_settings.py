@@ -1,12 +1,19 @@
 """What administrators edit: bad input is refused with the field's name, and changes nothing."""
 
 from collections.abc import Iterator
+from dataclasses import fields, replace
+from datetime import date
+from pathlib import Path
 
 import frappe
 import pytest
 from frappe.model.document import Document
 
+from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import retention
+from tests.engine.populations import Customers, order, policy
+from tests.engine.test_conditions import keys_of
+from tests.oracle import Person
 from tests.site import factories as make
 from tests.site.factories import checksums, computed, recompute
 
@@ -330,22 +337,60 @@ class TestWhatIsSaidTwice:
 		return set(filter(None, frappe.get_meta(doctype).get_field(field).options.split("\n")))
 
 	def test_every_signal_can_be_noted_and_acted_on(self) -> None:
-		from customer_tiering.engine import conditions
-		from customer_tiering.tiering import signals
+		from customer_tiering.engine.signals import SIGNALS
 
-		of_stages = {signals.FIRST_ORDER, signals.BECAME_DORMANT, signals.BECAME_LOST, signals.WON_BACK}
-		of_conditions = {
-			*(
-				conditions.SLEEP_WARNING,
-				conditions.WHALE_ORDER,
-				conditions.DECLINING,
-				conditions.UPSELL_READY,
-			),
-			*(conditions.SILENT_POTENTIAL, conditions.SUPER_PROMOTER, conditions.YEARLY_PATTERN),
-			conditions.KEY_DATE,
+		lists = (
+			("Tiering Event", "signal"),
+			("Follow Up Rule", "signal"),
+			("Follow Up Signal", "signal"),
+			("Outreach Sequence", "entry_signal"),
+		)
+		for doctype, field in lists:
+			assert self.options(doctype, field) == set(SIGNALS), doctype
+
+	def test_every_setting_of_the_policy_reaches_it_with_the_default_of_the_form(self) -> None:
+		from customer_tiering.engine.policy import Policy
+		from customer_tiering.tiering.policy import policy_of
+		from customer_tiering.tiering.proposal import FIELDS
+
+		form = frappe.new_doc("Tiering Settings")
+		form.reporting_currency = None
+		default = policy_of(form, (), (), ())
+		assert default == Policy((), (), ())
+		others = {"companies": [{"company": "One"}], "orders_from": "Sales Order", "measure": "Gross Margin"}
+		others |= {"scoring": "Fixed Breakpoints", "reporting_currency": "XYZ"}
+		names = {each.name for each in fields(Policy) if each.init} - {"tiers", "stages", "segments"}
+		assert set(FIELDS["Tiering Settings"]) == names
+		for name in names:
+			doc = frappe.copy_doc(form)
+			value = "7, 77, 777, 7777" if name.endswith("breakpoints") else others.get(name, 1)
+			doc.set(name, value if name in others or doc.get(name) != 1 else 0)
+			assert getattr(policy_of(doc, (), (), ()), name) != getattr(default, name), name
+
+	def test_every_condition_of_a_stage_is_a_field_that_reaches_the_rules(self) -> None:
+		from customer_tiering.engine.policy import Stage
+		from customer_tiering.tiering.policy import _stage, _takes_whoever_ordered
+
+		form = frappe.get_meta("Lifecycle Stage").fields
+		kinds = ("Int", "Check", "Select")
+		conditions = {each.name for each in fields(Stage)} - {"name", "position", "meaning"}
+		assert {field.fieldname for field in form if field.fieldtype in kinds} == {
+			*conditions,
+			"position",
+			"meaning",
 		}
-		names = {*of_stages, *of_conditions, signals.TIER_UP, signals.TIER_DOWN}
-		assert self.options("Tiering Event", "signal") == names
+		for name in conditions:
+			value = "Promoter" if name == "feedback" else 2
+			stage_ = _stage(frappe._dict(name="X", position=1, meaning="Repeat", **{name: value}))
+			assert getattr(stage_, name) == value or getattr(stage_, name) is True
+			assert not _takes_whoever_ordered(stage_), name
+
+	def test_the_settings_form_shows_every_condition_of_a_stage(self) -> None:
+		from customer_tiering.tiering.policy import STAGE_CONDITIONS
+
+		folder = Path(frappe.get_app_path("customer_tiering", "tiering", "doctype", "tiering_settings"))
+		script = (folder / "tiering_settings.js").read_text(encoding="utf-8")
+		assert [name for name in STAGE_CONDITIONS if f"stage.{name}" not in script] == []
 
 	def test_every_number_of_the_settings_has_its_range(self) -> None:
 		from customer_tiering.tiering.doctype.tiering_settings.tiering_settings import RANGES
@@ -359,6 +404,42 @@ class TestWhatIsSaidTwice:
 		assert set(RANGES) == numbers
 		assert {RANGES[field][0] for field in (*SWITCHES, *WEIGHTS)} == {0}
 		assert {field for field in RANGES if field.startswith("interest_weight_")} == set(WEIGHTS)
+
+	def test_whatever_switches_a_signal_off_is_known_as_a_switch(self) -> None:
+		from customer_tiering.engine.signals import SIGNALS
+		from customer_tiering.tiering.doctype.tiering_settings.tiering_settings import RANGES
+		from customer_tiering.tiering.zeros import SWITCHES
+
+		rules = policy(upsell_value=1.0)
+		can_be_zero = [name for name, (least, _most) in RANGES.items() if not least and hasattr(rules, name)]
+		assert len(signals_by(rules)) == 8 and signals_by(rules) < set(SIGNALS)
+		off = {name for name in can_be_zero if signals_by(rules) != signals_by(replace(rules, **{name: 0}))}
+		assert off == set(SWITCHES)
+
+
+def signals_by(rules: Policy) -> set[str]:
+	"""The condition signals by these rules among people of whom each has another one."""
+	today = date(2024, 3, 2)
+	people = (
+		*(Person("yearly"), Person("falling"), Person("quiet"), Person("promoter"), Person("whale")),
+		Person("silent", enquiries=(date(2024, 2, 20),)),
+		Person("friend", referred_by="promoter"),
+		Person("birthday", key_date_birthday=date(1980, 3, 2)),
+	)
+	months = (date(2023, 11, 30), date(2023, 12, 1), date(2024, 1, 31), date(2024, 2, 29))
+	documents = (
+		*(order("yearly", day) for day in (date(2022, 3, 1), date(2023, 3, 2))),
+		*(
+			order("falling", day, amount)
+			for day, amount in zip(months, ("100.00", "80.00", "64.00", "51.20"), strict=True)
+		),
+		order("quiet", date(2023, 12, 20)),
+		order("promoter", today, "50.00"),
+		order("friend", today),
+		order("silent", date(2023, 8, 20)),
+		order("whale", today, "1000000.00"),
+	)
+	return {signal for _customer, signal, _period in keys_of(Customers(people, documents, today), rules)}
 
 
 class TestWhatIsSwitchedOff:

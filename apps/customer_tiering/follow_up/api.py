@@ -10,9 +10,9 @@ from customer_tiering.follow_up import hand_over as handing_over
 from customer_tiering.follow_up.outcome import OUTCOMES
 from customer_tiering.follow_up.todos import customer_values, event_without_signal
 from customer_tiering.tiering.owner import Owners
+from customer_tiering.tiering.permissions import MANAGERS
 from customer_tiering.tiering.templates import fill
 
-MANAGERS = ("Tiering Manager", "System Manager")
 READERS = (*MANAGERS, "Sales Manager", "Sales User")
 SHOWN = 200
 MOST_BADGES = 500

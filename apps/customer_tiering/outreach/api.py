@@ -7,8 +7,7 @@ from frappe import _
 from frappe.utils import cint, getdate, now_datetime
 
 from customer_tiering.outreach.server_scripts import TITLES, is_disabled, is_in_charge, scripts_are_on
-
-MANAGERS = ("Tiering Manager", "System Manager")
+from customer_tiering.tiering.permissions import MANAGERS
 
 
 @frappe.whitelist(methods=["POST"])

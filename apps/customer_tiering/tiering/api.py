@@ -15,11 +15,10 @@ from customer_tiering.tiering.audience import validate as validate_audience
 from customer_tiering.tiering.jobs import enqueue_preview, enqueue_recompute, take_result
 from customer_tiering.tiering.lifetime_value_jobs import enqueue_fit
 from customer_tiering.tiering.outgoing import has_outgoing_account
-from customer_tiering.tiering.policy import read_rules, refuse_gaps
+from customer_tiering.tiering.permissions import MANAGERS, hidden_companies
+from customer_tiering.tiering.policy import STAGE_CONDITIONS, read_rules, refuse_gaps
 from customer_tiering.tiering.scope import last_full_run
 from customer_tiering.tiering.tier_discount import preview
-
-MANAGERS = ("Tiering Manager", "System Manager")
 
 
 @frappe.whitelist(methods=["POST"])
@@ -112,18 +111,7 @@ def get_policy() -> dict:
 		),
 		"stages": frappe.get_all(
 			"Lifecycle Stage",
-			fields=[
-				"name",
-				"min_days_since_order",
-				"quiet_days",
-				"never_ordered",
-				"min_orders",
-				"top_tier_only",
-				"no_open_follow_up",
-				"min_points",
-				"min_open_issues",
-				"feedback",
-			],
+			fields=["name", *STAGE_CONDITIONS],
 			order_by="position asc",
 		),
 		"segments": frappe.get_all(
@@ -205,7 +193,8 @@ def explain_tier(customer: str, as_of: str | None = None) -> dict:
 
 	explanation = explain(customer, _day(as_of) if as_of else None)
 	hidden = {name for name in explanation.members if not frappe.has_permission("Customer", "read", doc=name)}
-	return explanation.without(hidden).as_dict()
+	companies = {line.company for line in explanation.lines}
+	return explanation.without(hidden, hidden_companies(companies, explanation.doctype)).as_dict()
 
 
 @frappe.whitelist()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import fields, replace
 
 import frappe
 from frappe import _
@@ -9,32 +10,24 @@ from frappe.model.document import Document
 from frappe.utils import cint, flt
 
 from customer_tiering.engine.policy import Policy, Segment, Stage, Tier
+from customer_tiering.tiering.rule_records import KINDS
 
 Rule = Document | frappe._dict
 
-RECORDS = ("Customer Tier", "Lifecycle Stage", "RFM Segment")
-WHOLE_NUMBERS = (
-	"window_months",
-	"high_frequency_orders",
-	"near_score",
-	"high_score",
-	"abc_a_percent",
-	"abc_b_percent",
-	"sleep_min_days",
-	"sleep_default_days",
-	"whale_factor",
-	"decline_percent",
-	"decline_months",
-	"upsell_months",
-	"silent_days",
-	"promoter_percent",
-	"pattern_years",
-	"pattern_lead_days",
-	"key_date_lead_days",
-	"feedback_days",
-	"detractor_score",
-)
-NUMBERS = ("churn_medium_factor", "churn_high_factor", "sleep_factor", "upsell_value")
+RECORDS = tuple(KINDS)
+
+
+def _of_kind(rule: type, kind: type) -> tuple[str, ...]:
+	return tuple(each.name for each in fields(rule) if each.init and each.type is kind)
+
+
+# The engine's dataclasses say which settings decide, which conditions a stage can have, and of what kind they are: fields of
+# the same names in Tiering Settings and Lifecycle Stage.
+WHOLE_NUMBERS, NUMBERS, FLAGS = (_of_kind(Policy, kind) for kind in (int, float, bool))
+STAGE_NUMBERS, STAGE_FLAGS = (_of_kind(Stage, kind) for kind in (int, bool))
+STAGE_CONDITIONS = {
+	each.name: each.default for each in fields(Stage) if each.name not in ("name", "position", "meaning")
+}
 
 
 def read_policy() -> Policy:
@@ -71,7 +64,7 @@ def policy_of(
 		monetary_breakpoints=breakpoints(settings.monetary_breakpoints),
 		**{field: cint(settings.get(field)) for field in WHOLE_NUMBERS},
 		**{field: flt(settings.get(field)) for field in NUMBERS},
-		voice_raises_risk=bool(cint(settings.voice_raises_risk)),
+		**{field: bool(cint(settings.get(field))) for field in FLAGS},
 	)
 
 
@@ -94,21 +87,12 @@ def _tier(row: Rule) -> Tier:
 
 
 def _stage(row: Rule) -> Stage:
-	numbers = (
-		"position",
-		"min_days_since_order",
-		"quiet_days",
-		"min_orders",
-		"min_open_issues",
-		"min_points",
-	)
-	flags = ("never_ordered", "top_tier_only", "no_open_follow_up")
 	return Stage(
 		name=row.name,
 		meaning=row.meaning,
 		feedback=row.get("feedback") or "",
-		**{key: cint(row.get(key)) for key in numbers},
-		**{key: bool(cint(row.get(key))) for key in flags},
+		**{key: cint(row.get(key)) for key in STAGE_NUMBERS},
+		**{key: bool(cint(row.get(key))) for key in STAGE_FLAGS},
 	)
 
 
@@ -140,14 +124,6 @@ def gaps_of(stages: Collection[Stage]) -> Iterator[str]:
 
 
 def _takes_whoever_ordered(stage: Stage) -> bool:
-	conditions = (
-		stage.min_days_since_order,
-		stage.quiet_days,
-		stage.no_open_follow_up,
-		stage.min_orders > 1,
-		stage.top_tier_only,
-		stage.min_open_issues,
-		stage.min_points,
-		stage.feedback,
-	)
-	return not stage.never_ordered and not any(conditions)
+	"""Whether no condition keeps anybody who ordered out: having ordered once is none."""
+	stage = replace(stage, min_orders=0 if stage.min_orders <= 1 else stage.min_orders)
+	return all(getattr(stage, name) == none for name, none in STAGE_CONDITIONS.items())

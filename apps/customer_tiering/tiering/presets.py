@@ -21,6 +21,7 @@ from frappe.model.document import Document
 from frappe.utils import cint
 
 from customer_tiering.setup.seed import NEW_SITE, read_defaults, site_language
+from customer_tiering.tiering.policy import STAGE_CONDITIONS
 from customer_tiering.tiering.proposal import FIELDS, SETTINGS, Proposal, put
 
 DESCRIBING = ("colour", "benefits", "monthly_contact_cap", "description")  # that a proposal can't change
@@ -138,25 +139,13 @@ def _as_installed() -> dict:
 	on_new_sites = {field: value for field, value in NEW_SITE.items() if field in FIELDS[SETTINGS]}
 	tiers = sorted(read_defaults("customer_tier"), key=lambda tier: -tier["entry_value"])
 	zero = dict.fromkeys(("keep_value", "grace_days", "minimum_dwell_days"), 0)
-	no_conditions = dict.fromkeys(
-		(
-			"min_days_since_order",
-			"quiet_days",
-			"min_orders",
-			"min_open_issues",
-			"min_points",
-			"top_tier_only",
-			"no_open_follow_up",
-		),
-		0,
-	) | {"feedback": ""}
 	return {
 		"settings": {
 			**{field.fieldname: _default(field) for field in fields if field.default},
 			**on_new_sites,
 		},
 		"tiers": [{**zero, **tier} for tier in tiers],
-		"stages": [{**no_conditions, **stage} for stage in read_defaults("lifecycle_stage")],
+		"stages": [{**STAGE_CONDITIONS, **stage} for stage in read_defaults("lifecycle_stage")],
 	}
 
 

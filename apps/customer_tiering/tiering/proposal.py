@@ -9,7 +9,16 @@ from frappe.model.document import Document
 from frappe.utils import cint, flt
 
 from customer_tiering.engine.policy import Policy
-from customer_tiering.tiering.policy import NUMBERS, RECORDS, WHOLE_NUMBERS, policy_of, refuse_gaps
+from customer_tiering.tiering.policy import (
+	FLAGS,
+	NUMBERS,
+	RECORDS,
+	STAGE_CONDITIONS,
+	WHOLE_NUMBERS,
+	policy_of,
+	refuse_gaps,
+)
+from customer_tiering.tiering.rule_records import KINDS
 
 SETTINGS = "Tiering Settings"
 BREAKPOINTS = ("recency_breakpoints", "frequency_breakpoints", "monetary_breakpoints")
@@ -24,27 +33,14 @@ FIELDS = {
 		*BREAKPOINTS,
 		*WHOLE_NUMBERS,
 		*NUMBERS,
-		"voice_raises_risk",
+		*FLAGS,
 	),
 	"Customer Tier": ("entry_value", "keep_value", "is_top", "grace_days", "minimum_dwell_days"),
-	"Lifecycle Stage": (
-		"position",
-		"meaning",
-		"never_ordered",
-		"min_days_since_order",
-		"quiet_days",
-		"min_orders",
-		"min_open_issues",
-		"min_points",
-		"feedback",
-		"top_tier_only",
-		"no_open_follow_up",
-	),
+	"Lifecycle Stage": ("position", "meaning", *STAGE_CONDITIONS),
 	"RFM Segment": ("recency", "frequency", "monetary"),
 	"Follow Up Rule": ("due_in_days",),
 	"Outreach Sequence": ("steps",),
 }
-NAME_FIELDS = {"Customer Tier": "tier_name", "Lifecycle Stage": "stage_name", "RFM Segment": "segment_name"}
 # Of a table field, the column that counts.
 COLUMNS = {"companies": "company", "steps": "day_offset"}
 
@@ -62,7 +58,7 @@ class Difference:
 
 	@property
 	def label(self) -> str:
-		field = self.field or NAME_FIELDS.get(self.doctype)
+		field = self.field or KINDS[self.doctype].name_field
 		return _(frappe.get_meta(self.doctype).get_label(field))
 
 
@@ -91,7 +87,7 @@ class Proposal:
 		return doc
 
 	def add(self, doctype: str, name: str, values: dict) -> Document:
-		doc = frappe.get_doc({"doctype": doctype, NAME_FIELDS[doctype]: name, **values})
+		doc = frappe.get_doc({"doctype": doctype, KINDS[doctype].name_field: name, **values})
 		doc.name = name
 		doc.set("__islocal", 1)
 		self.records[doctype].append(doc)
@@ -103,7 +99,7 @@ class Proposal:
 	def rename(self, doc: Document, name: str) -> None:
 		if doc.is_new():
 			doc.name = name
-			doc.set(NAME_FIELDS[doc.doctype], name)
+			doc.set(KINDS[doc.doctype].name_field, name)
 		elif name != doc.name:
 			self.new_names[_key(doc)] = name
 

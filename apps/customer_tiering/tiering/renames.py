@@ -6,12 +6,7 @@ import frappe
 from frappe import _
 
 from customer_tiering.engine.policy import Policy
-
-KINDS = {
-	"Customer Tier": ("tiers", "Tier"),
-	"Lifecycle Stage": ("stages", "Stage"),
-	"RFM Segment": ("segments", "Segment"),
-}
+from customer_tiering.tiering.rule_records import KINDS
 
 
 def before_rename(doc: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
@@ -26,12 +21,12 @@ def before_rename(doc: "frappe.Document", method: str, old: str, new: str, merge
 
 def after_rename(doc: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
 	"""Without this the next run would take the new name for a changed rule, and the ledger for another tier."""
-	kind, decision = KINDS[doc.doctype]
+	kind = KINDS[doc.doctype]
 	for field in ("old_value", "new_value"):
 		frappe.db.set_value(
-			"Tiering Event", {"decision": decision, field: old}, field, new, update_modified=False
+			"Tiering Event", {"decision": kind.decision, field: old}, field, new, update_modified=False
 		)
-	_rename_in_rules(kind, old, new)
+	_rename_in_rules(kind.rules, old, new)
 
 
 def _rename_in_rules(kind: str, old: str, new: str) -> None:

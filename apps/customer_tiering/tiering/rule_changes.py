@@ -11,11 +11,11 @@ from frappe.model.rename_doc import rename_doc
 from frappe.utils import now_datetime
 
 from customer_tiering.tiering.jobs import enqueue_recompute
-from customer_tiering.tiering.proposal import NAME_FIELDS, SETTINGS, Difference, Proposal, plain, put
+from customer_tiering.tiering.proposal import SETTINGS, Difference, Proposal, plain, put
+from customer_tiering.tiering.rule_records import KINDS
 
 RECORD = "Tiering Rule Change"
 STAMPS = ("modified", "modified_by")
-LINKS = {"Customer Tier": "customer_tier", "Lifecycle Stage": "lifecycle_stage", "RFM Segment": "rfm_segment"}
 
 
 def apply(proposal: Proposal, title: str, preset: str | None = None) -> Document:
@@ -260,7 +260,7 @@ def _rename(proposal: Proposal) -> None:
 	for key, doc in docs.items():
 		_rename_one(doc.doctype, doc.name, proposal.new_names[key])
 		doc.name = proposal.new_names[key]
-		doc.set(NAME_FIELDS[doc.doctype], doc.name)
+		doc.set(KINDS[doc.doctype].name_field, doc.name)
 
 
 def _rename_one(doctype: str, old: str, new: str) -> None:
@@ -278,7 +278,7 @@ def _fits(doc: Document, change: dict) -> bool:
 
 
 def _has_customers(doctype: str, name: str) -> bool:
-	return bool(frappe.db.exists("Customer", {LINKS[doctype]: name}))
+	return bool(frappe.db.exists("Customer", {KINDS[doctype].field: name}))
 
 
 def _rows(doc: Document) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint
 
-from customer_tiering.tiering.api import MANAGERS
+from customer_tiering.tiering.permissions import MANAGERS
 from customer_tiering.tiering.presets import apply_preset, presets, text
 from customer_tiering.tiering.proposal import Proposal
 from customer_tiering.tiering.rule_changes import (

@@ -11,6 +11,7 @@ from frappe import _
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import queue
 from customer_tiering.tiering.policy import read_policy, read_rules
+from customer_tiering.tiering.rule_records import KINDS
 
 if TYPE_CHECKING:
 	from customer_tiering.engine.population import Population
@@ -86,10 +87,9 @@ def whom_something_happened(rows: Iterable[frappe._dict], as_of: date) -> set[st
 
 def _records_exist(policy: Policy) -> bool:
 	"""Whether nothing that the policy would write on customers has been deleted since."""
-	kinds = {"Customer Tier": policy.tiers, "Lifecycle Stage": policy.stages, "RFM Segment": policy.segments}
 	return all(
-		{rule.name for rule in rules} <= set(frappe.get_all(doctype, pluck="name"))
-		for doctype, rules in kinds.items()
+		{rule.name for rule in getattr(policy, kind.rules)} <= set(frappe.get_all(doctype, pluck="name"))
+		for doctype, kind in KINDS.items()
 	)
 
 

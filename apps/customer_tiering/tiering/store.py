@@ -8,6 +8,7 @@ import pandas as pd
 
 from customer_tiering.tiering.changes import Context, ledger_rows
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
+from customer_tiering.tiering.temporary import create, fill
 
 CHUNK = 2000
 ATTEMPTS = 3
@@ -87,17 +88,14 @@ def _write_chunk(chunk: pd.DataFrame, events: list[dict], before: Written, run: 
 def _open_buffer() -> None:
 	"""A temporary table with the column types of Customer; it belongs to this connection alone."""
 	columns = ", ".join(("name", *COMPUTED_FIELDS))
-	frappe.db.sql_ddl(f"DROP TEMPORARY TABLE IF EXISTS `{BUFFER}`")
-	frappe.db.sql_ddl(
-		f"CREATE TEMPORARY TABLE `{BUFFER}` (PRIMARY KEY (name)) AS SELECT {columns} FROM `tabCustomer` LIMIT 0"
-	)
+	create(BUFFER, f"(PRIMARY KEY (name)) SELECT {columns} FROM `tabCustomer` LIMIT 0")
 
 
 def _update_customers(chunk: pd.DataFrame) -> frozenset[str]:
 	"""Gives those who are still there: locked, so that whoever renames or merges one waits for its ledger rows."""
 	rows = [(name, *values) for name, values in zip(chunk.index, chunk.to_numpy().tolist(), strict=True)]
 	frappe.db.sql(f"DELETE FROM `{BUFFER}`")
-	_insert(BUFFER, ("name", *COMPUTED_FIELDS), rows)
+	fill(BUFFER, ("name", *COMPUTED_FIELDS), rows)
 	there = frappe.db.sql(
 		f"""SELECT STRAIGHT_JOIN new.name FROM `{BUFFER}` new JOIN `tabCustomer` customer ON customer.name = new.name
 		FOR UPDATE""",

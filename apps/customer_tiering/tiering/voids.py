@@ -6,9 +6,9 @@ from datetime import date
 import frappe
 import pandas as pd
 
-from customer_tiering.engine.conditions import SUPER_PROMOTER
+from customer_tiering.engine.signals import SUPER_PROMOTER, WON_BACK
 from customer_tiering.tiering.evidence import EVENT, LOOK_BACK, Evidence
-from customer_tiering.tiering.signals import FIRING_CAUSES, WON_BACK
+from customer_tiering.tiering.signals import FIRING_CAUSES
 
 COLUMNS = ["customer", "signal", "signal_key", "decision", "old_value", "new_value"]
 CHUNK = 1000
