@@ -1,7 +1,5 @@
 """Consent: the last word by channel and address decides, every word stays, and leaving is one."""
 
-from collections.abc import Iterator
-
 import frappe
 import pytest
 from frappe.utils import add_to_date, now_datetime
@@ -16,14 +14,6 @@ from tests.site.test_tracking import tracking as settings
 
 ADDRESS = "sleepy_ltd@example.com"
 NOT_YET = "The customer has not consented to this channel."
-
-
-@pytest.fixture(autouse=True)
-def no_consents(on_site: None) -> Iterator[None]:
-	yield
-	frappe.set_user("Administrator")
-	frappe.db.delete("Outreach Consent")
-	frappe.db.commit()
 
 
 def said(customer: str, decision: str = "Given", minutes_ago: int = 5, **values: object) -> "frappe.Document":
@@ -92,6 +82,11 @@ def test_a_word_can_only_be_added() -> None:
 	said(who, "Withdrawn", minutes_ago=0)
 	assert frappe.db.exists("Outreach Suppression", {"address": ADDRESS, "source": "Consent withdrawn"})
 	as_user("Sales User")
-	said(who)
-	with pytest.raises(frappe.PermissionError):
+	assert said(who).owner == frappe.session.user
+	with pytest.raises(frappe.ValidationError, match="not changed"):
 		frappe.get_doc("Outreach Consent", word.name).save()
+	with pytest.raises(frappe.PermissionError):
+		frappe.delete_doc("Outreach Consent", word.name)
+	as_user("Accounts User")
+	with pytest.raises(frappe.PermissionError):
+		said(who)

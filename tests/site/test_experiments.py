@@ -114,6 +114,7 @@ def test_nothing_is_said_before_the_horizon_then_it_is_measured_once_and_the_win
 	assert (test.status, test.winner, test.successes_a, test.successes_b) == ("Finished", "B", 0, 7)
 	shown = result_of(test, getdate())
 	assert shown["proven"] == "B" and shown["p_value"] < 0.05 and shown["low"] > 0
+	assert [arm["what"] for arm in shown["arms"]] == [GREETING, NEWS]
 	rows = frappe.get_doc("Outreach Sequence", NAME).steps
 	assert {row.variant: row.weight for row in rows} == {"A": 0, "B": 1}
 	assert {variant_for(f"ENR-{number}", rows).variant for number in range(20)} == {"B"}
