@@ -105,6 +105,7 @@ def get_policy() -> dict:
 			fields=[
 				"name",
 				"min_days_since_order",
+				"min_days_since_first_order",
 				"quiet_days",
 				"never_ordered",
 				"min_orders",

@@ -97,6 +97,7 @@ def _stage(row: Rule) -> Stage:
 	numbers = (
 		"position",
 		"min_days_since_order",
+		"min_days_since_first_order",
 		"quiet_days",
 		"min_orders",
 		"min_open_issues",
@@ -136,6 +137,7 @@ def refuse_gaps(policy: Policy) -> None:
 def _takes_whoever_ordered(stage: Stage) -> bool:
 	conditions = (
 		stage.min_days_since_order,
+		stage.min_days_since_first_order,
 		stage.quiet_days,
 		stage.no_open_follow_up,
 		stage.min_orders > 1,

@@ -129,6 +129,7 @@ def _as_installed() -> dict:
 	no_conditions = dict.fromkeys(
 		(
 			"min_days_since_order",
+			"min_days_since_first_order",
 			"quiet_days",
 			"min_orders",
 			"min_open_issues",

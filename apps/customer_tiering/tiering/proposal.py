@@ -32,6 +32,7 @@ FIELDS = {
 		"meaning",
 		"never_ordered",
 		"min_days_since_order",
+		"min_days_since_first_order",
 		"quiet_days",
 		"min_orders",
 		"min_open_issues",
