@@ -38,9 +38,18 @@ override_doctype_class = {"Email Account": "customer_tiering.outreach.email_acco
 # The way out of mails: short, so that it fits into their headers.
 website_route_rules = [{"from_route": "/leave/<t>", "to_route": "outreach-unsubscribe"}]
 
+# The links and the picture by which we know that mails were read.
+page_renderer = "customer_tiering.outreach.tracked_page.TrackedPage"
+
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
 ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"
 VOICE = "customer_tiering.tiering.queue.on_voice"
+
+TIER_DISCOUNT = "customer_tiering.tiering.tier_discount.before_validate"
+REDEMPTION = {
+	event: f"customer_tiering.outreach.redemption.{event}"
+	for event in ("before_validate", "validate", "on_submit", "on_cancel")
+}
 
 IN_AUDIENCES = "customer_tiering.tiering.audience.after_rename"
 
@@ -54,6 +63,7 @@ doc_events = {
 		"on_trash": [
 			"customer_tiering.tiering.queue.on_customer",
 			"customer_tiering.tiering.customer_interests.on_trash",
+			"customer_tiering.outreach.hits.on_customer_trash",
 		],
 		"before_rename": [
 			"customer_tiering.tiering.customer.before_rename",
@@ -64,9 +74,16 @@ doc_events = {
 			"customer_tiering.follow_up.withdraw.after_rename",
 		],
 	},
+	"Customer Tier": {
+		"after_rename": [
+			"customer_tiering.tiering.renames.after_rename",
+			IN_AUDIENCES,
+			"customer_tiering.tiering.tier_discount.after_rename",
+		]
+	},
 	**{
 		doctype: {"after_rename": ["customer_tiering.tiering.renames.after_rename", IN_AUDIENCES]}
-		for doctype in ("Customer Tier", "Lifecycle Stage", "RFM Segment")
+		for doctype in ("Lifecycle Stage", "RFM Segment")
 	},
 	**{
 		doctype: {"after_rename": IN_AUDIENCES}
@@ -78,6 +95,7 @@ doc_events = {
 		for doctype in ("Item Group", "Item", "Email Template")
 	},
 	"Sales Invoice": {
+		"before_validate": TIER_DISCOUNT,
 		"on_submit": [
 			"customer_tiering.tiering.queue.on_order",
 			"customer_tiering.outreach.exits.on_order_submitted",
@@ -86,8 +104,10 @@ doc_events = {
 		"on_update_after_submit": "customer_tiering.tiering.queue.on_order",
 	},
 	"Sales Order": {
+		**REDEMPTION,
+		"before_validate": [REDEMPTION["before_validate"], TIER_DISCOUNT],
 		"on_change": "customer_tiering.tiering.queue.on_sales_order",
-		"on_submit": "customer_tiering.outreach.exits.on_order_submitted",
+		"on_submit": [REDEMPTION["on_submit"], "customer_tiering.outreach.exits.on_order_submitted"],
 	},
 	"Currency Exchange": {"on_trash": "customer_tiering.tiering.scope.on_rate_deleted"},
 	"Contact": {event: "customer_tiering.tiering.queue.on_contact" for event in ("on_update", "on_trash")},
@@ -100,15 +120,20 @@ doc_events = {
 		"on_update": [FOLLOW_UP, "customer_tiering.follow_up.outcome.on_update"],
 		"on_trash": FOLLOW_UP,
 	},
-	**{
-		doctype: {event: ENQUIRY for event in ("on_update", "on_submit", "on_cancel", "on_trash")}
-		for doctype in ("Opportunity", "Quotation")
+	"Opportunity": dict.fromkeys(("on_update", "on_submit", "on_cancel", "on_trash"), ENQUIRY),
+	"Quotation": {
+		**dict.fromkeys(("on_update", "on_submit", "on_cancel", "on_trash"), ENQUIRY),
+		"before_validate": [REDEMPTION["before_validate"], TIER_DISCOUNT],
+		"validate": REDEMPTION["validate"],
 	},
 	**{
 		doctype: {"on_update": VOICE, "on_trash": VOICE}
 		for doctype in ("Issue", "Loyalty Point Entry", "Customer Feedback")
 	},
-	"POS Invoice": {"on_cancel": VOICE},  # its points are deleted behind the documents' back
+	"POS Invoice": {
+		**REDEMPTION,
+		"on_cancel": [VOICE, REDEMPTION["on_cancel"]],  # its points are deleted behind the documents' back
+	},
 }
 
 permission_query_conditions = {
@@ -124,12 +149,18 @@ has_permission = {
 
 # Frappe tells scheduled jobs apart by the last two parts of their names alone.
 scheduler_events = {
-	"all": ["customer_tiering.tiering.jobs.drain_queue_regularly"],
+	"all": [
+		"customer_tiering.tiering.jobs.drain_queue_regularly",
+		"customer_tiering.outreach.hits.judge_hits",
+	],
 	"daily_long": [
 		"customer_tiering.tiering.jobs.recompute_tiers_nightly",
 		"customer_tiering.tiering.interests.compute_interests_nightly",
 	],
-	"weekly_long": ["customer_tiering.tiering.lifetime_value_jobs.fit_lifetime_value_weekly"],
+	"weekly_long": [
+		"customer_tiering.tiering.lifetime_value_jobs.fit_lifetime_value_weekly",
+		"customer_tiering.outreach.bought_together.compute_associations_weekly",
+	],
 	"hourly_long": [
 		"customer_tiering.follow_up.jobs.create_follow_ups_hourly",
 		"customer_tiering.outreach.jobs.run_outreach_hourly",
@@ -150,6 +181,8 @@ ignore_links_on_delete = [
 	"Follow Up",
 	"Outreach Enrollment",
 	"Outreach Touch",
+	"Outreach Hit",
 	"Outreach Suppression",
 	"Interest Signal",
+	"Item Association",
 ]

@@ -20,6 +20,7 @@ LEDGERS = (
 	"Tiering Run",
 	"Outreach Enrollment",
 	"Outreach Touch",
+	"Outreach Hit",
 	"Outreach Suppression",
 	"Email Queue",
 	"Email Queue Recipient",

@@ -336,6 +336,7 @@ def test_nothing_but_jobs_imports_scipy(site: str) -> None:
 
 	code = (
 		"import sys; import customer_tiering.tiering.api, customer_tiering.tiering.customer, customer_tiering.commands;"
+		"import customer_tiering.outreach.tracked_page;"
 		"print({'scipy', 'pandas'} & set(sys.modules))"
 	)
 	done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

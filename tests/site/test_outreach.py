@@ -98,7 +98,7 @@ def set_steps(steps: list[tuple[int, str]], **values) -> None:
 	sequence.set("steps", [])
 	for offset, template in steps:
 		row = rows[template].as_dict() if template in rows else {"email_template": template}
-		sequence.append("steps", {**row, "day_offset": offset})
+		sequence.append("steps", {**row, "day_offset": offset, "offer": None})
 	sequence.update({**ANY_TIME, **values})
 	sequence.save()
 	frappe.db.commit()

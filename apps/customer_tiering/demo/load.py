@@ -113,6 +113,8 @@ def _refuse_real_sites() -> None:
 
 
 def _switch_on_sequences() -> None:
+	for name in frappe.get_all("Outreach Offer", filters={"enabled": 0}, pluck="name"):
+		frappe.get_doc("Outreach Offer", name).update({"enabled": 1}).save()
 	wake_up = {"enabled": 0, "entry_signal": "Became Dormant"}
 	for name in frappe.get_all("Outreach Sequence", filters=wake_up, pluck="name"):
 		sequence = frappe.get_doc("Outreach Sequence", name)

@@ -13,6 +13,10 @@ TO_WRITE = "data-to-write"
 
 def problem_of(step: "frappe.Document", enabled: bool) -> str | None:
 	"""What is wrong with the step of a sequence that is switched on, or isn't, in a sentence; None if nothing is."""
+	if enabled and step.get("offer") and not frappe.db.get_value("Outreach Offer", step.offer, "enabled"):
+		return _("the offer {0} is switched off. Look at its discounts, and switch it on first.").format(
+			frappe.bold(step.offer)
+		)
 	try:
 		if step.channel == "Email":
 			if not step.email_template:

@@ -34,7 +34,7 @@ def window_of(sequence: "frappe.Document") -> SendWindow:
 
 def time_zone_of(customer: str) -> ZoneInfo:
 	"""Of the country of the customer's address, in a country with several the middle one; else the site's."""
-	country = _country_of(customer)
+	country = country_of(customer)
 	zone = (
 		_middle_zone(frappe.db.get_value("Country", country, "time_zones", cache=True) or "")
 		if country
@@ -43,7 +43,8 @@ def time_zone_of(customer: str) -> ZoneInfo:
 	return zone or ZoneInfo(get_system_timezone())
 
 
-def _country_of(customer: str) -> str | None:
+def country_of(customer: str) -> str | None:
+	"""Of the customer's address; None without one."""
 	addresses = frappe.get_all(
 		"Address",
 		filters=[

@@ -13,6 +13,7 @@ from customer_tiering.outreach.deliver import start_delivery
 from customer_tiering.outreach.exits import end_if_due
 from customer_tiering.outreach.lost_mails import note_lost_mails
 from customer_tiering.outreach.names import new_touch_name
+from customer_tiering.outreach.offers import promise_for
 from customer_tiering.outreach.render import RenderError, site_language
 from customer_tiering.outreach.steps import Due, plan
 
@@ -109,11 +110,15 @@ def _note_what_is_next(enrollment: "frappe.Document", coming: list[Due], moment:
 
 def _touch(enrollment: "frappe.Document", sequence: "frappe.Document", due: Due, moment: datetime) -> str:
 	touch = _open_touch(enrollment, due)
-	target = Target(frappe.get_doc("Customer", touch.customer), sequence, due.step, touch, moment)
+	customer = frappe.get_doc("Customer", touch.customer)
 	frappe.db.savepoint("touch")
 	values = {"reason": None, "deferred_until": None}
 	try:
+		promise = promise_for(due.step, touch, customer, moment.date())
+		target = Target(customer, sequence, due.step, touch, moment, promise)
 		values.update(PREPARE[due.step.channel](target))
+		if promise and not due.step.get("reminds_of"):
+			values.update(offer=promise.offer, coupon_code=promise.code, offer_end=promise.end)
 	except Deferral as reason:
 		frappe.db.rollback(save_point="touch")
 		values.update(status=DEFERRED, reason=str(reason), deferred_until=reason.until)

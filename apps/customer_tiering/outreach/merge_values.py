@@ -1,13 +1,19 @@
 """The variables that a text may use; every one has a value for every customer."""
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import frappe
 from frappe.utils import add_days, date_diff, format_date
 
+from customer_tiering.outreach.bought_together import goes_with
 from customer_tiering.tiering.interests import interest_names
 from customer_tiering.tiering.points import points_of
 
+if TYPE_CHECKING:
+	from customer_tiering.outreach.offers import Promise
+
+# Until when an offer is good that has no code.
 OFFER_DAYS = 14
 
 # With values that stand in when a template is checked.
@@ -24,6 +30,11 @@ SAMPLE = {
 	"last_order_date": "01-01-2026",
 	"days_since_order": 187,
 	"last_item": "Example item",
+	"goes_with": ["Example filter", "Example cleaner"],
+	"offer_code": "OFFER-EXAMP-LE234",
+	"offer_discount": "10%",
+	"offer_end": "31-07-2026",
+	"offer_minimum": "",
 	"offer_until": "31-07-2026",
 	"interests": ["Coffee machines"],
 	"loyalty_points": 120,
@@ -34,9 +45,13 @@ SAMPLE = {
 
 
 def merge_values(
-	customer: "frappe.Document", contact_name: str | None, as_of: date, unsubscribe_url: str
+	customer: "frappe.Document",
+	contact_name: str | None,
+	as_of: date,
+	unsubscribe_url: str,
+	promise: "Promise | None" = None,
 ) -> dict:
-	"""The variables that a template knows, for one customer; every one has a fallback."""
+	"""The variables that a template knows, for one customer; every one has a fallback. Those of the offer are empty without one."""
 	last_invoice = _last_invoice(customer.name)
 	company = last_invoice.company or frappe.defaults.get_global_default("company") or ""
 	return {
@@ -46,7 +61,12 @@ def merge_values(
 		"last_order_date": format_date(customer.last_order_date) if customer.last_order_date else "",
 		"days_since_order": date_diff(as_of, customer.last_order_date) if customer.last_order_date else "",
 		"last_item": _last_item(last_invoice.name),
-		"offer_until": format_date(add_days(as_of, OFFER_DAYS)),
+		"goes_with": goes_with(last_invoice.name),
+		"offer_code": promise.code if promise else "",
+		"offer_discount": promise.discount if promise else "",
+		"offer_end": format_date(promise.end) if promise else "",
+		"offer_minimum": promise.minimum if promise else "",
+		"offer_until": format_date(promise.end if promise else add_days(as_of, OFFER_DAYS)),
 		"interests": interest_names(customer.name),
 		"loyalty_points": points_of(customer.name, as_of).points,
 		"rep_name": _rep_name(customer) or company,

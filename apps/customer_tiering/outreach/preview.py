@@ -100,7 +100,7 @@ def _run(
 ) -> Iterator[Outgoing]:
 	"""Step after step until the last day, each on a day on which the sequence sends."""
 	touches = list(touches)
-	for _number in range(len(sequence.steps)):
+	for _number in range(2 * len(sequence.steps)):  # each may be followed by a reminder
 		coming = plan_after(enrollment, sequence, touches)
 		for due in coming:
 			on = max(due.on, day)
@@ -117,10 +117,17 @@ def _run(
 					status="Sent",
 					channel=due.step.channel,
 					variant=due.step.variant,
+					**_promised(due.step, on),
 				)
 			)
 		if not coming or min(due.on for due in coming) > last:
 			return
+
+
+def _promised(step: "frappe.Document", day: date) -> dict:
+	"""What the touch of a step with an offer would keep, for the reminder."""
+	days = step.get("offer") and frappe.get_cached_value("Outreach Offer", step.offer, "valid_days")
+	return {"offer": step.offer, "coupon_code": "?", "offer_end": add_days(day, days)} if days else {}
 
 
 def _open_day(sequence: "frappe.Document", day: date) -> date:

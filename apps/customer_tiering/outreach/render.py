@@ -100,14 +100,15 @@ def _flat(values: dict) -> dict:
 
 
 def _each_text(values: dict, change) -> dict:
-	return {
-		key: _each_text(value, change)
-		if isinstance(value, dict)
-		else change(value)
-		if isinstance(value, str)
-		else value
-		for key, value in values.items()
-	}
+	return {key: _changed(value, change) for key, value in values.items()}
+
+
+def _changed(value: object, change) -> object:
+	if isinstance(value, dict):
+		return _each_text(value, change)
+	if isinstance(value, list):
+		return [_changed(each, change) for each in value]
+	return change(value) if isinstance(value, str) else value
 
 
 def _way_out(url: str) -> str:

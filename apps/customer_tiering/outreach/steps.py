@@ -7,10 +7,25 @@ import frappe
 from frappe.utils import add_days, getdate
 
 from customer_tiering.engine.assignment import choose
+from customer_tiering.outreach.reminders import is_reminder, reminder_of
 
 DEFERRED = "Deferred"
 CALL = "Call Task"
-TOUCH_FIELDS = ("name", "step", "day_offset", "touched_on", "status", "channel", "variant", "deferred_until")
+TOUCH_FIELDS = (
+	"name",
+	"step",
+	"day_offset",
+	"touched_on",
+	"status",
+	"channel",
+	"variant",
+	"address",
+	"deferred_until",
+	"offer",
+	"coupon_code",
+	"offer_end",
+	"redeemed_in",
+)
 
 
 class Due(NamedTuple):
@@ -26,7 +41,7 @@ def plan(enrollment: "frappe.Document", sequence: "frappe.Document") -> list[Due
 	"""What comes next for this enrollment; nothing if all is done.
 
 	Messages and call tasks go on beside each other: who has no address is called nevertheless. Either keeps its distance from
-	the last one that was done, also when that one was late.
+	the last one that was done, also when that one was late. Reminders of codes have days of their own.
 	"""
 	touches = frappe.get_all(
 		"Outreach Touch",
@@ -41,11 +56,27 @@ def plan_after(
 	enrollment: "frappe.Document", sequence: "frappe.Document", touches: list[frappe._dict]
 ) -> list[Due]:
 	"""The same after the touches given (with TOUCH_FIELDS), whatever the database says."""
+	reminded = [touch for touch in touches if is_reminder(touch)]
+	of_steps = [touch for touch in touches if not is_reminder(touch)]
 	return [
-		due
-		for is_call in (False, True)
-		for due in _next(enrollment, _rows(sequence, is_call), touches, is_call)
+		*(
+			due
+			for is_call in (False, True)
+			for due in _next(enrollment, _rows(sequence, is_call), of_steps, is_call)
+		),
+		*_reminders(of_steps, reminded),
 	]
+
+
+def _reminders(touches: list[frappe._dict], reminded: list[frappe._dict]) -> list[Due]:
+	begun = {touch.step: touch for touch in reminded}
+	found = []
+	for touch in touches:
+		step, after = reminder_of(touch) or (None, None)
+		before = begun.get(step.step_key, frappe._dict()) if step else None
+		if step and (not before or before.status == DEFERRED):
+			found.append(Due(step, getdate(touch.touched_on) + after, before.name, before.deferred_until))
+	return found
 
 
 def _rows(sequence: "frappe.Document", is_call: bool) -> list["frappe.Document"]:

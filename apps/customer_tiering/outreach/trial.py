@@ -9,6 +9,7 @@ from frappe.utils import get_url
 from customer_tiering.outreach.channels import Target, sms, webhook
 from customer_tiering.outreach.channels.email import rep_address, sender_of
 from customer_tiering.outreach.deferral import Deferral
+from customer_tiering.outreach.offers import example_for
 from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.render import (
 	Mail,
@@ -26,7 +27,11 @@ def rendered(step: "frappe.Document", customer: "frappe.Document", moment: datet
 	recipient = recipient_of(customer)
 	with site_language():
 		values = merge_values(
-			customer, recipient and recipient.name, moment.date(), get_url(f"/{PAGE}/example")
+			customer,
+			recipient and recipient.name,
+			moment.date(),
+			get_url(f"/{PAGE}/example"),
+			example_for(step, customer, moment.date()),
 		)
 		try:
 			if step.channel == "Email":
@@ -55,7 +60,9 @@ def send_trial(
 		return user.mobile_no
 	if step.channel == "Webhook":
 		touch = frappe._dict(name=f"trial-{frappe.generate_hash(length=8)}")
-		payload = webhook.payload(Target(customer, sequence, step, touch, moment))
+		payload = webhook.payload(
+			Target(customer, sequence, step, touch, moment, example_for(step, customer, moment.date()))
+		)
 		webhook.send(step.webhook_url, touch.name, frappe.as_json({**payload, "trial": True}))
 		return step.webhook_url
 	frappe.throw(_("A call task is a ToDo; there is nothing to send."))

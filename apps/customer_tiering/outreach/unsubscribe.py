@@ -1,24 +1,21 @@
 """The way out of our mails: a signed link that doesn't expire, a page to confirm, and nothing a guesser could learn."""
 
-import hashlib
-import hmac
-from base64 import urlsafe_b64encode
-
 import frappe
 from frappe import _
 from frappe.utils import get_url
-from frappe.utils.password import get_encryption_key
 
 from customer_tiering.outreach.exits import leave_if_due
+from customer_tiering.outreach.signature import is_signed, sign
 from customer_tiering.outreach.suppress import suppress
 
 # Short: with what follows it must fit into one line of a mail's header.
 PAGE = "leave"
-SEQUENCE, ALL = "sequence", "all"
+PURPOSE = "unsubscribe"
+SEQUENCE, ALL, TRACKING = "sequence", "all", "tracking"
 
 
 def unsubscribe_url(touch: str) -> str:
-	return get_url(f"/{PAGE}/{touch}.{_signature(touch)}")
+	return get_url(f"/{PAGE}/{touch}.{sign(PURPOSE, touch)}")
 
 
 def touch_of(token: object) -> str | None:
@@ -26,12 +23,12 @@ def touch_of(token: object) -> str | None:
 	if not isinstance(token, str) or not token.isascii():
 		return None
 	touch, _dot, signature = token.partition(".")
-	return touch if hmac.compare_digest(signature, _signature(touch)) else None
+	return touch if is_signed(signature, PURPOSE, touch) else None
 
 
 @frappe.whitelist(allow_guest=True, methods=["POST"])
 def unsubscribe(t: object = None, scope: object = ALL) -> None:
-	"""Stop our mails to the address that the link was sent to: all, or those of its sequence.
+	"""Stop our mails to the address that the link was sent to: all, or those of its sequence. Or go on, but track them no more.
 
 	Answers the same whatever it finds behind a valid link.
 	"""
@@ -42,6 +39,14 @@ def unsubscribe(t: object = None, scope: object = ALL) -> None:
 			_("Please use the link in the newest mail, or answer the mail."),
 			indicator_color="red",
 			http_status_code=403,
+		)
+		return
+	if scope == TRACKING:
+		refuse_tracking(touch)
+		frappe.respond_as_web_page(
+			_("Done"),
+			_("We will not see any more whether you open our mails or follow their links."),
+			indicator_color="green",
 		)
 		return
 	leave(touch, SEQUENCE if scope == SEQUENCE else ALL)
@@ -55,6 +60,7 @@ def unsubscribe(t: object = None, scope: object = ALL) -> None:
 def leave(touch: str, scope: str) -> None:
 	row = frappe.db.get_value("Outreach Touch", touch, ["address", "customer", "sequence"], as_dict=True)
 	if row and row.address:
+		frappe.db.set_value("Outreach Touch", touch, "unsubscribed", 1, update_modified=False)
 		suppress(
 			row.address,
 			"Link in a mail",
@@ -64,6 +70,7 @@ def leave(touch: str, scope: str) -> None:
 		leave_if_due(row.customer)
 
 
-def _signature(touch: str) -> str:
-	digest = hmac.new(get_encryption_key().encode(), f"unsubscribe|{touch}".encode(), hashlib.sha256).digest()
-	return urlsafe_b64encode(digest[:12]).decode()
+def refuse_tracking(touch: str) -> None:
+	customer = frappe.db.get_value("Outreach Touch", touch, "customer")
+	if customer:  # who has the form open is told that it was changed
+		frappe.db.set_value("Customer", customer, "mail_tracking", "Refused")

@@ -10,15 +10,26 @@ from collections.abc import Iterable
 import frappe
 
 # Off by default, so that an update changes nothing; a new site has them on.
-NEW_SITE = {"feedback_days": 180, "voice_raises_risk": 1}
+NEW_SITE = {"feedback_days": 180, "voice_raises_risk": 1, "mail_tracking": "Opens and Clicks"}
+# Where to know that somebody opened a mail or followed a link needs consent: the European Economic Area (ePrivacy Directive, article
+# 5(3), as EDPB Guidelines 2/2023 read it for pixels and tracked links) and the United Kingdom (PECR, regulation 6).
+CONSENT_COUNTRIES = (
+	"Austria, Belgium, Bulgaria, Croatia, Cyprus, Czech Republic, Denmark, Estonia, Finland, "
+	"France, Germany, Greece, Hungary, Iceland, Ireland, Italy, Latvia, Liechtenstein, Lithuania, "
+	"Luxembourg, Malta, Netherlands, Norway, Poland, Portugal, Romania, Slovakia, Slovenia, Spain, "
+	"Sweden, United Kingdom"
+).split(", ")
 
 REMEMBERED_AS = "customer_tiering_seeded"
+CONSENT = "tracking_consent_country"
 RECORDS = (
 	"customer_tier",
 	"lifecycle_stage",
 	"rfm_segment",
 	"email_template",
 	"follow_up_rule",
+	"offer_template",
+	"outreach_offer",
 	"outreach_sequence",
 )
 
@@ -28,11 +39,12 @@ def seed() -> None:
 	for kind in RECORDS:
 		if kind not in seeded:
 			_insert_missing(read_defaults(kind))
-	_seed_settings(NEW_SITE if not seeded else {})
+	new = {} if CONSENT in seeded else {"tracking_consent_countries": _consent_countries()}
+	_seed_settings(new if seeded else NEW_SITE | new)
 	from customer_tiering.outreach.server_scripts import seed_server_scripts
 
 	seed_server_scripts(first_time="server_script" not in seeded)
-	_remember({*seeded, *RECORDS, "server_script"})
+	_remember({*seeded, *RECORDS, "server_script", CONSENT})
 
 
 def forget() -> None:
@@ -69,18 +81,23 @@ def _insert_missing(records: list[dict]) -> None:
 			doc.insert(ignore_permissions=True)
 
 
-def _seed_settings(new_site: dict) -> None:
-	"""Give the fields that have never been saved, all of them or those of a newer version, their defaults."""
+def _seed_settings(values: dict) -> None:
+	"""Give the fields that have never been saved, all of them or those of a newer version, their defaults; and set these values."""
 	settings, saved = frappe.get_single("Tiering Settings"), frappe.db.get_singles_dict("Tiering Settings")
 	missing = {f.fieldname: f.default for f in settings.meta.fields if f.default and f.fieldname not in saved}
 	if not settings.reporting_currency and _company_currency():
 		missing["reporting_currency"] = _company_currency()
-	missing |= new_site
+	missing |= values
 	if not missing:
 		return
 	settings.update(missing)
 	settings.flags.ignore_mandatory = True
 	settings.save(ignore_permissions=True)
+
+
+def _consent_countries() -> list[dict]:
+	known = frappe.get_all("Country", {"name": ("in", CONSENT_COUNTRIES)}, pluck="name", order_by="name")
+	return [{"country": name} for name in known]
 
 
 def _company_currency() -> str | None:

@@ -5,6 +5,7 @@ import frappe
 from customer_tiering.outreach.server_scripts import delete_server_scripts
 from customer_tiering.setup import indexes, seed
 from customer_tiering.setup.install import own_fields
+from customer_tiering.tiering.tier_discount import switch_off
 
 ROLE = "Tiering Manager"
 
@@ -15,12 +16,14 @@ def before_uninstall() -> None:
 	_disable_notifications()
 	_delete_role()
 	_delete_scheduled_jobs()
+	_switch_off_discounts()
 	seed.forget()
 	frappe.db.delete("Singles", {"doctype": "Tiering Settings"})
 	indexes.drop_indexes()
 	print(
-		"The columns that Customer Tiering filled on Customer, Contact and ToDo stay in the database with their data,"
-		" and so do the e-mail templates. Drop them yourself when you don't need them any more. Runs, ledger, enrollments and"
+		"The columns that Customer Tiering filled on Customer, Contact, ToDo and sales documents stay in the database with their data,"
+		" and so do the e-mail templates, coupon codes and their Pricing Rules. Codes that are out stay good, and ERPNext does not"
+		" check whose they are. Drop them yourself when you don't need them any more. Runs, ledger, enrollments and"
 		" the list of who unsubscribed (Outreach Suppression) go: they are in the backup that was made."
 	)
 
@@ -57,6 +60,12 @@ def _disable_notifications() -> None:
 def _doctypes() -> list[str]:
 	modules = frappe.get_all("Module Def", filters={"app_name": "customer_tiering"}, pluck="name")
 	return frappe.get_all("DocType", filters={"module": ("in", modules)}, pluck="name")
+
+
+def _switch_off_discounts() -> None:
+	"""The Pricing Rules of tiers belong to the company, and would wait for a field that is gone."""
+	for name in frappe.get_all("Customer Tier", {"pricing_rule": ("is", "set")}, pluck="name"):
+		switch_off(frappe.get_doc("Customer Tier", name))
 
 
 def _delete_role() -> None:

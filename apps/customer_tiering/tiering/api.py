@@ -6,7 +6,7 @@ from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import cint, getdate
+from frappe.utils import cint, flt, getdate
 from frappe.utils.background_jobs import get_workers
 from frappe.utils.scheduler import is_scheduler_disabled
 
@@ -16,6 +16,7 @@ from customer_tiering.tiering.jobs import enqueue_preview, enqueue_recompute, ta
 from customer_tiering.tiering.lifetime_value_jobs import enqueue_fit
 from customer_tiering.tiering.policy import read_rules, refuse_gaps
 from customer_tiering.tiering.scope import last_full_run
+from customer_tiering.tiering.tier_discount import preview
 
 MANAGERS = ("Tiering Manager", "System Manager")
 
@@ -53,6 +54,13 @@ def fit_lifetime_value_now() -> dict:
 		"message": _("Fitting in the background. You will be told when it is done."),
 		"last": (last or [None])[0],
 	}
+
+
+@frappe.whitelist()
+def preview_tier_discount(tier: str, percent: float | int | str) -> dict:
+	"""What a discount for the tier would do; see `tier_discount.preview`."""
+	frappe.only_for(MANAGERS)
+	return preview(str(tier), flt(percent))
 
 
 def refuse_without_worker(command: str) -> None:

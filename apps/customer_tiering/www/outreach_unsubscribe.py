@@ -22,6 +22,7 @@ def get_context(context: frappe._dict) -> None:
 		context.done = True
 		return
 	context.title_of_mails = _title(touch)
+	context.is_tracked = bool(frappe.db.get_value("Outreach Touch", touch, "tracking"))
 	context.csrf_token = "" if frappe.session.user == "Guest" else frappe.sessions.get_csrf_token()
 
 

@@ -5,9 +5,12 @@ It raises Deferral (tried again), Skip (never tried again, for a good reason), R
 """
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import frappe
+
+if TYPE_CHECKING:
+	from customer_tiering.outreach.offers import Promise
 
 
 class Skip(Exception):
@@ -15,10 +18,11 @@ class Skip(Exception):
 
 
 class Target(NamedTuple):
-	"""What a channel has to know: whom, of which sequence, with which step, when, and the touch that it is for."""
+	"""What a channel has to know: whom, of which sequence, with which step, when, the touch that it is for, and the code it brings."""
 
 	customer: "frappe.Document"
 	sequence: "frappe.Document"
 	step: "frappe.Document"
 	touch: "frappe.Document"
 	moment: datetime
+	promise: "Promise | None" = None

@@ -11,9 +11,11 @@ from customer_tiering.tiering.owner import owner_of
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, _sequence, step, touch, moment = target
+	customer, _sequence, step, touch, moment, promise = target
 	recipient = mobile_of(customer)
-	values = merge_values(customer, recipient and recipient.name, moment.date(), unsubscribe_url(touch.name))
+	values = merge_values(
+		customer, recipient and recipient.name, moment.date(), unsubscribe_url(touch.name), promise
+	)
 	text = render_text(step.message, values)
 	todo = frappe.get_doc(
 		doctype="ToDo",

@@ -10,12 +10,13 @@ from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.render import merge_values, render
+from customer_tiering.outreach.tracking import with_tracking
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
 from customer_tiering.tiering.owner import owner_of
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, sequence, step, touch, moment = target
+	customer, sequence, step, touch, moment, promise = target
 	recipient = recipient_of(customer)
 	if not recipient:
 		raise Deferral(_("The customer has no e-mail address."))
@@ -23,8 +24,9 @@ def prepare(target: Target) -> dict[str, str]:
 		raise Deferral(_("The address {0} is not valid.").format(recipient.address))
 	skip_if_reached(touch, recipient.address, moment.date())
 	hold(customer, sequence, recipient.address, moment)
-	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name))
+	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise)
 	mail = render(frappe.get_doc("Email Template", step.email_template), values, step.preview_text)
+	mail, tracking = with_tracking(mail, touch.name, customer.name)
 	# The framework's sender logs into a site when it is imported
 	from customer_tiering.outreach.mail import queue_mail
 
@@ -45,6 +47,7 @@ def prepare(target: Target) -> dict[str, str]:
 		"subject": mail.subject,
 		"email_queue": queue.name,
 		"message_id": queue.message_id,
+		**tracking,
 	}
 
 

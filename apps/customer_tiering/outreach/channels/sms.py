@@ -13,7 +13,7 @@ from customer_tiering.outreach.unsubscribe import unsubscribe_url
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, sequence, step, touch, moment = target
+	customer, sequence, step, touch, moment, promise = target
 	recipient = mobile_of(customer)
 	if not recipient:
 		raise Deferral(_("The customer has no mobile number."))
@@ -21,7 +21,7 @@ def prepare(target: Target) -> dict[str, str]:
 		raise Deferral(_("SMS Settings have no gateway."))
 	skip_if_reached(touch, recipient.address, moment.date())
 	hold(customer, sequence, recipient.address, moment)
-	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name))
+	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise)
 	return {"status": "Queued", "address": recipient.address, "text": render_text(step.message, values)}
 
 

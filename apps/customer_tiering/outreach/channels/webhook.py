@@ -15,17 +15,17 @@ TIMEOUT = 20
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, sequence, step, _touch, moment = target
+	customer, sequence, step, _touch, moment, _promise = target
 	hold(customer, sequence, step.webhook_url, moment)
 	return {"status": "Queued", "address": step.webhook_url, "text": json.dumps(payload(target), default=str)}
 
 
 def payload(target: Target) -> dict:
 	"""What the other system gets; `id` is the same however often it is sent."""
-	customer, sequence, step, touch, moment = target
+	customer, sequence, step, touch, moment, promise = target
 	email, mobile = recipient_of(customer), mobile_of(customer)
 	values = merge_values(
-		customer, (email or mobile or (None, None))[1], moment.date(), unsubscribe_url(touch.name)
+		customer, (email or mobile or (None, None))[1], moment.date(), unsubscribe_url(touch.name), promise
 	)
 	return {
 		"id": touch.name,

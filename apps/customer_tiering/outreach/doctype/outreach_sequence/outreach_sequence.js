@@ -11,7 +11,7 @@ const FLOW_FIELDS = [
 	"exit_out_of_audience",
 	"goal",
 ];
-const STEP_FIELDS = ["day_offset", "channel", "email_template", "variant", "weight", "message", "webhook_url"];
+const STEP_FIELDS = ["day_offset", "channel", "email_template", "variant", "weight", "message", "webhook_url", "offer"];
 const redraw = (frm) => customer_tiering.draw_flow(frm);
 
 frappe.ui.form.on("Outreach Sequence", {
@@ -86,10 +86,11 @@ customer_tiering.step_boxes = function (steps, box) {
 	return steps.map((step) => {
 		const share = step.variant && total ? ` · ${Math.round((100 * cint(step.weight)) / total)}%` : "";
 		const what = step.channel === "Email" ? step.email_template : step.message || step.webhook_url;
+		const offer = step.offer ? `<br>％ ${escape(step.offer)}` : "";
 		const variant = step.variant ? ` ${escape(step.variant)}${share}` : "";
 		return box(
 			`${ICONS[step.channel] || ""} ${__(step.channel)}${variant}`,
-			escape((what || "…").slice(0, 60)),
+			escape((what || "…").slice(0, 60)) + offer,
 			step.variant ? "border-style: dashed" : ""
 		);
 	});

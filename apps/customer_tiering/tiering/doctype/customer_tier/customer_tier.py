@@ -5,6 +5,7 @@ from frappe.utils import flt, fmt_money
 
 from customer_tiering.tiering.customer import forget_untiered
 from customer_tiering.tiering.siblings import others
+from customer_tiering.tiering.tier_discount import follow, switch_off
 
 LARGEST_WAIT = 3650
 
@@ -17,11 +18,16 @@ class CustomerTier(Document):
 		self.refuse_keep_of_upper_tier()
 		self.refuse_equal_value()
 		self.refuse_top_below_others()
+		self.refuse_bad_discount()
+
+	def before_save(self) -> None:
+		follow(self)
 
 	def on_trash(self) -> None:
 		if not frappe.flags.in_uninstall and frappe.db.count("Customer Tier") == 1:
 			frappe.throw(_("This is the last Customer Tier. Tiering needs at least one."))
 		forget_untiered(self)
+		switch_off(self)
 
 	def refuse_negative_numbers(self) -> None:
 		for field in ("entry_value", "keep_value", "grace_days", "minimum_dwell_days"):
@@ -34,6 +40,10 @@ class CustomerTier(Document):
 				frappe.throw(
 					_("{0} must be {1} or less.").format(_(self.meta.get_label(field)), LARGEST_WAIT)
 				)
+
+	def refuse_bad_discount(self) -> None:
+		if not 0 <= flt(self.discount_percent) <= 100:
+			frappe.throw(_("{0} must be between 0 and 100 percent.").format(_("Discount")))
 
 	def refuse_keep_of_upper_tier(self) -> None:
 		"""The next better tier may keep customers down to this tier's entry value, not below it."""

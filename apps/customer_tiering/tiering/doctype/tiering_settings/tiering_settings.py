@@ -40,6 +40,7 @@ RANGES = {
 	"clv_horizon_months": (SMALLEST, 60),
 	"clv_discount_percent": (0, 100),
 	"follow_ups_per_day": (0, 1000),
+	"attribution_days": (SMALLEST, 365),
 	"ledger_retention_years": (0, LARGEST_YEARS),
 	"interest_topics": (0, 20),
 	"interest_min_score": (0, LARGEST_FACTOR),
