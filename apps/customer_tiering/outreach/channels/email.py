@@ -10,6 +10,7 @@ from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.render import merge_values, render
+from customer_tiering.outreach.survey import survey_url
 from customer_tiering.outreach.tracking import with_tracking
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
 from customer_tiering.tiering.owner import owner_of
@@ -24,7 +25,9 @@ def prepare(target: Target) -> dict[str, str]:
 		raise Deferral(_("The address {0} is not valid.").format(recipient.address))
 	skip_if_reached(touch, recipient.address, moment.date())
 	hold(customer, sequence, recipient.address, moment)
-	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise)
+	values = merge_values(
+		customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise, survey_url(touch.name)
+	)
 	mail = render(frappe.get_doc("Email Template", step.email_template), values, step.preview_text)
 	mail, tracking = with_tracking(mail, touch.name, customer.name)
 	# The framework's sender logs into a site when it is imported
