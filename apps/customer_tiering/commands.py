@@ -13,6 +13,8 @@ import frappe
 from frappe.commands import get_site, pass_context
 from frappe.utils import getdate
 
+NO_SUCH_COLUMN, NO_SUCH_TABLE = 1054, 1146
+
 
 @click.group("tiering")
 def tiering() -> None:
@@ -48,7 +50,7 @@ def recompute(
 
 	day = _day(as_of)
 	with _site(context), _progress(hidden=as_json) as progress:
-		_refuse_unknown(customers)
+		customers = tuple(map(_stored_name, customers))
 		if full and customers:
 			raise click.UsageError("--full decides everybody: leave --customer out, or --full.")
 		everybody = not customers and (full or full_run_is_due(day or getdate()))
@@ -62,10 +64,13 @@ def recompute(
 		_print_summary(summary)
 
 
-def _refuse_unknown(customers: tuple[str, ...]) -> None:
-	for name in customers:
-		if not frappe.db.exists("Customer", name):
-			raise click.BadParameter(f"there is no customer {name}", param_hint="--customer")
+def _stored_name(customer: str) -> str:
+	from customer_tiering.tiering.customer import stored_name
+
+	try:
+		return stored_name(customer)
+	except frappe.DoesNotExistError as error:
+		raise click.BadParameter(f"there is no customer {customer}", param_hint="--customer") from error
 
 
 def _ask_first(summary: dict) -> None:
@@ -185,7 +190,9 @@ def follow_ups(context: frappe._dict, as_of: str | None, dry_run: bool, as_json:
 	else:
 		click.echo(", ".join(f"{count} {what.replace('_', ' ')}" for what, count in result.items()))
 	if result["broken"]:
-		raise click.ClickException("The audience of a rule can't be read: open the rules and save them.")
+		raise click.ClickException(
+			"A rule can't be carried out: open the rules and save them, or look into the Error Log."
+		)
 
 
 @tiering.command("outreach")
@@ -305,6 +312,10 @@ def _site(context: frappe._dict) -> Iterator[None]:
 	except frappe.ValidationError as error:
 		raise click.ClickException(html.unescape(frappe.utils.strip_html(str(error)))) from error
 	except Exception as error:
+		if error.args[:1] in ((NO_SUCH_COLUMN,), (NO_SUCH_TABLE,)):
+			raise click.ClickException(
+				f"The site isn't up to date ({error}). Run bench migrate first."
+			) from error
 		if not connection_is_lost(error):
 			raise
 		raise click.ClickException(
@@ -355,9 +366,11 @@ def _print_summary(summary: dict) -> None:
 		)
 		return
 	click.echo(f"{summary['customers']} customers, {summary['changed']} changed, {summary['events']} events")
-	for title in ("tiers", "stages"):
-		counts = ", ".join(f"{name} {count}" for name, count in summary[title].items())
-		click.echo(f"{title.capitalize()}: {counts or 'none'}")
+	without = summary["customers"] - sum(summary["tiers"].values())
+	tiers = {**summary["tiers"], "no tier": without} if without else summary["tiers"]
+	for title, counted in (("Tiers", tiers), ("Stages", summary["stages"])):
+		counts = ", ".join(f"{name} {count}" for name, count in counted.items())
+		click.echo(f"{title}: {counts or 'none'}")
 	if summary["baseline"]:
 		click.echo("First run on this site: it starts no follow-up and no mail.")
 	if summary["notes"]:

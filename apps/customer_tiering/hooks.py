@@ -9,6 +9,7 @@ app_license = "mit"
 required_apps = ["frappe/erpnext"]
 
 before_install = "customer_tiering.setup.install.before_install"
+after_install = "customer_tiering.setup.install.after_install"
 after_sync = "customer_tiering.setup.install.after_sync"
 after_migrate = "customer_tiering.setup.install.after_sync"
 before_uninstall = "customer_tiering.setup.uninstall.before_uninstall"
@@ -55,6 +56,7 @@ REDEMPTION = {
 }
 
 IN_AUDIENCES = "customer_tiering.tiering.audience.after_rename"
+IN_RULE_CHANGES = "customer_tiering.tiering.rule_changes.after_rename"
 
 doc_events = {
 	"Customer": {
@@ -78,21 +80,29 @@ doc_events = {
 		],
 	},
 	"Customer Tier": {
+		"before_rename": "customer_tiering.tiering.renames.before_rename",
 		"after_rename": [
 			"customer_tiering.tiering.renames.after_rename",
 			IN_AUDIENCES,
+			IN_RULE_CHANGES,
 			"customer_tiering.tiering.tier_discount.after_rename",
-		]
+		],
 	},
 	**{
-		doctype: {"after_rename": ["customer_tiering.tiering.renames.after_rename", IN_AUDIENCES]}
+		doctype: {
+			"before_rename": "customer_tiering.tiering.renames.before_rename",
+			"after_rename": ["customer_tiering.tiering.renames.after_rename", IN_AUDIENCES, IN_RULE_CHANGES],
+		}
 		for doctype in ("Lifecycle Stage", "RFM Segment")
 	},
 	**{
 		doctype: {"after_rename": IN_AUDIENCES}
 		for doctype in ("Interest Topic", "Territory", "Customer Group", "Industry Type", "Market Segment")
 	},
-	"Follow Up Rule": {"after_rename": "customer_tiering.follow_up.withdraw.after_rule_renamed"},
+	"Follow Up Rule": {
+		"after_rename": ["customer_tiering.follow_up.withdraw.after_rule_renamed", IN_RULE_CHANGES]
+	},
+	"Outreach Sequence": {"after_rename": IN_RULE_CHANGES},
 	**{
 		doctype: {"after_rename": "customer_tiering.tiering.interest_sources.after_rename"}
 		for doctype in ("Item Group", "Item", "Email Template")

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from customer_tiering.engine import signals
+from customer_tiering.engine.signals import SIGNALS
 from customer_tiering.engine.voids import Fired, Known, is_void
 from tests.engine.populations import policy
 
@@ -117,3 +119,21 @@ def test_a_promoter_by_what_the_friends_still_bring(own: float, friends: float |
 	rules = policy(promoter_percent=100)
 	too_old = known(DAY.replace(year=2025), 1000)
 	assert is_void(fired, [known(DAY, own)], rules, DAY, [known(LAST, friends), too_old]) is void
+
+
+def test_the_table_has_all_signals() -> None:
+	names = {
+		value
+		for name, value in vars(signals).items()
+		if isinstance(value, str) and value.istitle() and name.isupper()
+	}
+	assert names == set(SIGNALS)
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_every_signal_can_be_judged(signal: str) -> None:
+	fired = Fired(signal, "", DAY, LAST, old_tier="D", new_tier="C")
+	judged = [
+		is_void(fired, documents, policy(), DAY) for documents in ([], [known(DAY - timedelta(days=1))])
+	]
+	assert set(judged) <= ({True, False} if SIGNALS[signal].void else {False})

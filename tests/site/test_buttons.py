@@ -5,6 +5,7 @@ from collections.abc import Callable
 import frappe
 import pytest
 from frappe.utils.background_jobs import get_queues
+from rq.job import Job, JobStatus
 
 from customer_tiering.customer_insights.page.tiering_simulation import tiering_simulation
 from customer_tiering.tiering import api
@@ -36,6 +37,34 @@ def test_a_button_starts_its_job(
 		assert [name_of(each) for each in waiting()] == [job]
 	finally:
 		forget_jobs()
+
+
+def test_a_job_whose_worker_was_killed_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+	from customer_tiering.tiering.recompute import _only_run
+
+	monkeypatch.setattr(api, "get_queues", lambda: ["bench:long"])
+	forget_jobs()
+	try:
+		with make.uncommitted():
+			api.recompute_now(confirmed=1)
+			(job,) = (each for queue in get_queues() for each in queue.jobs)
+			job.set_status(JobStatus.STARTED)
+			take_from_queue(job)
+			with _only_run():
+				api.recompute_now(confirmed=1)
+				assert not waiting()  # it is alive
+			api.recompute_now(confirmed=1)
+			assert [name_of(each) for each in waiting()] == ["run"]
+			api.recompute_now(confirmed=1)
+			assert len(waiting()) == 1
+	finally:
+		forget_jobs()
+
+
+def take_from_queue(job: Job) -> None:
+	"""As a worker does that begins with it."""
+	for queue in get_queues():
+		queue.remove(job)
 
 
 def waiting() -> list:

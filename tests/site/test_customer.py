@@ -70,6 +70,15 @@ def test_the_list_of_computed_fields_is_that_of_the_app() -> None:
 		assert meta.get_field(field).read_only and meta.get_field(field).no_copy, field
 
 
+def test_a_run_knows_which_computed_fields_hold_dates_and_money() -> None:
+	from customer_tiering.tiering.changes import DATE_FIELDS, MONEY_FIELDS
+	from customer_tiering.tiering.customer import COMPUTED_FIELDS
+
+	kinds = {field: frappe.get_meta("Customer").get_field(field).fieldtype for field in COMPUTED_FIELDS}
+	assert {field for field, kind in kinds.items() if kind == "Date"} == set(DATE_FIELDS)
+	assert {field for field, kind in kinds.items() if kind == "Currency"} == set(MONEY_FIELDS)
+
+
 class TestComputedFields:
 	def test_saving_does_not_take_them(self, customer: str) -> None:
 		before = all_computed(customer)
@@ -331,3 +340,55 @@ class TestGroups:
 		frappe.db.set_value("Customer", one, "_assign", "")
 		frappe.rename_doc("Customer", one, other, merge=True)
 		assert not frappe.db.exists("Customer", one)
+
+
+class TestWhoMayGroup:
+	"""A rep who may see one customer alone, and write it."""
+
+	@pytest.fixture
+	def rep(self, customer: str) -> str:
+		user = make.ensure_user("one-customer@example.com", "Sales User")
+		frappe.get_doc(doctype="User Permission", user=user, allow="Customer", for_value=customer).insert()
+		return user
+
+	@pytest.mark.parametrize("field", ["referred_by", "rolls_up_to"])
+	def test_a_customer_that_may_not_be_seen_is_set_as_no_relative(
+		self, customer: str, rep: str, field: str
+	) -> None:
+		from frappe.client import set_value
+
+		hidden = make.make_customer().name
+		frappe.set_user(rep)
+		with pytest.raises(frappe.PermissionError, match="may not see"):
+			set_value("Customer", customer, field, hidden)
+
+	def test_only_who_may_edit_the_head_or_a_manager_changes_a_group(self, customer: str, rep: str) -> None:
+		from frappe.share import add
+
+		def set_head(head: str | None) -> None:
+			frappe.set_user(rep)
+			try:
+				frappe.get_doc("Customer", customer).update({"rolls_up_to": head}).save()
+			finally:
+				frappe.set_user("Administrator")
+
+		head = make.make_customer().name
+		frappe.db.set_value("Customer", customer, "rolls_up_to", head)
+		with pytest.raises(frappe.PermissionError, match="Sales Manager"):
+			set_head(None)
+		frappe.db.set_value("Customer", customer, "rolls_up_to", None)
+		add("Customer", head, rep, read=1, notify=0)
+		with pytest.raises(frappe.PermissionError, match="Sales Manager"):
+			set_head(head)
+		add("Customer", head, rep, read=1, write=1, notify=0)
+		set_head(head)
+		add("Customer", head, rep, read=1, write=0, notify=0)
+		frappe.get_doc("User", rep).add_roles("Sales Manager")
+		set_head(None)
+
+	def test_whose_head_may_not_be_seen_is_still_seen_and_edited(self, customer: str, rep: str) -> None:
+		head = make.make_customer().name
+		frappe.db.set_value("Customer", customer, {"rolls_up_to": head, "referred_by": head})
+		frappe.set_user(rep)
+		assert frappe.get_list("Customer", pluck="name") == [customer]
+		frappe.get_doc("Customer", customer).update({"website": "example.com"}).save()

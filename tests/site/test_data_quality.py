@@ -132,6 +132,12 @@ def without_a_rate() -> tuple[list[str], Callable]:
 	return [customer], lambda: make.make_rate("JPY", "USD", make.days_ago(9), 0.01)
 
 
+def with_more_than_can_be_kept() -> tuple[list[str], Callable]:
+	customer = sound()
+	change("Customer", customer, "annual_value", 999_999_999_999.99)
+	return [customer], lambda: change("Customer", customer, "annual_value", 999_999_999_999.98)
+
+
 def with_more_returned_than_bought() -> tuple[list[str], Callable]:
 	customer = sound()
 	change("Customer", customer, "annual_value", -0.01)
@@ -163,6 +169,7 @@ CASES = {
 	"Duplicate Customers": [with_the_same_name, with_the_same_tax_id, with_the_same_phone],
 	"Missing Rates": [without_a_rate],
 	"Future Documents": [with_a_coming_invoice],
+	"Too Large": [with_more_than_can_be_kept],
 	"Negative Total": [with_more_returned_than_bought],
 	"No Industry": [without_industry],
 	"No Buying Role": [without_role],

@@ -12,6 +12,7 @@ from dateutil.relativedelta import relativedelta
 from frappe.utils import getdate
 
 from customer_tiering.tiering.explain import Explanation, explain
+from customer_tiering.tiering.interest_explain import explain_interests
 from customer_tiering.tiering.policy import read_policy
 from tests.site import factories as make
 from tests.site.factories import computed, recompute
@@ -119,6 +120,30 @@ class TestExplanation:
 		assert (explanation.tier, explanation.overridden) == ("A", "A")
 		assert explanation.changes[0].day == AS_OF + timedelta(days=1)
 		assert explain(customer, AS_OF + timedelta(days=1)).tier == "D"
+
+	def test_an_override_until_the_last_day_of_all_has_no_end(self) -> None:
+		customer = make.make_customer().name
+		given = {"tier_override": "A", "tier_override_until": date.max, "tier_override_reason": "Promised"}
+		frappe.db.set_value("Customer", customer, given)
+		explanation = explain(customer)
+		assert (explanation.tier, explanation.override_until) == ("A", None)
+		assert "\nPromised\n" in explanation.as_text() and "Until" not in explanation.as_text()
+
+	def test_a_document_of_the_last_day_of_all(self) -> None:
+		customer = make.make_customer().name
+		invoice = make.make_invoice(customer, 100).name
+		frappe.db.set_value("Sales Invoice", invoice, "posting_date", date.max)
+		recompute()
+		explanation = explain(customer)
+		assert (explanation.money, explanation.lines[0].counts) == (0, False)
+
+	def test_a_name_in_capitals(self) -> None:
+		customer = make.make_customer("Lower Case").name
+		recompute(AS_OF)
+		assert explain("LOWER case", AS_OF).customer == customer
+		assert explain_interests("LOWER case", AS_OF).customer == customer
+		with pytest.raises(frappe.DoesNotExistError):
+			explain("No such customer")
 
 	def test_a_company_that_is_left_out(self, as_set: Callable) -> None:
 		customer = make.make_customer().name
@@ -281,7 +306,10 @@ class TestExplanation:
 		until = frappe.utils.format_date(today + timedelta(days=29))
 		assert explanation.tier == "B"
 		assert explanation.kept.startswith(f"Tier B is kept until {until}: 30 days of grace")
-		assert explanation.kept in explanation.as_text()
+		assert (
+			explanation.kept in explanation.as_text()
+			and explanation.kept in explanation.as_dict()["sentences"]
+		)
 		assert "B ≥ 100,000.00 (kept from 80,000.00)" in explanation.as_text()
 
 	def test_a_follow_up_that_was_made_puts_the_sleep_off(self) -> None:
@@ -311,6 +339,26 @@ class TestExplanation:
 		assert (found["tier"], found["members"], float(found["money"])) == ("B", [head], 110_000)
 		assert sum(float(line["money"]) for line in found["lines"] if line["counts"]) == 110_000
 		assert secret not in json.dumps(found)
+
+	def test_invoices_of_a_company_that_may_not_be_seen_are_one_line(self) -> None:
+		from customer_tiering.tiering.api import explain_tier
+
+		customer, other = make.make_customer().name, make.ensure_company("Tiering Other")
+		shown = make.make_invoice(customer, 30_000, ago(1)).name
+		secret = make.make_invoice(customer, 80_000, ago(2), company=other).name
+		user = make.ensure_user("one-company@example.com", "Sales User", "Accounts User")
+		frappe.get_doc(
+			doctype="User Permission", user=user, allow="Company", for_value=make.ensure_company()
+		).insert()
+		frappe.set_user(user)
+		assert not frappe.has_permission("Sales Invoice", "read", doc=secret)
+		found = explain_tier(customer, str(AS_OF))
+		assert [(line["name"], float(line["money"])) for line in found["lines"]] == [
+			(shown, 30_000),
+			("", 80_000),
+		]
+		assert float(found["money"]) == 110_000
+		assert secret not in json.dumps(found) and other not in json.dumps(found)
 
 	def standing_by_hand(self, ends: int | None) -> tuple[str, date]:
 		"""B by value, 90,000 of it for five more days; A by hand for `ends` more days, or without an end."""

@@ -1,7 +1,7 @@
 """Facts read in SQL equal what plain Python makes of the same documents, under every policy that counts otherwise."""
 
 import random
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from statistics import median
@@ -10,7 +10,7 @@ import frappe
 import pandas as pd
 import pytest
 
-from customer_tiering.engine.policy import Policy
+from customer_tiering.engine.policy import Policy, Stage
 from customer_tiering.setup import indexes
 from customer_tiering.tiering.explain import explain
 from customer_tiering.tiering.facts import read_facts
@@ -118,6 +118,42 @@ def test_only_some_companies(companies: dict[str, str]) -> None:
 	for chosen in (("Facts Euro",), ("Facts Two", "Facts Yen"), ("gone",)):
 		policy = replace(read_policy(), companies=chosen)
 		assert found_for(world, policy, as_of) == expected_for(world, policy, as_of)
+
+
+def test_facts_follow_just_those_rules_that_they_are_said_to_depend_on(companies: dict[str, str]) -> None:
+	as_of = DAYS[0]
+	write(make_world(random.Random(6), as_of, companies))
+	rules = replace(read_policy(), upsell_value=1.0, feedback_days=30)
+	before = read_facts(rules, as_of)
+	for name, value in other_values(rules).items():
+		other = replace(rules, **{name: value})
+		same = read_facts(other, as_of).equals(before)
+		assert same == (other.facts_depend_on == rules.facts_depend_on), name
+
+
+def test_a_disabled_customer_is_none_whomever_it_referred(company: str) -> None:
+	by = make.make_customer(disabled=1).name
+	make.make_invoice(make.make_customer(referred_by=by).name, 10, DAYS[0])
+	assert read_facts(read_policy(), DAYS[0], [by]).empty
+
+
+def other_values(rules: Policy) -> dict[str, object]:
+	"""For every field of the policy another value, far enough from its own to be noticed."""
+	others = {each.name: getattr(rules, each.name) for each in fields(Policy) if each.init}
+	others = {
+		name: value + 1 if isinstance(value, int | float) else value[:-1] for name, value in others.items()
+	}
+	return others | {
+		"orders_from": "Sales Order",
+		"measure": "Gross Margin",
+		"companies": ("Facts Two",),
+		"reporting_currency": "EUR",
+		"scoring": "Fixed Breakpoints",
+		"stages": (*rules.stages, Stage("Many issues", 999, "Repeat", min_open_issues=2)),
+		"upsell_value": 0.0,
+		"feedback_days": 400,
+		"voice_raises_risk": True,
+	}
 
 
 def test_one_currency_reads_nothing_but_the_index(companies: dict[str, str]) -> None:

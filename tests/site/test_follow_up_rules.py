@@ -9,9 +9,10 @@ import frappe
 import pytest
 from frappe.utils import add_days, add_months, getdate
 
-from customer_tiering.follow_up import api
+from customer_tiering.follow_up import api, plan
 from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
 from customer_tiering.tiering import owner
+from customer_tiering.tiering.api import get_policy
 from customer_tiering.tiering.contact_facts import read_contact_facts
 from tests.site import factories as make
 
@@ -96,6 +97,14 @@ class TestWhen:
 		assert run_follow_ups(add_days(TODAY, 1))["created"] == 0
 		assert run_follow_ups(add_days(TODAY, 9))["created"] == 1  # the days between were missed
 		assert len(todos(name)) == len(todos(late)) == 1
+
+	def test_a_key_date_of_another_millennium(self) -> None:
+		rule(trigger="Key Date", key_date="Founded", days_ahead=0, description="Call")
+		old, coming = customer(), customer()
+		frappe.db.set_value("Customer", old, "key_date_founded", add_months(TODAY, -400 * 12))
+		frappe.db.set_value("Customer", coming, "key_date_founded", "9999-12-31")
+		assert run_follow_ups()["created"] == 1
+		assert len(todos(old)) == 1
 
 	def test_the_best_of_the_month(self) -> None:
 		rule(trigger="Top of the Month", top_customers=2, description="{{ event.detail }}")
@@ -192,6 +201,21 @@ class TestForWhom:
 		broken.db_set("audience_filters", None)
 		assert create_follow_ups() == 1
 		assert sorted(todo.follow_up_rule for todo in todos(name)) == ["Broken", "Fine"]
+
+	def test_a_rule_that_fails_stops_no_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		def fail(*_: object) -> None:
+			raise OverflowError("a day too far")
+
+		monkeypatch.setitem(plan.FINDERS, "Cadence", fail)
+		rule("A cadence", trigger="Cadence", every=1, every_unit="Weeks")
+		rule("Fine")
+		signal(customer())
+		result = run_follow_ups()
+		assert (result["created"], result["broken"]) == (1, 1)
+		assert "A cadence" in frappe.db.get_single_value("Tiering Settings", "follow_up_log")
+		logged = frappe.get_last_doc("Error Log")
+		assert "a day too far" in logged.error
+		logged.delete()  # no transaction takes it back
 
 	def test_a_renamed_tier_is_followed(self) -> None:
 		tier = frappe.get_doc(
@@ -394,6 +418,19 @@ class TestHowMany:
 		run_follow_ups()
 		assert frappe.db.count("Notification Log", before) == 1
 
+	def test_without_an_outgoing_account_the_notice_stands_on_the_desk_alone(self) -> None:
+		"""And nothing in the error log: no mail was tried. Tiering Settings say so."""
+		frappe.db.set_value("Email Account", {"default_outgoing": 1}, "default_outgoing", 0)
+		frappe.local.outgoing_email_account = {}
+		rule()
+		manager = rep("deaf")
+		signal(customer(account_manager=manager))
+		errors = frappe.db.count("Error Log")
+		run_follow_ups()
+		assert frappe.db.count("Notification Log", {"for_user": manager}) == 1
+		assert frappe.db.count("Error Log") == errors
+		assert "no default outgoing Email Account" in get_policy()["pending"]
+
 	def test_holidays_are_no_working_days(self) -> None:
 		days = frappe.get_doc(
 			doctype="Holiday List",
@@ -588,5 +625,7 @@ class TestSight:
 		shown = api.preview(json.dumps(each.as_dict(), default=str), name)
 		assert "Preview &amp; Co: 30 %" in shown["text"] and "<script" not in shown["text"]
 		assert rep("preview") in shown["about"]
+		with pytest.raises(frappe.ValidationError, match="no rule"):
+			api.preview("{ no JSON", name)
 		with pytest.raises(frappe.ValidationError, match="shoe_size"):
 			api.preview(json.dumps({"description": "{{ customer.shoe_size }}", "trigger": "Cadence"}), name)

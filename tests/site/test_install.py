@@ -120,11 +120,15 @@ def test_the_life_of_the_app_on_a_site_with_data(own: Site) -> None:
 	what_is_seeded(own, scripts_on=True)
 	migrating_changes_nothing(own)
 	runs_on_the_data_that_was_there(own)
-	assert "stay in the database" in own.uninstall()
+	built_by_an_administrator(own)
+	told = own.uninstall()
+	assert "stay in the database" in told
 	assert own.python(LEFT) == {}
 	customer_still_works(own)
+	what_the_administrator_built_stands_in_nobody_s_way(own, told)
 	own.server_scripts(False)
 	own.install()
+	nothing_is_left_of_where_customers_stood(own)
 	what_is_seeded(own, scripts_on=False)
 	own.uninstall()
 	assert own.python(LEFT) == {}
@@ -228,6 +232,63 @@ def runs_on_the_data_that_was_there(own: Site) -> None:
 	done = own.bench("tiering", "recompute", "--yes", "--json")
 	assert done.returncode == 0, done.stderr
 	assert json.loads(done.stdout)["stages"] == {"Lead": 2}
+
+
+def built_by_an_administrator(own: Site) -> None:
+	"""Fields that point at our DocTypes, and automations that read our fields; one that doesn't."""
+	own.python(
+		"""frappe.db.set_value("Customer", "Old Customer 1", {"tier_override": "A", "tier_override_until": "2099-12-31", "annual_value": 7, "key_date_birthday": "1990-01-01"})
+			new = lambda doctype, **values: frappe.get_doc(doctype=doctype, **values).insert()
+			field = lambda name, **values: new("Custom Field", dt="ToDo", fieldname=name, label=name, **values)
+			field("for_customer", fieldtype="Link", options="Customer")
+			field("cust_stage", fieldtype="Link", options="Lifecycle Stage", fetch_from="for_customer.lifecycle_stage")
+			field("cust_risk", fieldtype="Data", fetch_from="for_customer.churn_risk")
+			field("cust_interests", fieldtype="Table MultiSelect", options="Customer Interest")
+			notification = dict(channel="System Notification", document_type="Customer", enabled=1, subject="x", message="x", recipients=[{"receiver_by_role": "System Manager"}])
+			new("Notification", name="By condition", event="New", condition='doc.churn_risk == "High"', **notification)
+			new("Notification", name="By date", event="Days Before", days_in_advance=1, date_changed="tier_override_until", **notification)
+			new("Notification", name="By text", event="New", **{**notification, "message": "{{ doc.customer_tier }}"})
+			new("Notification", name="By another field", event="New", condition='doc.website == "tier.example"', **notification)
+			rule = frappe.get_doc(doctype="Assignment Rule", name="To a rep", document_type="Customer", description="x", rule="Round Robin", disabled=0, assign_condition='customer_tier == "A"', unassign_condition="0")
+			rule.append("users", {"user": "Administrator"})
+			rule.append("assignment_days", {"day": "Monday"})
+			rule.insert()
+			frappe.get_doc(doctype="Auto Email Report", name="Weekly", report="Customer Ranking", user="Administrator", enabled=1, email_to="a@example.com", format="HTML", frequency="Weekly").db_insert()
+			frappe.db.commit()"""
+	)
+
+
+def what_the_administrator_built_stands_in_nobody_s_way(own: Site, told: str) -> None:
+	found = own.python(
+		"""todo = frappe.get_doc(doctype="ToDo", description="Call", for_customer="Old Customer 1", cust_stage="Lead").insert()
+			todo.reload()
+			meta = frappe.get_meta("ToDo")
+			fields = ("cust_stage", "cust_risk", "cust_interests")
+			print(json.dumps({
+				"stage": todo.cust_stage,
+				"fields": [[f.fieldtype, f.options, f.fetch_from] if f else None for f in map(meta.get_field, fields)],
+				"notifications": frappe.get_all("Notification", {"name": ("like", "By %")}, pluck="enabled", order_by="name"),
+				"rules": frappe.get_all("Assignment Rule", {"name": "To a rep"}, pluck="disabled"),
+				"reports": frappe.get_all("Auto Email Report", {"name": "Weekly"}, pluck="enabled"),
+			}))"""
+	)
+	assert found["stage"] == "Lead"
+	assert found["fields"] == [["Data", None, None], ["Data", None, None], None]
+	assert found["notifications"] == [1, 0, 0, 0]  # another field, condition, date, text
+	assert (found["rules"], found["reports"]) == ([1], [0])
+	fields = ("ToDo.cust_stage", "ToDo.cust_risk", "ToDo.cust_interests")
+	for name in (*fields, "By condition", "By date", "By text", "To a rep", "Weekly"):
+		assert name in told
+	assert "By another field" not in told
+
+
+def nothing_is_left_of_where_customers_stood(own: Site) -> None:
+	"""The first run of a new installation is a baseline; what people entered is theirs."""
+	found = own.python(
+		"""fields = ("lifecycle_stage", "tier_override", "tier_override_until", "annual_value", "key_date_birthday")
+			print(json.dumps(frappe.db.get_value("Customer", "Old Customer 1", fields), default=str))"""
+	)
+	assert found == [None, None, None, 0, "1990-01-01"]
 
 
 def customer_still_works(own: Site) -> None:

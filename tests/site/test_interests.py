@@ -577,6 +577,11 @@ class TestDesk:
 		invoice(customer, "Espresso 1")
 		assert scores(customer)["Test Machines"] == 10
 
+	@pytest.mark.parametrize("call", [interest_api.preview_topic, interest_api.make_topics])
+	def test_what_is_no_json_is_refused(self, call: Callable) -> None:
+		with pytest.raises(frappe.ValidationError, match="no JSON"):
+			call("{ no <b>JSON")
+
 	def test_they_are_for_who_may_edit_topics(self) -> None:
 		frappe.set_user(make.ensure_user("interest-sales@example.com", "Sales User"))
 		calls: list[Callable] = [

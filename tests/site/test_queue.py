@@ -1,5 +1,6 @@
 """What could change a decision stands in the work list, costs next to nothing, and is answered by the next run."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from unittest.mock import patch
@@ -107,19 +108,31 @@ class TestWhatFeedsIt:
 
 
 class TestWhatItCosts:
-	def test_one_statement_and_one_call_once_it_is_committed(
-		self, customer: str, monkeypatch: pytest.MonkeyPatch
+	@pytest.mark.parametrize("program", [None, "Tiering Test Points"], ids=["plain", "with points"])
+	def test_two_statements_and_one_call_once_it_is_committed(
+		self, program: str | None, customer: str, monkeypatch: pytest.MonkeyPatch
 	) -> None:
+		if program:
+			program = make.ensure_loyalty_program(program)
+			frappe.db.set_value("Customer", customer, "loyalty_program", program)
+		draft = make.make_invoice(customer, 100, submit=False, loyalty_program=program)
 		statements, started = [], []
 		sql = frappe.db.sql
-		monkeypatch.setattr(frappe.db, "sql", lambda *a, **k: (statements.append(a[0]), sql(*a, **k))[1])
+		monkeypatch.setattr(frappe.db, "sql", lambda *a, **k: (statements.append(str(a[0])), sql(*a, **k))[1])
 		monkeypatch.setattr(queue, "start_drain", lambda: started.append(1))
-		invoice = frappe._dict(customer=customer, doctype="Sales Invoice", name="INV")
-		queue.on_order(invoice)
-		queue.on_order(invoice)
-		assert len(statements) == 2
+		draft.submit()
+		ours = [" ".join(each.split()) for each in statements if re.search("`tab(Tiering|Outreach) ", each)]
+		assert bool(program) == bool(frappe.db.exists("Loyalty Point Entry", {"invoice": draft.name}))
+		assert [re.search("FOR (INSERT INTO|SELECT)", each)[1] for each in ours] == ["INSERT INTO", "SELECT"]
+		assert all("lock_wait_timeout = 2" in each for each in ours)
+		assert queued() == {(customer, "Order")}
 		frappe.db.after_commit.run()
 		assert started == [1]
+
+	def test_points_of_their_own_are_noted(self, customer: str) -> None:
+		program = make.ensure_loyalty_program("Tiering Test Points")
+		make.make_points(customer, 5, getdate(), getdate(), loyalty_program=program)
+		assert queued() == {(customer, "Other")}
 
 	def test_a_full_table_or_a_dead_redis_stops_no_invoice(
 		self, customer: str, monkeypatch: pytest.MonkeyPatch
@@ -132,6 +145,26 @@ class TestWhatItCosts:
 		frappe.db.after_commit.run()
 		monkeypatch.setattr(queue, "_insert", broken)
 		assert make.make_invoice(customer, 100).docstatus == 1
+
+	@pytest.mark.parametrize("log", [True, False], ids=["logged", "not even logged"])
+	def test_a_locked_table_stops_no_invoice(
+		self, log: bool, customer: str, monkeypatch: pytest.MonkeyPatch
+	) -> None:
+		draft = make.make_invoice(customer, 100, submit=False)
+		sql = frappe.db.sql
+
+		def locked(query: object, *arguments: object, **values: object) -> object:
+			if re.search("`tab(Tiering Queue|Outreach Enrollment)`", str(query)):
+				raise frappe.QueryTimeoutError("Lock wait timeout exceeded")
+			return sql(query, *arguments, **values)
+
+		def no_room(*_arguments: object, **_values: object) -> None:
+			raise PermissionError("the log file belongs to somebody else")
+
+		monkeypatch.setattr(frappe.db, "sql", locked)
+		if not log:
+			monkeypatch.setattr(frappe, "logger", no_room)
+		assert draft.submit().docstatus == 1
 
 
 class TestWhatARunDoes:

@@ -390,6 +390,13 @@ class TestWriting:
 			"Customer", fields=["name", "modified", "modified_by"], order_by="name"
 		)
 
+	def test_a_run_touches_no_schema(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		"""The framework would commit before it, and log it as a change that somebody made amid writes."""
+		customer = customer_with_order()
+		monkeypatch.setattr(frappe.db, "sql_ddl", lambda query, *_more: pytest.fail(query))
+		assert recompute(AS_OF).changed == 1
+		assert computed(customer).customer_tier == "D"
+
 	def test_a_run_counts_only_rows_that_changed(self) -> None:
 		quiet, busy = customer_with_order(days=300), customer_with_order(days=200)
 		recompute(AS_OF)
@@ -456,6 +463,21 @@ class TestWriting:
 		summary = recompute(AS_OF)
 		assert summary.baseline
 		assert computed(customer).customer_tier == "D"
+
+	def test_what_fails_again_and_again_stands_there_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		"""With its last time; a run that failed after it had written something stays."""
+		monkeypatch.setattr(frappe.db, "rollback", lambda **_: None)  # would take our rules with it
+		frappe.db.set_value("Lifecycle Stage", "First Purchase", "min_orders", 2)
+		failed = []
+		for number in range(3):
+			with pytest.raises(frappe.ValidationError, match="takes every customer"):
+				recompute()
+			failed.append(frappe.get_last_doc("Tiering Run").name)
+			if not number:
+				event = {"name": "EVENT", "run": failed[0], "customer": "Somebody"}
+				frappe.get_doc(doctype="Tiering Event", **event).db_insert()
+		left = frappe.get_all("Tiering Run", {"status": "Failed"}, pluck="name", order_by="name")
+		assert left == [failed[0], failed[2]]
 
 	def test_tier_since_moves_only_with_the_tier(self) -> None:
 		customer = customer_with_order(100, days=10)

@@ -91,7 +91,7 @@ class TestTierPerformance:
 
 	def rows(self, **filters: object) -> dict[str, dict]:
 		result = report(self.NAME, **{**PERIOD, **filters})["result"]
-		return {row["tier"]: row for row in result}
+		return {row["title"]: row for row in result}
 
 	def expected(self, customers: list[str], companies: list[str] | None = None) -> dict:
 		"""The row of these customers, in plain Python."""
@@ -185,8 +185,8 @@ class TestTierPerformance:
 			self.check(row, [population[name]])
 			assert row["indent"] == 1
 		for tier in ("A", "B", "C"):
-			(head,) = [row for row in result if row.get("indent") == 0 and row["tier_name"] == tier]
-			below = [row for row in result if row.get("indent") == 1 and row["tier_name"] == tier]
+			(head,) = [row for row in result if row.get("indent") == 0 and row["tier"] == tier]
+			below = [row for row in result if row.get("indent") == 1 and row["tier"] == tier]
 			for key in ("orders", "revenue", "buyers", "repeat_buyers"):
 				assert sum(row[key] for row in below) == pytest.approx(head[key])
 
@@ -203,7 +203,7 @@ class TestTierPerformance:
 
 	def test_chart_and_summary_repeat_the_table(self, population: dict[str, str]) -> None:
 		data = report(self.NAME, **PERIOD)
-		rows = {row["tier"]: row for row in data["result"]}
+		rows = {row["title"]: row for row in data["result"]}
 		bars = data["chart"]["data"]
 		assert bars["labels"] == ["A", "B", "C", "D"]
 		drawn = {bar["name"]: sum(value or 0 for value in bar["values"]) for bar in bars["datasets"]}
@@ -222,7 +222,7 @@ class TestTierPerformance:
 			"Customer", filters={"disabled": 0}, fields=["customer_tier", "annual_value"]
 		):
 			counted[each.customer_tier] = counted.get(each.customer_tier, 0) + each.annual_value
-		rows = {row["tier"]: row for row in report(self.NAME)["result"]}
+		rows = {row["title"]: row for row in report(self.NAME)["result"]}
 		assert {tier: rows[tier]["revenue"] for tier in counted} == counted
 
 	@pytest.fixture
@@ -856,7 +856,7 @@ class TestCustomerRanking:
 		assert (summary["Share of Those Shown"], summary["Share of the Best 20%"]) == (80, 70)
 
 	def test_nothing_brought_ranks_above_money_given_back(self) -> None:
-		from customer_tiering.customer_insights.report.tier_performance import tier_performance
+		from customer_tiering.customer_insights.purchases import BY_CUSTOMER, read, read_scope
 
 		give, none = make.make_customer("Giver").name, make.make_customer("Unrated").name
 		make.make_credit_note(give, 50, frappe.utils.nowdate())
@@ -864,8 +864,7 @@ class TestCustomerRanking:
 		values = {"company": far, "currency": "EUR", "conversion_rate": 1, "plc_conversion_rate": 1}
 		make.make_invoice(none, 100, **values)
 		assert [row["customer"] for row in report("Customer Ranking")["result"]] == [none, give]
-		scope = tier_performance.read_scope(frappe._dict())
-		assert tier_performance.read(tier_performance.BY_CUSTOMER, scope)[0].revenue is None
+		assert read(BY_CUSTOMER, read_scope(frappe._dict()))[0].revenue is None
 
 	def test_without_dates_it_is_this_month(self) -> None:
 		first = getdate().replace(day=1)

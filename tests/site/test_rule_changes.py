@@ -1,11 +1,13 @@
 """Presets and other changed rules: as shown, whole or not at all, and undone to the byte."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 
 import frappe
 import pytest
 
+from customer_tiering.setup.seed import NEW_SITE
 from customer_tiering.tiering import rules_api
 from customer_tiering.tiering.policy import read_policy
 from customer_tiering.tiering.presets import presets
@@ -100,6 +102,49 @@ class TestPresets:
 		assert policy.window_months == 12
 		assert [row[0] for row in rows()["Customer Tier"]] == [row[0] for row in before["Customer Tier"]]
 
+	def test_as_installed_is_what_a_new_site_has(self) -> None:
+		"""Also what is off by default, so that an update changes nothing."""
+		make_as_seeded()
+		assert rules_api.preview_preset("seeded") == []
+
+	def test_as_installed_brings_back_a_tier_and_a_stage_that_were_deleted(self) -> None:
+		make_as_seeded()
+		before = read_policy().as_json()
+		tier, stage = (frappe.get_doc("Customer Tier", "C"), frappe.get_doc("Lifecycle Stage", "Repeat"))
+		for doc in (tier, stage):
+			frappe.delete_doc(doc.doctype, doc.name)
+		new = {(row["what"], row["now"], row["then"]) for row in rules_api.preview_preset("seeded")}
+		assert {("Customer Tier C", "–", "C"), ("Lifecycle Stage Repeat", "–", "Repeat")} <= new
+		assert not any("Customer Tier D" in what for what, *_values in new)
+		rules_api.use_preset("seeded")
+		assert [each.entry_value for each in read_policy().tiers] == [500_000, 100_000, 30_000, 0]
+		assert json.loads(read_policy().as_json())["tiers"] == json.loads(before)["tiers"]
+		for doc, text in ((tier, "benefits"), (stage, "description")):
+			assert doc.get(text) and frappe.db.get_value(doc.doctype, doc.name, text) == doc.get(text)
+
+	def test_a_new_tier_takes_the_name_that_another_one_gives_up(self) -> None:
+		"""Of A, Silver and D the last becomes C, and a new one D."""
+		make_as_seeded()
+		frappe.delete_doc("Customer Tier", "C")
+		frappe.rename_doc("Customer Tier", "B", "Silver", force=True)
+		before = rows()["Customer Tier"]
+		rules_api.preview_preset("seeded")
+		change = rules_api.use_preset("seeded")["name"]
+		assert [(each.name, each.entry_value) for each in read_policy().tiers][1:] == [
+			("B", 100_000),
+			("C", 30_000),
+			("D", 0),
+		]
+		assert not rules_api.undo_change(change).get("edited")
+		assert rows()["Customer Tier"] == before
+
+	def test_a_row_that_nothing_follows_is_the_last_stage(self) -> None:
+		frappe.db.delete("Lifecycle Stage", {"name": ("in", ("First Purchase", "Repeat"))})
+		make.forget_cached_rules()
+		rules_api.use_preset("retail")
+		names = [stage.name for stage in read_policy().stages]
+		assert names == ["Lead", "Lost", "Silent", "High Value", "Loyal", "Active", "New"]
+
 	def test_days_of_a_sequence_with_as_many_steps(self) -> None:
 		rules_api.use_preset("e_commerce")
 		sequence = frappe.get_doc("Outreach Sequence", {"entry_signal": "Became Dormant"})
@@ -132,6 +177,13 @@ class TestPresets:
 		with pytest.raises(RuntimeError):
 			rules_api.use_preset("retail")
 		assert rows() == before
+
+
+def make_as_seeded() -> None:
+	"""The rules of a site on which nobody has changed any."""
+	frappe.get_single("Tiering Settings").update(NEW_SITE).save()
+	with contextlib.suppress(frappe.ValidationError):  # they are set already
+		rules_api.use_preset("seeded")
 
 
 def make_stage(name: str, **values: object) -> None:
@@ -207,6 +259,34 @@ class TestUndo:
 		assert frappe.db.get_value("Customer Tier", "B", "entry_value") == 500_000
 		rules_api.undo_change(change)
 		assert rows() == before
+
+	def test_follows_what_was_renamed_since(self) -> None:
+		change = rules_api.use_preset("finance")["name"]
+		frappe.rename_doc("Customer Tier", "B", "Silver", force=True)
+		frappe.rename_doc("Customer Tier", "Silver", "Gold", force=True)
+		(edited,) = rules_api.undo_change(change)["edited"]
+		assert (edited["what"], edited["then"], edited["now"]) == ("Customer Tier B", "B", "Gold")
+		assert "is set again" in rules_api.undo_change(change, despite_edits=1)["message"]
+		assert frappe.db.get_value("Customer Tier", "Gold", ["grace_days", "minimum_dwell_days"]) == (0, 0)
+
+	def test_what_it_renamed_and_somebody_renamed_again_gets_its_old_name(self) -> None:
+		before = rows()
+		change = rules_api.use_preset("precious_names")["name"]
+		frappe.rename_doc("Customer Tier", "Diamond", "Gem", force=True)
+		assert [each["now"] for each in rules_api.undo_change(change)["edited"]] == ["Gem"]
+		rules_api.undo_change(change, despite_edits=1)
+		assert [row[0] for row in rows()["Customer Tier"]] == [row[0] for row in before["Customer Tier"]]
+
+	def test_says_what_it_could_not_put_back(self) -> None:
+		change = apply(proposal_of({**tier("B", entry_value=90_000), "window_months": 6}), "Test").name
+		frappe.delete_doc("Customer Tier", "B")
+		message = rules_api.undo_change(change, despite_edits=1)["message"]
+		assert "gone since: Customer Tier B · Entry Value" in message and "is set again" not in message
+		assert read_policy().window_months == 12
+
+	def test_says_when_customers_move(self) -> None:
+		change = apply(proposal_of({"window_months": 6}), "Test").name
+		assert "Customers move tonight" in rules_api.undo_change(change)["message"]
 
 	def test_a_record_that_is_gone_is_an_edit(self) -> None:
 		change = apply(proposal_of(tier("B", entry_value=90_000)), "Test")

@@ -7,7 +7,7 @@ import pytest
 
 from customer_tiering.outreach import jobs
 from customer_tiering.outreach.api import who_runs_the_workflow
-from customer_tiering.outreach.server_scripts import SCRIPTS, TITLES, is_in_charge
+from customer_tiering.outreach.server_scripts import SCRIPTS, STOPPED, TITLES, is_in_charge
 from tests.site.sleepers import clean_slate, day, sleeper
 from tests.site.test_outreach import STEPS, default_account, set_steps, statuses
 
@@ -23,6 +23,9 @@ def alone(on_site: None) -> Iterator[None]:
 		frappe.db.rollback()
 		for title in TITLES.values():
 			frappe.db.set_value("Server Script", title, "disabled", 0)
+		for job in scheduled_jobs():
+			job.db_set("stopped", 0)
+		frappe.db.set_global(STOPPED, None)
 		set_steps(STEPS, enabled=0)
 
 
@@ -116,11 +119,30 @@ def test_where_they_were_switched_off_later_no_job_fails_every_hour(
 	jobs.run_outreach_hourly()
 	assert [job.stopped for job in scheduled_jobs()] == [1] * 3
 	server_scripts(True)
-	assert not any(is_in_charge(step) for step in TITLES)  # so the app's schedule goes on
-	for title in TITLES.values():
-		script = frappe.get_doc("Server Script", title)
-		for disabled in (1, 0):
-			script.disabled = disabled
-			script.save()
+	assert not any(
+		is_in_charge(step) for step in TITLES
+	)  # so the app's schedule goes on until the hour is over
+	assert "scheduled jobs are stopped" in who_runs_the_workflow()
+	assert "disabled" not in who_runs_the_workflow()
+	jobs.run_outreach_hourly()
 	assert [job.stopped for job in scheduled_jobs()] == [0] * 3
 	assert all(is_in_charge(step) for step in TITLES)
+
+
+def test_a_job_that_somebody_else_stopped_stays_stopped(server_scripts: Callable[[bool], None]) -> None:
+	first = scheduled_jobs()[0]
+	first.db_set("stopped", 1)
+	for on in (False, True):
+		server_scripts(on)
+		jobs.run_outreach_hourly()
+	assert [job.stopped for job in scheduled_jobs()] == [1, 0, 0]
+	assert TITLES["enrol"] in who_runs_the_workflow()
+
+
+def test_a_script_that_was_disabled_meanwhile_stays_stopped(server_scripts: Callable[[bool], None]) -> None:
+	server_scripts(False)
+	jobs.run_outreach_hourly()
+	frappe.db.set_value("Server Script", TITLES["enrol"], "disabled", 1)
+	server_scripts(True)
+	jobs.run_outreach_hourly()
+	assert [job.stopped for job in scheduled_jobs()] == [1, 0, 0]

@@ -1,11 +1,19 @@
 """What administrators edit: bad input is refused with the field's name, and changes nothing."""
 
 from collections.abc import Iterator
+from dataclasses import fields, replace
+from datetime import date
+from pathlib import Path
 
 import frappe
 import pytest
 from frappe.model.document import Document
 
+from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering import retention
+from tests.engine.populations import Customers, order, policy
+from tests.engine.test_conditions import keys_of
+from tests.oracle import Person
 from tests.site import factories as make
 from tests.site.factories import checksums, computed, recompute
 
@@ -57,6 +65,19 @@ class TestStagesTogether:
 	)
 	def test_customers_are_dormant_before_they_are_lost(self, name: str, days: int) -> None:
 		refused(stage(name, min_days_since_order=days), "dormant before they are lost")
+
+	def test_some_stage_must_take_whoever_no_other_takes(self) -> None:
+		for name, who in (("First Purchase", "every customer who has ordered"), ("Lead", "never ordered")):
+			with pytest.raises(frappe.ValidationError, match=who):
+				frappe.delete_doc("Lifecycle Stage", name)
+			assert frappe.db.exists("Lifecycle Stage", name)
+		refused(stage("First Purchase", min_orders=2), "every customer who has ordered")
+		frappe.delete_doc("Lifecycle Stage", "Lost")
+
+	def test_a_gap_that_was_there_is_closed_in_any_order(self) -> None:
+		frappe.db.set_value("Lifecycle Stage", "First Purchase", "min_orders", 2)
+		stage("Lost", min_days_since_order=400).save()
+		stage("First Purchase", min_orders=0).save()
 
 	def test_a_currency_without_a_company_is_refused(self) -> None:
 		refused(settings(reporting_currency="CHF"), "no company keeps its books in CHF")
@@ -307,8 +328,17 @@ class TestPolicyWithGaps:
 		frappe.db.delete("Customer Tier")
 		self.refuses(customer, "no Customer Tier", monkeypatch)
 
+	def test_the_button_says_so_at_once(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+		from customer_tiering.tiering import api
+
+		monkeypatch.setattr(api, "refuse_without_worker", lambda _command: None)
+		monkeypatch.setattr(api, "enqueue_recompute", lambda **_: pytest.fail("a job was started"))
+		frappe.db.set_value("Lifecycle Stage", "First Purchase", "min_orders", 2)
+		with pytest.raises(frappe.ValidationError, match="takes every customer who has ordered"):
+			api.recompute_now()
+
 	def test_no_stage_for_everybody(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-		frappe.delete_doc("Lifecycle Stage", "First Purchase")
+		frappe.db.delete("Lifecycle Stage", {"name": "First Purchase"})
 		self.refuses(customer, "No Lifecycle Stage takes every customer", monkeypatch)
 
 	def test_no_stage_at_all(self, customer: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,25 +357,64 @@ class TestWhatIsSaidTwice:
 		return set(filter(None, frappe.get_meta(doctype).get_field(field).options.split("\n")))
 
 	def test_every_signal_can_be_noted_and_acted_on(self) -> None:
-		from customer_tiering.engine import conditions
-		from customer_tiering.tiering import signals
+		from customer_tiering.engine.signals import SIGNALS
 
-		of_stages = {signals.FIRST_ORDER, signals.BECAME_DORMANT, signals.BECAME_LOST, signals.WON_BACK}
-		of_conditions = {
-			*(
-				conditions.SLEEP_WARNING,
-				conditions.WHALE_ORDER,
-				conditions.DECLINING,
-				conditions.UPSELL_READY,
-			),
-			*(conditions.SILENT_POTENTIAL, conditions.SUPER_PROMOTER, conditions.YEARLY_PATTERN),
-			conditions.KEY_DATE,
+		lists = (
+			("Tiering Event", "signal"),
+			("Follow Up Rule", "signal"),
+			("Follow Up Signal", "signal"),
+			("Outreach Sequence", "entry_signal"),
+		)
+		for doctype, field in lists:
+			assert self.options(doctype, field) == set(SIGNALS), doctype
+
+	def test_every_setting_of_the_policy_reaches_it_with_the_default_of_the_form(self) -> None:
+		from customer_tiering.engine.policy import Policy
+		from customer_tiering.tiering.policy import policy_of
+		from customer_tiering.tiering.proposal import FIELDS
+
+		form = frappe.new_doc("Tiering Settings")
+		form.reporting_currency = None
+		default = policy_of(form, (), (), ())
+		assert default == Policy((), (), ())
+		others = {"companies": [{"company": "One"}], "orders_from": "Sales Order", "measure": "Gross Margin"}
+		others |= {"scoring": "Fixed Breakpoints", "reporting_currency": "XYZ"}
+		names = {each.name for each in fields(Policy) if each.init} - {"tiers", "stages", "segments"}
+		assert set(FIELDS["Tiering Settings"]) == names
+		for name in names:
+			doc = frappe.copy_doc(form)
+			value = "7, 77, 777, 7777" if name.endswith("breakpoints") else others.get(name, 1)
+			doc.set(name, value if name in others or doc.get(name) != 1 else 0)
+			assert getattr(policy_of(doc, (), (), ()), name) != getattr(default, name), name
+
+	def test_every_condition_of_a_stage_is_a_field_that_reaches_the_rules(self) -> None:
+		from customer_tiering.engine.policy import Stage
+		from customer_tiering.tiering.policy import _stage, _takes_whoever_ordered
+
+		form = frappe.get_meta("Lifecycle Stage").fields
+		kinds = ("Int", "Check", "Select")
+		conditions = {each.name for each in fields(Stage)} - {"name", "position", "meaning"}
+		assert {field.fieldname for field in form if field.fieldtype in kinds} == {
+			*conditions,
+			"position",
+			"meaning",
 		}
-		names = {*of_stages, *of_conditions, signals.TIER_UP, signals.TIER_DOWN}
-		assert self.options("Tiering Event", "signal") == names
+		for name in conditions:
+			value = "Promoter" if name == "feedback" else 2
+			stage_ = _stage(frappe._dict(name="X", position=1, meaning="Repeat", **{name: value}))
+			assert getattr(stage_, name) == value or getattr(stage_, name) is True
+			assert not _takes_whoever_ordered(stage_), name
+
+	def test_the_settings_form_shows_every_condition_of_a_stage(self) -> None:
+		from customer_tiering.tiering.policy import STAGE_CONDITIONS
+
+		folder = Path(frappe.get_app_path("customer_tiering", "tiering", "doctype", "tiering_settings"))
+		script = (folder / "tiering_settings.js").read_text(encoding="utf-8")
+		assert [name for name in STAGE_CONDITIONS if f"stage.{name}" not in script] == []
 
 	def test_every_number_of_the_settings_has_its_range(self) -> None:
-		from customer_tiering.tiering.doctype.tiering_settings.tiering_settings import RANGES, SWITCHES
+		from customer_tiering.tiering.doctype.tiering_settings.tiering_settings import RANGES
+		from customer_tiering.tiering.zeros import SWITCHES, WEIGHTS
 
 		numbers = {
 			field.fieldname
@@ -353,7 +422,44 @@ class TestWhatIsSaidTwice:
 			if field.fieldtype in ("Int", "Float", "Currency", "Percent")
 		}
 		assert set(RANGES) == numbers
-		assert {field for field in SWITCHES if RANGES[field][0] == 0} == set(SWITCHES)
+		assert {RANGES[field][0] for field in (*SWITCHES, *WEIGHTS)} == {0}
+		assert {field for field in RANGES if field.startswith("interest_weight_")} == set(WEIGHTS)
+
+	def test_whatever_switches_a_signal_off_is_known_as_a_switch(self) -> None:
+		from customer_tiering.engine.signals import SIGNALS
+		from customer_tiering.tiering.doctype.tiering_settings.tiering_settings import RANGES
+		from customer_tiering.tiering.zeros import SWITCHES
+
+		rules = policy(upsell_value=1.0)
+		can_be_zero = [name for name, (least, _most) in RANGES.items() if not least and hasattr(rules, name)]
+		assert len(signals_by(rules)) == 8 and signals_by(rules) < set(SIGNALS)
+		off = {name for name in can_be_zero if signals_by(rules) != signals_by(replace(rules, **{name: 0}))}
+		assert off == set(SWITCHES)
+
+
+def signals_by(rules: Policy) -> set[str]:
+	"""The condition signals by these rules among people of whom each has another one."""
+	today = date(2024, 3, 2)
+	people = (
+		*(Person("yearly"), Person("falling"), Person("quiet"), Person("promoter"), Person("whale")),
+		Person("silent", enquiries=(date(2024, 2, 20),)),
+		Person("friend", referred_by="promoter"),
+		Person("birthday", key_date_birthday=date(1980, 3, 2)),
+	)
+	months = (date(2023, 11, 30), date(2023, 12, 1), date(2024, 1, 31), date(2024, 2, 29))
+	documents = (
+		*(order("yearly", day) for day in (date(2022, 3, 1), date(2023, 3, 2))),
+		*(
+			order("falling", day, amount)
+			for day, amount in zip(months, ("100.00", "80.00", "64.00", "51.20"), strict=True)
+		),
+		order("quiet", date(2023, 12, 20)),
+		order("promoter", today, "50.00"),
+		order("friend", today),
+		order("silent", date(2023, 8, 20)),
+		order("whale", today, "1000000.00"),
+	)
+	return {signal for _customer, signal, _period in keys_of(Customers(people, documents, today), rules)}
 
 
 class TestWhatIsSwitchedOff:
@@ -364,6 +470,92 @@ class TestWhatIsSwitchedOff:
 		frappe.clear_messages()
 		settings(silent_days=90).save()
 		assert not frappe.message_log
+
+	def test_one_message_says_what_each_zero_does(self) -> None:
+		emptied = {
+			"follow_ups_per_day": "without a limit",
+			"interest_topics": "lose all interests",
+			"feedback_days": "no answer of a customer counts",
+			"detractor_score": "answers 0",
+			"sleep_min_days": "after a few days",
+			"pattern_lead_days": "on the day itself",
+			"key_date_lead_days": "on the day itself",
+		}
+		weights = ("interest_weight_purchase", "interest_weight_page_view")
+		settings(**dict.fromkeys((*emptied, *weights), 5)).save()
+		frappe.clear_messages()
+		settings(**dict.fromkeys((*emptied, *weights), None)).save()
+		(message,) = map(str, frappe.message_log)
+		meta = frappe.get_meta("Tiering Settings")
+		for field, words in emptied.items():
+			assert f"{meta.get_label(field)}</strong> is zero" in message and words in message, field
+		for field in weights:
+			assert meta.get_label(field) in message, field
+		frappe.clear_messages()
+		settings().save()
+		assert not frappe.message_log
+
+	def test_a_shorter_memory_says_how_much_it_takes(self) -> None:
+		customer = make.make_customer().name
+		make.make_invoice(customer, 100, make.days_ago(3))
+		recompute()
+		stored = frappe.get_doc("Tiering Event", {"customer": customer, "decision": "Tier"}).as_dict()
+		columns = ("customer", "decision", "cause", "run", "new_value", "old_value")
+		frappe.get_doc(
+			doctype="Tiering Event",
+			name="AN-OLD-ONE",
+			as_of=make.days_ago(800),
+			**{column: stored[column] for column in columns},
+		).db_insert()
+		frappe.clear_messages()
+		settings(ledger_retention_years=5).save()
+		assert not frappe.message_log
+		settings(ledger_retention_years=1).save()
+		(message,) = map(str, frappe.message_log)
+		assert "deletes 1 Tiering Events" in message
+		retention.tidy()
+		assert not frappe.db.exists("Tiering Event", "AN-OLD-ONE")
+
+
+class TestImpossibleNumbers:
+	@pytest.mark.parametrize("value", [float("nan"), float("inf"), "nan", "-inf"])
+	def test_what_is_no_number_is_refused_by_name(self, value: float | str) -> None:
+		for doc, label in (
+			(settings(window_months=value), "Window"),
+			(settings(churn_medium_factor=value), "Medium Risk from"),
+			(tier("B", entry_value=value), "Entry Value"),
+			(tier("B", grace_days=value), "Grace"),
+			(stage("Repeat", min_orders=value), "Orders"),
+		):
+			refused(doc, f"{label}.* must be a number")
+
+	def test_what_no_column_takes_is_refused_by_name(self) -> None:
+		refused(tier("A", entry_value=1e15), "Entry Value must be 999,999,999,999 or less")
+		refused(settings(upsell_value=1e15), "Upsell Ready from must be 999,999,999,999 or less")
+		tier("A", entry_value=999_999_999_999).save()
+
+
+def test_a_company_counts_once(company: str) -> None:
+	refused(settings(companies=[{"company": company}, {"company": company}]), f"{company} stands twice in")
+
+
+class TestWhatHappenedStays:
+	def refuses(self, doc: Document) -> None:
+		before = checksums(doc.doctype)
+		for act in (doc.save, doc.delete):
+			with pytest.raises(frappe.ValidationError, match="can't be changed or deleted"):
+				act()
+		assert checksums(doc.doctype) == before
+
+	def test_a_run(self) -> None:
+		make.make_customer()
+		recompute()
+		self.refuses(frappe.get_last_doc("Tiering Run"))
+
+	def test_a_change_of_rules(self) -> None:
+		from customer_tiering.tiering.rules_api import use_preset
+
+		self.refuses(frappe.get_doc("Tiering Rule Change", use_preset("retail")["name"]))
 
 
 def test_what_only_disabled_customers_hold_can_be_deleted() -> None:
@@ -379,3 +571,35 @@ def test_what_only_disabled_customers_hold_can_be_deleted() -> None:
 	frappe.db.set_value("Customer", alive, "customer_tier", "B")
 	with pytest.raises(frappe.LinkExistsError):
 		frappe.delete_doc("Customer Tier", "B")
+
+
+@pytest.mark.parametrize(
+	("doctype", "old", "new"),
+	[
+		("Customer Tier", "B", "C"),
+		("Lifecycle Stage", "Repeat", "High Value"),
+		("RFM Segment", "General Keep", "General Value"),
+	],
+)
+def test_two_rules_are_not_merged_into_one(doctype: str, old: str, new: str) -> None:
+	before = checksums(doctype)
+	with pytest.raises(frappe.ValidationError, match=f"{old}.*can't be merged.*delete it"):
+		frappe.rename_doc(doctype, old, new, merge=True, force=True)
+	assert checksums(doctype) == before
+
+
+def test_an_update_brings_a_new_setting_though_the_default_user_has_left() -> None:
+	from customer_tiering.setup import seed
+
+	left = make.ensure_user("has.left@example.com", "Sales User")
+	frappe.db.set_value("User", left, "enabled", 0)
+	frappe.db.set_single_value("Tiering Settings", "default_follow_up_user", left)
+	frappe.db.delete("Singles", {"doctype": "Tiering Settings", "field": "window_months"})
+	frappe.db.delete("Tracking Consent Country")
+	frappe.clear_document_cache("Tiering Settings", "Tiering Settings")
+	seed._remember(seed.RECORDS)  # those that the version before had
+	seed.seed()
+	settings = frappe.get_single("Tiering Settings")
+	assert "Germany" in [row.country for row in settings.tracking_consent_countries]
+	saved = frappe.db.get_singles_dict("Tiering Settings")
+	assert (str(saved["window_months"]), saved["default_follow_up_user"]) == ("12", left)

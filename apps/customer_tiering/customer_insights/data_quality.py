@@ -17,6 +17,7 @@ from frappe.utils import format_date, get_url_to_form, get_url_to_list, getdate
 from customer_tiering.customer_insights.filters import visible_customers, whole
 from customer_tiering.engine.key_dates import KEY_DATES
 from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering.limits import at_limit
 from customer_tiering.tiering.orders import orders_for, orders_from_settings
 from customer_tiering.tiering.policy import read_rules
 from customer_tiering.tiering.rates import TABLE as RATES
@@ -168,6 +169,11 @@ def problems() -> dict[str, Problem]:
 			_("Documents Dated in the Future"),
 			_("They count from their day on; a mistyped year hides an order for long."),
 			find=future_documents,
+		),
+		"Too Large": Problem(
+			_("Figures Too Large"),
+			_("More money or points than can be kept, so they were cut off: is an amount mistyped?"),
+			where=at_limit(),
 		),
 		"Negative Total": Problem(
 			_("Negative Total in the Window"),

@@ -6,7 +6,6 @@ from datetime import date
 import frappe
 from frappe import _
 from frappe.desk.reportview import build_match_conditions
-from frappe.permissions import get_allowed_docs_for_doctype, get_user_permissions
 from frappe.utils import cint, escape_html, formatdate, getdate
 from frappe.utils.nestedset import get_descendants_of
 
@@ -14,6 +13,7 @@ from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.window import window_start
 from customer_tiering.tiering.companies import companies_left_out, counted_companies
 from customer_tiering.tiering.orders import ORDER
+from customer_tiering.tiering.permissions import hidden_companies
 
 # The colours that a Customer Tier can have, as charts want them.
 COLOURS = {
@@ -63,10 +63,8 @@ def visible_companies(policy: Policy, company: str | None = None) -> dict[str, s
 	Raises ValidationError if that one doesn't count.
 	"""
 	companies = counted_companies(policy)
-	restrictions = get_user_permissions(frappe.session.user).get("Company")
-	if restrictions:
-		allowed = get_allowed_docs_for_doctype(restrictions, policy.orders_from)
-		companies = {name: companies[name] for name in companies if name in allowed} if allowed else companies
+	hidden = hidden_companies(companies, policy.orders_from)
+	companies = {name: currency for name, currency in companies.items() if name not in hidden}
 	if not company:
 		return companies
 	if company not in companies:

@@ -4,16 +4,16 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 
-import frappe
 from frappe import _
 
 from customer_tiering.customer_insights import simulation
+from customer_tiering.tiering.chunks import rows_of
+from customer_tiering.tiering.rule_records import KINDS
 
 FORMATS = ("xlsx", "csv")
-CHUNK = 5000
 # How a cell begins that a spreadsheet would take for a formula (OWASP, CSV Injection).
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-DOCTYPES = {"tier": "Customer Tier", "stage": "Lifecycle Stage", "segment": "RFM Segment"}
+DOCTYPES = {kind.decision.lower(): doctype for doctype, kind in KINDS.items()}
 
 
 def export_file(file_format: str, summary: dict | None, rows: dict) -> bytes:
@@ -76,13 +76,8 @@ def _customers(rows: dict) -> Iterator[list]:
 
 
 def _titles(names: list[str]) -> dict[str, str]:
-	found: dict[str, str] = {}
-	for start in range(0, len(names), CHUNK):
-		chunk = {"name": ("in", names[start : start + CHUNK])}
-		found.update(
-			frappe.get_all("Customer", filters=chunk, fields=["name", "customer_name"], as_list=True)
-		)
-	return found
+	rows = rows_of("SELECT name, customer_name FROM `tabCustomer` WHERE name IN %(names)s", names)
+	return {row.name: row.customer_name for row in rows}
 
 
 def _name(kind: str, name: str, summary: dict | None = None) -> str:

@@ -12,15 +12,16 @@ from customer_tiering.engine.key_dates import KEY_DATES, label, next_anniversary
 from customer_tiering.engine.money import rounded, thousandths
 from customer_tiering.engine.policy import ASLEEP, Policy
 from customer_tiering.engine.population import Population
-
-SLEEP_WARNING = "Sleep Warning"
-WHALE_ORDER = "Whale Order"
-DECLINING = "Declining"
-UPSELL_READY = "Upsell Ready"
-SILENT_POTENTIAL = "Silent Potential"
-SUPER_PROMOTER = "Super Promoter"
-YEARLY_PATTERN = "Yearly Pattern"
-KEY_DATE = "Key Date"
+from customer_tiering.engine.signals import (
+	DECLINING,
+	KEY_DATE,
+	SILENT_POTENTIAL,
+	SLEEP_WARNING,
+	SUPER_PROMOTER,
+	UPSELL_READY,
+	WHALE_ORDER,
+	YEARLY_PATTERN,
+)
 
 COLUMNS = ["customer", "signal", "period", "detail"]
 

@@ -41,8 +41,11 @@ class Standing:
 
 
 def leaves_window_on(day: date, months: int) -> date:
-	"""The first day on which a document of `day` counts no more."""
-	return day + relativedelta(months=months)
+	"""The first day on which a document of `day` counts no more; the last one that there is for what never leaves."""
+	try:
+		return day + relativedelta(months=months)
+	except (OverflowError, ValueError):
+		return date.max
 
 
 def replay(
@@ -123,9 +126,16 @@ def _waiting_ends(standing: Standing, policy: Policy) -> set[date]:
 	if not tier or not standing.below_keep_since:
 		return set()
 	return {
-		standing.below_keep_since + timedelta(days=tier.grace_days),
-		standing.tier_since + timedelta(days=tier.minimum_dwell_days),
+		_later(standing.below_keep_since, tier.grace_days),
+		_later(standing.tier_since, tier.minimum_dwell_days),
 	}
+
+
+def _later(day: date, days: int) -> date:
+	try:
+		return day + timedelta(days=days)
+	except OverflowError:
+		return date.max
 
 
 def _date(moment: pd.Timestamp) -> date | None:

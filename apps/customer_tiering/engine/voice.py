@@ -8,7 +8,6 @@ from customer_tiering.engine.policy import Policy
 PROMOTER = "Promoter"
 PASSIVE = "Passive"
 DETRACTOR = "Detractor"
-CATEGORIES = (PROMOTER, PASSIVE, DETRACTOR)
 
 # Of 10; with 6 for detractors the categories of Reichheld, "The One Number You Need to Grow", 2003.
 PROMOTER_SCORE = 9

@@ -7,13 +7,28 @@ from decimal import Decimal
 
 import pandas as pd
 
-from customer_tiering.engine.conditions import DECLINING, SUPER_PROMOTER, UPSELL_READY, is_upsell_ready
+from customer_tiering.engine.conditions import is_upsell_ready
 from customer_tiering.engine.decline import is_declining
 from customer_tiering.engine.policy import ASLEEP, Policy
 from customer_tiering.engine.replay import leaves_window_on
+from customer_tiering.engine.signals import (
+	BECAME_DORMANT,
+	BECAME_LOST,
+	DECLINING,
+	FIRST_ORDER,
+	SIGNALS,
+	SILENT_POTENTIAL,
+	SLEEP_WARNING,
+	SUPER_PROMOTER,
+	TIER_DOWN,
+	TIER_UP,
+	UPSELL_READY,
+	WHALE_ORDER,
+	WON_BACK,
+)
 
 # The customer had not ordered since a day that the event remembers.
-QUIET_SIGNALS = ("Became Dormant", "Became Lost", "Sleep Warning", "Silent Potential")
+QUIET_SIGNALS = (BECAME_DORMANT, BECAME_LOST, SLEEP_WARNING, SILENT_POTENTIAL)
 
 
 @dataclass(frozen=True)
@@ -59,18 +74,20 @@ def is_void(
 	those of the customers whom it referred. Documents that are gone may be among them. Signals that the documents say
 	nothing about, like a key date, are never void.
 	"""
-	if fired.signal in ("Tier Up", "Tier Down"):
+	if fired.signal not in SIGNALS or not SIGNALS[fired.signal].void:
+		return False
+	if fired.signal in (TIER_UP, TIER_DOWN):
 		return _tier_was_other(fired, documents, policy, today)
 	documents, of_friends = _standing(documents), _standing(of_friends)
 	orders = [document for document in documents if document.is_order]
 	since = fired.last_order_date
 	if fired.signal in QUIET_SIGNALS:
 		return any((since is None or since < order.day) and order.day < fired.as_of for order in orders)
-	if fired.signal == "First Order":
+	if fired.signal == FIRST_ORDER:
 		return not orders
-	if fired.signal == "Won Back":
+	if fired.signal == WON_BACK:
 		return all(order.day <= _asleep_after(fired, policy) for order in orders)
-	if fired.signal == "Whale Order":
+	if fired.signal == WHALE_ORDER:
 		return all(order.name != fired.period for order in orders)
 	if fired.signal == UPSELL_READY:
 		recent = _money(documents, fired.as_of, policy.upsell_months)
@@ -82,7 +99,7 @@ def is_void(
 		return not (
 			referred > 0 and 100 * referred >= Decimal(str(policy.promoter_percent)) * max(own, Decimal(0))
 		)
-	return False
+	raise NotImplementedError(fired.signal)
 
 
 def _asleep_after(fired: Fired, policy: Policy) -> date:
@@ -98,7 +115,7 @@ def _tier_was_other(fired: Fired, documents: list[Known], policy: Policy, today:
 	up that the money is worth today, if not then, stays: its order was replaced by another.
 	"""
 	tiers = {tier.name: tier for tier in policy.tiers}
-	up = fired.signal == "Tier Up"
+	up = fired.signal == TIER_UP
 	tier = tiers.get(fired.new_tier if up else fired.old_tier)
 	if not tier:
 		return False

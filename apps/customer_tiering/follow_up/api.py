@@ -10,9 +10,9 @@ from customer_tiering.follow_up import hand_over as handing_over
 from customer_tiering.follow_up.outcome import OUTCOMES
 from customer_tiering.follow_up.todos import customer_values, event_without_signal
 from customer_tiering.tiering.owner import Owners
+from customer_tiering.tiering.permissions import MANAGERS
 from customer_tiering.tiering.templates import fill
 
-MANAGERS = ("Tiering Manager", "System Manager")
 READERS = (*MANAGERS, "Sales Manager", "Sales User")
 SHOWN = 200
 MOST_BADGES = 500
@@ -133,7 +133,10 @@ def preview(rule: str, customer: str) -> dict:
 	"""
 	frappe.only_for(MANAGERS)
 	frappe.has_permission("Customer", "read", doc=customer, throw=True)
-	values = json.loads(rule)
+	try:
+		values = json.loads(rule)
+	except (ValueError, TypeError):
+		values = None
 	if not isinstance(values, dict):
 		frappe.throw(_("This is no rule."))
 	doc = frappe.get_doc({**values, "doctype": "Follow Up Rule"})

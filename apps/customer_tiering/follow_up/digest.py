@@ -7,6 +7,7 @@ from frappe import _
 from frappe.utils import escape_html, get_url, strip_html
 
 from customer_tiering.follow_up.todos import language_of
+from customer_tiering.tiering.outgoing import has_outgoing_account
 
 SHOWN, LONGEST = 10, 200
 NEW = """
@@ -46,7 +47,9 @@ def _tell(user: str, rows: list[frappe._dict]) -> None:
 			else _("You have {0} new follow-ups").format(len(rows))
 		)
 		notice = {
-			"type": "Assignment",
+			"type": "Assignment"
+			if has_outgoing_account()
+			else "Alert",  # of an alert the framework sends no mail
 			"subject": subject,
 			"email_content": _items(rows),
 			"document_type": "ToDo",

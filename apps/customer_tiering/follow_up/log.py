@@ -33,5 +33,9 @@ def _sentences(counts: dict[str, int], decision: Decision, broken: Collection[st
 			)
 		)
 	if broken:
-		said.append(_("Rules whose audience can't be read: {0}").format(", ".join(sorted(broken))))
+		said.append(
+			_("Rules that can't be carried out (see their audience, or the Error Log): {0}").format(
+				", ".join(sorted(broken))
+			)
+		)
 	return said

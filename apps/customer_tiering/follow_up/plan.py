@@ -9,6 +9,7 @@ from frappe.utils import add_days, add_months, getdate
 from customer_tiering.engine.cadence import periods_begun
 from customer_tiering.follow_up.waiting import WAITING, Due, add
 from customer_tiering.tiering.audience import customers_in
+from customer_tiering.tiering.lock import connection_is_lost
 from customer_tiering.tiering.readers import consume_batches
 
 Commit = Callable[[], None]
@@ -16,7 +17,7 @@ DAY = timedelta(days=1)
 
 
 def plan(day: date, commit: Commit) -> list[str]:
-	"""Note what has become due until `day`, each once. Returns the names of rules that can't be read; the others go on.
+	"""Note what has become due until `day`, each once. Returns the names of rules that can't be carried out; the others go on.
 
 	What a rule finds commits together with the place that it has come to: killed anywhere, the next run goes on from there.
 	"""
@@ -30,6 +31,13 @@ def plan(day: date, commit: Commit) -> list[str]:
 		except (frappe.QueryDeadlockError, frappe.QueryTimeoutError):
 			raise
 		except frappe.ValidationError:  # an audience on a field that is gone, say
+			broken.append(name)
+		except Exception as error:
+			if connection_is_lost(error):
+				raise
+			frappe.log_error(
+				title="Follow-up rule broken", reference_doctype="Follow Up Rule", reference_name=name
+			)
 			broken.append(name)
 	return broken
 
@@ -88,6 +96,7 @@ def _still_at_it(rule: str) -> set[str]:
 
 
 def _key_date(rule: "frappe.Document", after: date, day: date) -> Iterable[Due]:
+	import numpy as np
 	import pandas as pd
 
 	from customer_tiering.engine.key_dates import PREFIX, next_anniversary
@@ -97,8 +106,9 @@ def _key_date(rule: "frappe.Document", after: date, day: date) -> Iterable[Due]:
 		frappe.get_all("Customer", filters={field: ("is", "set")}, fields=["name", field], as_list=True)
 	)
 	ahead = timedelta(days=rule.days_ahead or 0)
-	coming = next_anniversary(pd.Series(dates, dtype="datetime64[ns]"), after + ahead + DAY)
-	near = {name: getdate(on) for name, on in zip(dates, coming.tolist(), strict=True) if on <= day + ahead}
+	coming = next_anniversary(pd.Series(dates, dtype="datetime64[s]"), after + ahead + DAY)
+	is_near = coming <= np.datetime64(day + ahead, "D")
+	near = dict(zip(np.array(list(dates), dtype=object)[is_near], coming[is_near].tolist(), strict=True))
 	for customer in sorted(
 		customers_in(rule.audience_filters, rule.audience_company, among=set(near), as_of=day)
 	):

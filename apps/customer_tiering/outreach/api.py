@@ -6,9 +6,8 @@ import frappe
 from frappe import _
 from frappe.utils import cint, getdate, now_datetime
 
-from customer_tiering.outreach.server_scripts import TITLES, is_in_charge, scripts_are_on
-
-MANAGERS = ("Tiering Manager", "System Manager")
+from customer_tiering.outreach.server_scripts import TITLES, is_disabled, is_in_charge, scripts_are_on
+from customer_tiering.tiering.permissions import MANAGERS
 
 
 @frappe.whitelist(methods=["POST"])
@@ -42,16 +41,29 @@ def dispatch_mails() -> dict[str, int]:
 def who_runs_the_workflow() -> str:
 	"""A sentence for the settings form: server scripts or the app's own schedule."""
 	frappe.only_for((*MANAGERS, "Sales Manager"))
-	own = [title for step, title in TITLES.items() if not is_in_charge(step)]
+	own = [step for step in TITLES if not is_in_charge(step)]
 	if not own:
 		return _(
 			"The server scripts of the module Outreach run it, every hour. Edit them to change the flow."
 		)
 	if not scripts_are_on():
 		return _("The app's own schedule runs it, every hour: server scripts are switched off on this bench.")
-	return _("The app's own schedule runs it, every hour, for these disabled server scripts: {0}").format(
-		", ".join(own)
-	)
+	disabled = [TITLES[step] for step in own if is_disabled(step)]
+	stopped = [TITLES[step] for step in own if not is_disabled(step)]
+	sentences = []
+	if disabled:
+		sentences.append(
+			_("The app's own schedule runs it, every hour, for these disabled server scripts: {0}").format(
+				", ".join(disabled)
+			)
+		)
+	if stopped:
+		sentences.append(
+			_(
+				"The app's own schedule runs it, every hour, for these server scripts, whose scheduled jobs are stopped: {0}. The jobs that the app stopped while scripts were off start again within the hour; start others in Scheduled Job Type."
+			).format(", ".join(stopped))
+		)
+	return " ".join(sentences)
 
 
 @frappe.whitelist()

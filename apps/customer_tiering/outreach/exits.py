@@ -12,22 +12,32 @@ from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.suppress import is_suppressed
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.orders import INVOICE, orders_from_settings
+from customer_tiering.tiering.queue import PATIENTLY, log_exception, never_in_the_way
 
 
+@never_in_the_way
 def on_order_submitted(order: "frappe.Document", method: str | None = None) -> None:
 	"""For a Sales Invoice or a Sales Order. Only enqueues, once that is committed: nothing here may stand in its way."""
 	customer = order.customer
-	if not order.get("is_return") and frappe.db.exists(
-		"Outreach Enrollment", {"customer": customer, "status": "Active"}
-	):
+	if not order.get("is_return") and _is_enrolled(customer):
 		frappe.db.after_commit.add(lambda: _enqueue_exit(customer))
+
+
+def _is_enrolled(customer: str) -> bool:
+	return bool(
+		frappe.db.sql(
+			f"""{PATIENTLY} SELECT name FROM `tabOutreach Enrollment`
+			WHERE customer = %s AND status = 'Active' LIMIT 1""",
+			customer,
+		)
+	)
 
 
 def _enqueue_exit(customer: str) -> None:
 	try:
 		frappe.enqueue(leave_if_due, queue="short", customer=customer)
 	except Exception:  # the queue is down: the hourly run looks for orders too, and so does every dispatch
-		frappe.logger("customer_tiering").exception(f"Order of {customer}: exit from sequences not enqueued")
+		log_exception(f"Order of {customer}: exit from sequences not enqueued")
 
 
 def leave_if_due(customer: str) -> None:

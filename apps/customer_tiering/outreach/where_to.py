@@ -7,8 +7,7 @@ import frappe
 from frappe import _
 
 from customer_tiering.outreach.suppress import stopped_addresses
-
-CHUNK = 1000
+from customer_tiering.tiering.chunks import rows_of
 
 
 class Reach(NamedTuple):
@@ -31,19 +30,17 @@ class Reach(NamedTuple):
 def where_to(customers: Collection[str]) -> dict[str, Reach]:
 	stopped = stopped_addresses()
 	found = {}
-	names = sorted(customers)
-	for start in range(0, len(names), CHUNK):
-		for row in _read(names[start : start + CHUNK]):
-			email = (row.contact_email or row.email_id or "").strip().lower() or None
-			found[row.name] = Reach(
-				row.customer_name, email, row.contact_mobile or row.mobile_no, email in stopped
-			)
+	for row in _read(customers):
+		email = (row.contact_email or row.email_id or "").strip().lower() or None
+		found[row.name] = Reach(
+			row.customer_name, email, row.contact_mobile or row.mobile_no, email in stopped
+		)
 	return found
 
 
-def _read(names: list[str]) -> list[frappe._dict]:
+def _read(names: Collection[str]) -> list[frappe._dict]:
 	"""The contact that `recipients` would take: the primary one first, then the oldest."""
-	return frappe.db.sql(
+	return rows_of(
 		"""SELECT customer.name, customer.customer_name, customer.email_id, customer.mobile_no,
 			SUBSTRING_INDEX(GROUP_CONCAT(NULLIF(contact.email_id, '') ORDER BY
 				contact.name = customer.customer_primary_contact DESC, contact.is_primary_contact DESC, contact.creation
@@ -55,8 +52,7 @@ def _read(names: list[str]) -> list[frappe._dict]:
 		LEFT JOIN `tabDynamic Link` link ON link.link_doctype = 'Customer' AND link.link_name = customer.name
 			AND link.parenttype = 'Contact'
 		LEFT JOIN `tabContact` contact ON contact.name = link.parent
-		WHERE customer.name IN %s
+		WHERE customer.name IN %(names)s
 		GROUP BY customer.name""",
-		(names,),
-		as_dict=True,
+		sorted(names),
 	)

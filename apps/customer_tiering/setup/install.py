@@ -6,10 +6,20 @@ import frappe
 from frappe import _
 
 from customer_tiering.setup import indexes, seed
+from customer_tiering.tiering.customer import COMPUTED_FIELDS, OVERRIDE_FIELDS, RESERVED_FIELDS
 
 
 def before_install() -> None:
 	refuse_colliding_fields()
+
+
+def after_install() -> None:
+	"""What an earlier installation left behind would be taken for where customers stand, and for tiers set by hand."""
+	fields = [*COMPUTED_FIELDS, *RESERVED_FIELDS, *OVERRIDE_FIELDS]
+	left = [field for field in fields if field in frappe.db.get_table_columns("Customer")]
+	if left:
+		assignments = ", ".join(f"`{field}` = DEFAULT(`{field}`)" for field in left)
+		frappe.db.sql(f"UPDATE `tabCustomer` SET {assignments}")
 
 
 def after_sync() -> None:

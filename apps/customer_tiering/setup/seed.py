@@ -41,7 +41,7 @@ def seed() -> None:
 		if kind not in seeded:
 			_insert_missing(read_defaults(kind))
 	new = {} if CONSENT in seeded else {"tracking_consent_countries": _consent_countries()}
-	_seed_settings(new if seeded else NEW_SITE | new)
+	_seed_settings(new if seeded else NEW_SITE | new, is_update=bool(seeded))
 	from customer_tiering.outreach.server_scripts import seed_server_scripts
 
 	seed_server_scripts(first_time="server_script" not in seeded)
@@ -82,7 +82,7 @@ def _insert_missing(records: list[dict]) -> None:
 			doc.insert(ignore_permissions=True)
 
 
-def _seed_settings(values: dict) -> None:
+def _seed_settings(values: dict, is_update: bool) -> None:
 	"""Give the fields that have never been saved, all of them or those of a newer version, their defaults; and set these values."""
 	settings, saved = frappe.get_single("Tiering Settings"), frappe.db.get_singles_dict("Tiering Settings")
 	missing = {f.fieldname: f.default for f in settings.meta.fields if f.default and f.fieldname not in saved}
@@ -91,9 +91,23 @@ def _seed_settings(values: dict) -> None:
 	missing |= values
 	if not missing:
 		return
+	if is_update:
+		_write_alone(settings, missing)
+		return
 	settings.update(missing)
 	settings.flags.ignore_mandatory = True
 	settings.save(ignore_permissions=True)
+
+
+def _write_alone(settings: "frappe.Document", values: dict) -> None:
+	"""Nothing but these: what somebody saved long ago may be refused by now, like a user who has left."""
+	for field, value in values.items():
+		if isinstance(value, list):
+			for row in value:
+				settings.append(field, row).db_insert()
+		else:
+			frappe.db.set_single_value("Tiering Settings", field, value, update_modified=False)
+	frappe.clear_document_cache("Tiering Settings", "Tiering Settings")
 
 
 def _consent_countries() -> list[dict]:

@@ -4,7 +4,7 @@ import frappe
 
 from customer_tiering.outreach.server_scripts import delete_server_scripts
 from customer_tiering.setup import indexes, seed
-from customer_tiering.setup.install import own_fields
+from customer_tiering.setup.detach import detach
 from customer_tiering.tiering.tier_discount import switch_off
 
 ROLE = "Tiering Manager"
@@ -13,7 +13,7 @@ ROLE = "Tiering Manager"
 def before_uninstall() -> None:
 	delete_server_scripts()
 	_delete_customizations()
-	_disable_notifications()
+	detach(_doctypes())
 	_delete_role()
 	_delete_scheduled_jobs()
 	_switch_off_discounts()
@@ -23,7 +23,8 @@ def before_uninstall() -> None:
 	print(
 		"The columns that Customer Tiering filled on Customer, Contact, ToDo and sales documents stay in the database with their data,"
 		" and so do the e-mail templates, coupon codes and their Pricing Rules. Codes that are out stay good, and ERPNext does not"
-		" check whose they are. Drop them yourself when you don't need them any more. Runs, ledger, enrollments and"
+		" check whose they are. Drop them yourself when you don't need them any more. Installed again, the app goes on with"
+		" what people entered (groups, referrals, key dates); what runs wrote and tiers set by hand are emptied then. Runs, ledger, enrollments and"
 		" the list of who unsubscribed (Outreach Suppression) go: they are in the backup that was made."
 	)
 
@@ -41,20 +42,6 @@ def _delete_customizations() -> None:
 	frappe.db.delete("Property Setter", {"doc_type": ("in", doctypes)})
 	frappe.db.delete("Custom DocPerm", {"parent": ("in", doctypes)})
 	frappe.db.delete("User Permission", {"allow": ("in", doctypes)})
-
-
-def _disable_notifications() -> None:
-	"""Notifications that watch a field or a DocType of ours would make every save fail."""
-	fields = [field["fieldname"] for field in own_fields()]
-	watching = frappe.get_all(
-		"Notification",
-		filters={"enabled": 1},
-		or_filters={"value_changed": ("in", fields), "document_type": ("in", _doctypes())},
-		pluck="name",
-	)
-	for name in watching:
-		frappe.db.set_value("Notification", name, "enabled", 0)
-		print(f"Switched off the notification {name}: it watches what Customer Tiering takes along.")
 
 
 def _doctypes() -> list[str]:

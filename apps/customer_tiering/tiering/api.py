@@ -6,7 +6,7 @@ from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import cint, flt, getdate
+from frappe.utils import cint, escape_html, flt, get_link_to_form, getdate
 from frappe.utils.background_jobs import get_workers
 from frappe.utils.scheduler import is_scheduler_disabled
 
@@ -14,20 +14,21 @@ from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.audience import validate as validate_audience
 from customer_tiering.tiering.jobs import enqueue_preview, enqueue_recompute, take_result
 from customer_tiering.tiering.lifetime_value_jobs import enqueue_fit
-from customer_tiering.tiering.policy import read_rules, refuse_gaps
+from customer_tiering.tiering.outgoing import has_outgoing_account
+from customer_tiering.tiering.permissions import MANAGERS, hidden_companies
+from customer_tiering.tiering.policy import STAGE_CONDITIONS, read_rules, refuse_gaps
 from customer_tiering.tiering.scope import last_full_run
 from customer_tiering.tiering.tier_discount import preview
-
-MANAGERS = ("Tiering Manager", "System Manager")
 
 
 @frappe.whitelist(methods=["POST"])
 def recompute_now(confirmed: bool | int | str = False) -> dict:
 	"""Start a full run in the background; on a site that had none, unless `confirmed`, only show what it would write.
 
-	Returns {"message"}; raises PermissionError for others than managers, ValidationError where no worker runs.
+	Returns {"message"}; raises PermissionError for others than managers, ValidationError where no worker runs or the rules have gaps.
 	"""
 	frappe.only_for(MANAGERS)
+	refuse_gaps(read_rules())
 	refuse_without_worker("recompute")
 	if last_full_run() or cint(confirmed):
 		enqueue_recompute()
@@ -110,19 +111,7 @@ def get_policy() -> dict:
 		),
 		"stages": frappe.get_all(
 			"Lifecycle Stage",
-			fields=[
-				"name",
-				"min_days_since_order",
-				"min_days_since_first_order",
-				"quiet_days",
-				"never_ordered",
-				"min_orders",
-				"top_tier_only",
-				"no_open_follow_up",
-				"min_points",
-				"min_open_issues",
-				"feedback",
-			],
+			fields=["name", *STAGE_CONDITIONS],
 			order_by="position asc",
 		),
 		"segments": frappe.get_all(
@@ -135,7 +124,33 @@ def get_policy() -> dict:
 
 def _pending() -> str | None:
 	"""What waits, for a full run or for the administrator, in sentences."""
-	return " ".join(filter(None, (_pending_run(), _scheduler_is_off()))) or None
+	found = (_pending_run(), _last_run_failed(), _scheduler_is_off(), _no_outgoing_account())
+	return " ".join(filter(None, found)) or None
+
+
+def _last_run_failed() -> str | None:
+	"""The newest run, or the newest full one, did not come to its end: incremental ones may have worked since."""
+	newest = [
+		frappe.get_all(
+			"Tiering Run",
+			filters={"status": ("!=", "Running"), **only},
+			fields=["name", "status", "error"],
+			order_by="name desc",
+			limit=1,
+		)
+		for only in ({}, {"scope": "Full"})
+	]
+	broken = [run for (run,) in filter(None, newest) if run.status in ("Failed", "Interrupted")]
+	if not broken:
+		return None
+	run = broken[0]
+	said = (run.error or "").strip().splitlines()
+	return _(
+		"The last run failed: {0}. Mend that if it says what, then start Recompute now; all of it is in {1}."
+	).format(
+		escape_html(said[-1][:200].rstrip(".")) if said else _("it was cut off before its end"),
+		get_link_to_form("Tiering Run", run.name),
+	)
 
 
 def _scheduler_is_off() -> str | None:
@@ -144,6 +159,14 @@ def _scheduler_is_off() -> str | None:
 	return _(
 		"The scheduler of this site is off: nothing runs at night, no mail goes out. Switch it on with {0}."
 	).format(f"<code>bench --site {frappe.local.site} enable-scheduler</code>")
+
+
+def _no_outgoing_account() -> str | None:
+	if has_outgoing_account():
+		return None
+	return _(
+		"This site has no default outgoing Email Account: reps are told of new follow-ups on the Desk alone, and no mail goes out. Set one up in Email Account."
+	)
 
 
 def _pending_run() -> str | None:
@@ -170,7 +193,8 @@ def explain_tier(customer: str, as_of: str | None = None) -> dict:
 
 	explanation = explain(customer, _day(as_of) if as_of else None)
 	hidden = {name for name in explanation.members if not frappe.has_permission("Customer", "read", doc=name)}
-	return explanation.without(hidden).as_dict()
+	companies = {line.company for line in explanation.lines}
+	return explanation.without(hidden, hidden_companies(companies, explanation.doctype)).as_dict()
 
 
 @frappe.whitelist()
@@ -180,11 +204,15 @@ def customer_hints(customer: str) -> dict:
 	Raises PermissionError for who may not read the customer.
 	"""
 	frappe.has_permission("Customer", "read", doc=customer, throw=True)
+	from customer_tiering.tiering.customer import stored_name
 	from customer_tiering.tiering.points import points_of
 	from customer_tiering.tiering.required_fields import missing
 
-	doc, levels = frappe.get_doc("Customer", customer), frappe.get_cached_doc("Tiering Settings").levels
-	return {"missing": missing(doc, levels), "points": asdict(points_of(customer, getdate()))}
+	doc, levels = (
+		frappe.get_doc("Customer", stored_name(customer)),
+		frappe.get_cached_doc("Tiering Settings").levels,
+	)
+	return {"missing": missing(doc, levels), "points": asdict(points_of(doc.name, getdate()))}
 
 
 SHOWN, LOOKED_AT = 8, 1000

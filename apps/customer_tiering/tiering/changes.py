@@ -8,15 +8,10 @@ from functools import cached_property
 import frappe
 import pandas as pd
 
-from customer_tiering.engine.conditions import (
-	DECLINING,
-	SILENT_POTENTIAL,
-	SUPER_PROMOTER,
-	UPSELL_READY,
-	WHALE_ORDER,
-)
 from customer_tiering.engine.policy import ASLEEP, Policy
+from customer_tiering.engine.signals import SIGNALS, SUPER_PROMOTER
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
+from customer_tiering.tiering.rule_records import KINDS
 from customer_tiering.tiering.signals import (
 	FIRING_CAUSES,
 	TIER_QUIET_DAYS,
@@ -27,15 +22,15 @@ from customer_tiering.tiering.signals import (
 )
 from customer_tiering.tiering.voids import stood_before
 
-DECISION_FIELDS = {"Tier": "customer_tier", "Stage": "lifecycle_stage", "Segment": "rfm_segment"}
+DECISION_FIELDS = {kind.decision: kind.field for kind in KINDS.values()}
 MONEY_FIELDS = ("annual_value",)
 DATE_FIELDS = ("tier_since", "below_keep_since", "last_order_date", "tiering_review_on")
 # Smaller than any currency's smallest unit, larger than what adding up floats loses.
 MONEY_TOLERANCE = 1e-6
 # What more customers in one, or other ones, can bring about; the others come with a day or a last order.
-EDITABLE = (WHALE_ORDER, UPSELL_READY, DECLINING, SILENT_POTENTIAL, SUPER_PROMOTER)
+EDITABLE = {name for name, about in SIGNALS.items() if about.editable}
 # What orders, days and rules bring about, and nothing else that somebody does.
-OF_MONEY = (WHALE_ORDER, UPSELL_READY, DECLINING, SUPER_PROMOTER)
+OF_MONEY = {name for name, about in SIGNALS.items() if about.of_money}
 CONDITION = ["customer", "signal", "period", "detail", "signal_key"]
 
 

@@ -6,8 +6,10 @@ from frappe.model.document import Document
 from frappe.utils import getdate, nowdate
 
 from customer_tiering.tiering import queue
+from customer_tiering.tiering.permissions import is_manager
+from customer_tiering.tiering.rule_records import KINDS
 
-# Written by runs alone; the order is that of the form.
+# Written by runs alone; the order is that of the form. Dates and money also stand in changes.DATE_FIELDS and MONEY_FIELDS.
 COMPUTED_FIELDS = (
 	"customer_tier",
 	"tier_since",
@@ -30,7 +32,14 @@ COMPUTED_FIELDS = (
 RESERVED_FIELDS = ("predicted_clv",)
 OVERRIDE_FIELDS = ("tier_override", "tier_override_until", "tier_override_reason")
 SELF_REFERENCES = ("referred_by", "rolls_up_to")
-OVERRIDE_ROLES = ("Tiering Manager", "System Manager")
+
+
+def stored_name(customer: str) -> str:
+	"""The customer's name as it is written in the database, which finds it in capitals, too. Raises DoesNotExistError."""
+	name = frappe.db.get_value("Customer", {"name": customer}, "name")
+	if not name:
+		frappe.throw(_("There is no customer {0}.").format(customer), frappe.DoesNotExistError)
+	return name
 
 
 def validate(customer: Document, method: str | None = None) -> None:
@@ -38,6 +47,7 @@ def validate(customer: Document, method: str | None = None) -> None:
 	guard_override(customer)
 	refuse_self_reference(customer)
 	refuse_circle(customer)
+	guard_relatives(customer)
 
 
 def keep_computed_fields(customer: Document) -> None:
@@ -56,7 +66,7 @@ def guard_override(customer: Document) -> None:
 	changed = any(_text(customer.get(f)) != _text(before and before.get(f)) for f in OVERRIDE_FIELDS)
 	if not changed:
 		return
-	if not set(OVERRIDE_ROLES) & set(frappe.get_roles()):
+	if not is_manager():
 		frappe.throw(
 			_("Only a {0} may set a tier by hand.").format(_("Tiering Manager")), frappe.PermissionError
 		)
@@ -90,6 +100,46 @@ def refuse_circle(customer: Document) -> None:
 				_(customer.meta.get_label("rolls_up_to")), frappe.bold(customer.rolls_up_to), customer.name
 			)
 		)
+
+
+def guard_relatives(customer: Document) -> None:
+	"""Raise PermissionError unless the user may set these relatives.
+
+	A new one must be a customer whom the user may read; one whom the customer is or was counted with shares its money and
+	its tier, so that takes write permission for it, or a managing role.
+	"""
+	if customer.flags.ignore_permissions:
+		return
+	before = customer.get_doc_before_save()
+	for field in SELF_REFERENCES:
+		old, new = _text(before and before.get(field)), _text(customer.get(field))
+		if old == new:
+			continue
+		label = _(customer.meta.get_label(field))
+		if new and not _may("read", new):
+			frappe.throw(
+				_("{0}: you may not see {1}.").format(label, frappe.bold(new)), frappe.PermissionError
+			)
+		if field == "rolls_up_to" and not (is_manager() or "Sales Manager" in frappe.get_roles()):
+			_refuse_other_peoples(label, [head for head in (old, new) if head])
+
+
+def _refuse_other_peoples(label: str, heads: list[str]) -> None:
+	for head in heads:
+		if not _may("write", head):
+			frappe.throw(
+				_("{0}: only who may edit {1}, a {2} or a {3} can change this.").format(
+					label, frappe.bold(head), _("Sales Manager"), _("Tiering Manager")
+				),
+				frappe.PermissionError,
+			)
+
+
+def _may(what: str, customer: str) -> bool:
+	"""One that isn't there any more is nobody's secret; the framework refuses it as a new link."""
+	return not frappe.db.exists("Customer", customer) or bool(
+		frappe.has_permission("Customer", what, doc=customer)
+	)
 
 
 def _way_up(customer: str | None) -> list[str]:
@@ -136,13 +186,8 @@ def after_rename(customer: Document, method: str, old: str, new: str, merge: boo
 
 def forget_untiered(record: Document) -> None:
 	"""Runs leave disabled and internal customers alone: what is deleted would stand on them for ever, and not go."""
-	field = {
-		"Customer Tier": "customer_tier",
-		"Lifecycle Stage": "lifecycle_stage",
-		"RFM Segment": "rfm_segment",
-	}
 	customer = frappe.qb.DocType("Customer")
-	column = customer[field[record.doctype]]
+	column = customer[KINDS[record.doctype].field]
 	untiered = (customer.disabled == 1) | (customer.is_internal_customer == 1)
 	frappe.qb.update(customer).set(column, None).where((column == record.name) & untiered).run()
 

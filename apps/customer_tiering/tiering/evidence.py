@@ -10,16 +10,16 @@ from functools import cached_property
 import frappe
 import pandas as pd
 
-from customer_tiering.engine.conditions import DECLINING, SUPER_PROMOTER, UPSELL_READY
 from customer_tiering.engine.policy import Policy
+from customer_tiering.engine.signals import SIGNALS, SUPER_PROMOTER
 from customer_tiering.engine.voids import Fired, Known, is_void
 from customer_tiering.tiering.groups import referred
-from customer_tiering.tiering.signals import TIER_DOWN, TIER_UP, signal_period
+from customer_tiering.tiering.signals import signal_period
 
 # Older events have been acted on long ago.
 LOOK_BACK = timedelta(days=400)
 # Judged by the rules that they came about by, and by no others.
-RULED_SIGNALS = (TIER_UP, TIER_DOWN, SUPER_PROMOTER, UPSELL_READY, DECLINING)
+RULED_SIGNALS = {name for name, about in SIGNALS.items() if about.by_rules}
 # The columns that an event is judged by, of `event` left joined with its `run`.
 EVENT = """event.customer, event.signal, event.signal_key, event.as_of, event.last_order_date, event.decision, event.cause,
 	event.old_value, event.new_value, event.rule_version, COALESCE(run.started_at, event.creation) AS read_at"""

@@ -12,6 +12,7 @@ from frappe import _
 from frappe.utils import format_date, getdate
 
 from customer_tiering.engine.policy import Policy, Tier
+from customer_tiering.tiering.customer import stored_name
 from customer_tiering.tiering.groups import members_of
 from customer_tiering.tiering.orders import smallest_unit
 from customer_tiering.tiering.policy import read_policy
@@ -36,6 +37,7 @@ class Line:
 
 	name: str
 	customer: str
+	company: str
 	day: date
 	kind: str
 	own: Decimal
@@ -104,19 +106,42 @@ class Explanation:
 	changes: tuple[Change, ...]
 	voice: tuple[str, ...]
 
-	def without(self, hidden: Collection[str]) -> "Explanation":
-		"""The same for somebody who may not see some of the members: their documents are one line, and nothing names them."""
-		if not hidden:
-			return self
-		shown = [line for line in self.lines if line.customer not in hidden]
-		money = sum(
-			(line.money for line in self.lines if line.counts and line.customer in hidden), Decimal(0)
-		)
-		others = Line(
+	def without(self, hidden: Collection[str], companies: Collection[str] = ()) -> "Explanation":
+		"""The same for somebody who may not see some of the members or companies: nothing names them.
+
+		The documents of such members are one line, and those of the others in such companies another.
+		"""
+		shown, of_members, of_companies = [], [], []
+		for line in self.lines:
+			of = (
+				of_members
+				if line.customer in hidden
+				else of_companies
+				if line.company in companies
+				else shown
+			)
+			of.append(line)
+		if hidden:
+			shown.append(
+				self._together(of_members, _("Others in the group"), _("Customers that you may not see"))
+			)
+		if of_companies:
+			shown.append(
+				self._together(of_companies, _("Other companies"), _("Companies that you may not see"))
+			)
+		members = tuple(name for name in self.members if name not in hidden)
+		at = None if self.overridden_at in hidden else self.overridden_at
+		reason = self.override_reason if at else None
+		return replace(self, members=members, overridden_at=at, override_reason=reason, lines=tuple(shown))
+
+	def _together(self, lines: list[Line], kind: str, reason: str) -> Line:
+		money = sum((line.money for line in lines if line.counts), Decimal(0))
+		return Line(
 			name="",
 			customer="",
+			company="",
 			day=self.as_of,
-			kind=_("Others in the group"),
+			kind=kind,
 			own=money,
 			own_currency=self.currency,
 			cost=None,
@@ -124,34 +149,34 @@ class Explanation:
 			money=money,
 			counts=True,
 			is_order=False,
-			reason=_("Customers that you may not see"),
-		)
-		members = tuple(name for name in self.members if name not in hidden)
-		at = None if self.overridden_at in hidden else self.overridden_at
-		reason = self.override_reason if at else None
-		return replace(
-			self, members=members, overridden_at=at, override_reason=reason, lines=(*shown, others)
+			reason=reason,
 		)
 
 	def as_dict(self) -> dict:
-		"""For JSON: days as text, money as text with its cents."""
-		return json.loads(json.dumps(asdict(self), default=str))
+		"""For JSON: days as text, money as text with its cents; and in words `sentences` and `bands_in_words`."""
+		values = json.loads(json.dumps(asdict(self), default=str))
+		return {**values, "sentences": self.sentences(), "bands_in_words": self.bands_in_words()}
+
+	def sentences(self) -> list[str]:
+		"""What there is to say besides the tier, the money and what is to come, in the session's language."""
+		return [*self._notes(), *self.voice, *self._distance_texts()]
+
+	def bands_in_words(self) -> str:
+		return " · ".join(map(self._band, self.bands))
 
 	def as_text(self) -> str:
 		"""For a terminal."""
-		tier = self.tier or _("No tier")
+		tier = _tier(self.tier) if self.tier else _("No tier")
 		head = f"{self.customer}: {tier} ({format_date(self.as_of)}, {self._text(self.money)} {self.currency}, {self.rule_version})"
 		lines = [
 			f"{'+' if line.counts else ' '} {format_date(line.day)} {line.name:<24} {self._text(line.money):>16}  {line.kind}: {line.reason}"
 			for line in self.lines
 		]
-		bands = " · ".join(map(self._band, self.bands))
 		changes = [f"{format_date(change.day)}: {change.what}" for change in self.changes]
-		about = [*self._notes(), *self.voice]
-		return "\n".join([head, *about, bands, *lines, *self._distance_texts(), *changes])
+		return "\n".join([head, *self.sentences(), self.bands_in_words(), *lines, *changes])
 
 	def _band(self, band: Tier) -> str:
-		entry = f"{band.name} ≥ {self._text(band.entry_value)}"
+		entry = f"{_tier(band.name)} ≥ {self._text(band.entry_value)}"
 		return (
 			_("{0} (kept from {1})").format(entry, self._text(band.keep_from))
 			if band.keep_from < band.entry_value
@@ -167,25 +192,29 @@ class Explanation:
 		if len(self.members) > 1:
 			yield _("Tiered together: {0}").format(", ".join(self.members))
 		if self.overridden and self.overridden_at and self.overridden_at != self.customer:
-			yield _("Tier set by hand, on {0}: {1}").format(self.overridden_at, self.overridden)
+			yield _("Tier set by hand, on {0}: {1}").format(self.overridden_at, _tier(self.overridden))
 		elif self.overridden:
-			yield _("Tier set by hand: {0}").format(self.overridden)
-		if self.override_reason:
+			yield _("Tier set by hand: {0}").format(_tier(self.overridden))
+		if self.override_reason and not self.override_until:
+			yield self.override_reason
+		elif self.override_reason:
 			yield _("Until {0}, because: {1}").format(format_date(self.override_until), self.override_reason)
 		if self.decided and self.decided != self.tier and not self.not_tiered:
 			yield _(
 				"The ledger says tier {0} for that day: the run knew other documents or rules, or saw the customer for the first time."
-			).format(self.decided)
+			).format(_tier(self.decided))
 
 	def _distance_texts(self) -> Iterator[str]:
 		if self.overridden:
 			return
 		if self.next_up:
-			yield _("{0} more for tier {1}").format(self._text(self.gap_up), self.next_up)
+			yield _("{0} more for tier {1}").format(self._text(self.gap_up), _tier(self.next_up))
 		if self.next_down and self.room_down >= 0:
-			yield _("{0} may go before tier {1} is lost").format(self._text(self.room_down), self.tier)
+			yield _("{0} may go before the customer falls towards tier {1}.").format(
+				self._text(self.room_down), _tier(self.next_down)
+			)
 		elif self.next_down:
-			yield _("{0} are missing to keep tier {1}").format(self._text(-self.room_down), self.tier)
+			yield _("{0} are missing to keep tier {1}").format(self._text(-self.room_down), _tier(self.tier))
 		if self.kept:
 			yield self.kept
 
@@ -199,6 +228,7 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 	from customer_tiering.tiering.documents import entries_of, read_documents
 	from customer_tiering.tiering.facts import read_facts
 
+	customer = stored_name(customer)
 	not_tiered = _not_tiered(customer)
 	day, policy = as_of or getdate(), read_policy()
 	members = (customer,) if not_tiered else members_of(customer)
@@ -302,6 +332,7 @@ def _line(
 	return Line(
 		name=document.name,
 		customer=document.customer,
+		company=document.company,
 		day=document.day,
 		kind=_kind(document),
 		own=document.own,
@@ -355,6 +386,10 @@ def _worth(document: "Document", policy: Policy) -> Iterator[str]:
 		yield own
 
 
+def _tier(name: str) -> str:
+	return _(name, context="Customer Tier")
+
+
 def _amount(money: Decimal | float, currency: str) -> str:
 	"""To the currency's smallest unit: some have thousandths."""
 	return f"{money:,.{max(2, smallest_unit(currency))}f}"
@@ -386,11 +421,11 @@ def _kept(policy: Policy, now: "Standing | None", day: date) -> str | None:
 	until = format_date(max(grace, dwell) - timedelta(days=1))
 	if dwell > grace:
 		return _("Tier {0} is kept until {1}: for at least {2} days since {3}.").format(
-			tier.name, until, tier.minimum_dwell_days, format_date(now.tier_since)
+			_tier(tier.name), until, tier.minimum_dwell_days, format_date(now.tier_since)
 		)
 	return _(
 		"Tier {0} is kept until {1}: {2} days of grace since the money fell below its keep value on {3}."
-	).format(tier.name, until, tier.grace_days, format_date(now.below_keep_since))
+	).format(_tier(tier.name), until, tier.grace_days, format_date(now.below_keep_since))
 
 
 def _changes(
@@ -520,7 +555,8 @@ def _set_on(customer: str, day: date) -> ByHand | None:
 	if day < getdate():
 		last = _last_tier_event(customer, day)
 		tier = last.new_value if last and last.cause == "Override" else None
-	return ByHand(customer, tier, until and until + timedelta(days=1)) if tier else None
+	ends = until + timedelta(days=1) if until and until < date.max else None
+	return ByHand(customer, tier, ends) if tier else None
 
 
 def _decided(customer: str, day: date) -> str | None:

@@ -69,7 +69,9 @@ def with_orders(
 	figures = read_order_facts(policy, as_of, scoped)
 	facts = people.join(figures)
 	facts["next_document"] = facts[["next_document", "next_enquiry"]].min(axis=1)
-	facts["referred_value"] = figures["annual_value"].groupby(friends.reindex(figures.index)).sum()
+	referred_value = figures["annual_value"].groupby(friends.reindex(figures.index)).sum()
+	# As it is, facts without any row would take those of the sums.
+	facts["referred_value"] = referred_value.reindex(facts.index)
 	money = [
 		"annual_value",
 		"recent_value",

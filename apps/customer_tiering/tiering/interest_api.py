@@ -56,7 +56,7 @@ def preview_topic(topic: str) -> dict:
 	from customer_tiering.tiering.interest_sources import read_sources, sources_of
 	from customer_tiering.tiering.interests import OF_CUSTOMERS, read_interest_rules, strongest_topics
 
-	given = json.loads(str(topic))
+	given = _read(topic)
 	if not isinstance(given, dict) or given.get("doctype") != "Interest Topic":
 		frappe.throw(_("{0} is expected.").format(_("Interest Topic")))
 	doc = frappe.get_doc(given)
@@ -110,10 +110,17 @@ def groups_without_topic() -> list[dict]:
 def make_topics(groups: str | list) -> list[str]:
 	"""Make an Interest Topic of each of these item groups, with the group as its source; gives their names."""
 	frappe.has_permission("Interest Topic", "create", throw=True)
-	names = json.loads(groups) if isinstance(groups, str) else groups
+	names = _read(groups) if isinstance(groups, str) else groups
 	known = {row.name for row in groups_without_topic()}
 	made = [name for name in names if name in known] if isinstance(names, list) else []
 	for name in made:
 		sources = [{"source_type": "Item Group", "source": name}]
 		frappe.get_doc(doctype="Interest Topic", topic_name=name, sources=sources).insert()
 	return made
+
+
+def _read(text: str) -> object:
+	try:
+		return json.loads(str(text))
+	except ValueError as error:
+		frappe.throw(_("This is no JSON: {0}").format(frappe.utils.escape_html(str(error))))

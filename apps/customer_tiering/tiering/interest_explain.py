@@ -11,6 +11,7 @@ from frappe import _
 from frappe.utils import format_date, getdate
 
 from customer_tiering.engine.interest_rules import DIGITS, InterestRules, fades_after
+from customer_tiering.tiering.customer import stored_name
 from customer_tiering.tiering.interest_sources import read_sources
 from customer_tiering.tiering.interests import OF_CUSTOMERS, read_interest_rules
 from customer_tiering.tiering.temporary import open_scope
@@ -83,8 +84,7 @@ def explain_interests(customer: str, as_of: date | None = None) -> InterestExpla
 	from customer_tiering.engine.interests import points, scores, strongest
 	from customer_tiering.tiering.interest_events import read_events
 
-	if not frappe.db.exists("Customer", customer):
-		frappe.throw(_("There is no customer {0}.").format(customer), frappe.DoesNotExistError)
+	customer = stored_name(customer)
 	as_of, rules = as_of or getdate(), read_interest_rules()
 	open_scope([customer])
 	events = read_events(read_sources(), rules, as_of, scoped=True)

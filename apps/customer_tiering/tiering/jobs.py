@@ -5,10 +5,11 @@ from contextlib import suppress
 import frappe
 from frappe import _
 from frappe.utils import add_to_date, getdate, now_datetime
+from frappe.utils.background_jobs import get_job
 
 from customer_tiering.tiering import queue, retention
-from customer_tiering.tiering.lock import RunInProgressError
-from customer_tiering.tiering.recompute import no_progress, recompute
+from customer_tiering.tiering.lock import RunInProgressError, is_free
+from customer_tiering.tiering.recompute import LOCK, no_progress, recompute
 from customer_tiering.tiering.scope import customers_with_changed_issues, full_run_is_due, last_full_run
 
 TIMEOUT = 3600
@@ -67,6 +68,8 @@ def preview() -> None:
 def _enqueue(method: object, what: str, **arguments: object) -> None:
 	"""One of a kind: two clicks are one run. At once, unless told otherwise: after a request that wrote nothing older versions of
 	the framework commit nothing, and start nothing that waits for it."""
+	if method is run:
+		_forget_dead(what)
 	frappe.enqueue(
 		method,
 		queue="long",
@@ -75,6 +78,14 @@ def _enqueue(method: object, what: str, **arguments: object) -> None:
 		deduplicate=True,
 		**arguments,
 	)
+
+
+def _forget_dead(what: str) -> None:
+	"""A worker that was killed leaves its job behind as started, for minutes; one that is alive has the lock of all runs, or
+	waits while another has it."""
+	job = get_job(f"customer_tiering.{what}")
+	if job and job.get_status() == "started" and is_free(LOCK):
+		job.delete()
 
 
 def run(full: bool = True, show_progress: bool = False) -> None:

@@ -17,7 +17,7 @@ class only_one:
 	"""
 
 	def __init__(self, what: str, refusal: str, wait: int = 0) -> None:
-		self.name = f"{frappe.conf.db_name}.{what}"[-64:]
+		self.name = _name_of(what)
 		self.refusal, self.wait = refusal, wait
 
 	def __enter__(self) -> None:
@@ -29,6 +29,15 @@ class only_one:
 			frappe.db.sql("SELECT RELEASE_LOCK(%s)", self.name)
 
 
+def is_free(what: str) -> bool:
+	"""Whether nobody has the lock: whoever had it is dead or done."""
+	return bool(frappe.db.sql("SELECT IS_FREE_LOCK(%s)", _name_of(what))[0][0])
+
+
+def _name_of(what: str) -> str:
+	return f"{frappe.conf.db_name}.{what}"[-64:]
+
+
 @contextmanager
 def unless_disconnected() -> Iterator[None]:
 	try:
@@ -38,7 +47,15 @@ def unless_disconnected() -> Iterator[None]:
 			raise
 
 
+# A server that shuts down or ended the connection; then those of the client library: not to be reached, gone away, lost.
+LOST = {1053, 1927, *range(2002, 2007), 2012, 2013, 2026, 2027, 2055, 4031}
+
+
 def connection_is_lost(error: Exception) -> bool:
-	"""Whether the database server went away: drivers differ, the names of their errors (PEP 249) don't."""
+	"""Whether the database server went away: drivers differ, the names of their errors (PEP 249) and the codes don't.
+
+	An OperationalError is much else as well: a column that is missing, a lock that somebody holds, a full disk.
+	"""
 	names = {kind.__name__ for kind in type(error).__mro__}
-	return not names.isdisjoint(("OperationalError", "InterfaceError"))
+	code = error.args[0] if error.args else None
+	return "InterfaceError" in names or ("OperationalError" in names and code in LOST)

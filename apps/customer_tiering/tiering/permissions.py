@@ -1,9 +1,17 @@
 """Whoever may not see a customer sees nothing about it in the ledgers either."""
 
+from collections.abc import Collection
+
 import frappe
 from frappe.desk.reportview import build_match_conditions
+from frappe.permissions import get_allowed_docs_for_doctype, get_user_permissions
 
-MANAGERS = {"System Manager", "Tiering Manager"}
+# Who edits the rules, and sees every ledger whole.
+MANAGERS = ("Tiering Manager", "System Manager")
+
+
+def is_manager(user: str | None = None) -> bool:
+	return not set(MANAGERS).isdisjoint(frappe.get_roles(user))
 
 
 def tiering_event_query(user: str | None = None) -> str:
@@ -31,19 +39,23 @@ def has_permission(
 ) -> bool:
 	"""For a single row of a ledger: may the user read its customer?"""
 	user = user or frappe.session.user
-	if (
-		MANAGERS & set(frappe.get_roles(user))
-		or not doc.customer
-		or not frappe.db.exists("Customer", doc.customer)
-	):
+	if is_manager(user) or not doc.customer or not frappe.db.exists("Customer", doc.customer):
 		return True
 	return bool(frappe.has_permission("Customer", "read", doc=doc.customer, user=user))
+
+
+def hidden_companies(companies: Collection[str], doctype: str) -> set[str]:
+	"""Those of the companies whose documents of this kind a User Permission keeps from the session's user."""
+	allowed = get_allowed_docs_for_doctype(
+		get_user_permissions(frappe.session.user).get("Company", []), doctype
+	)
+	return set(companies) - set(allowed) if allowed else set()
 
 
 def _condition(doctype: str, user: str | None) -> str:
 	"""SQL for the list: rows of the customers that roles, User Permissions and shares let the user see."""
 	user = user or frappe.session.user
-	if MANAGERS & set(frappe.get_roles(user)):
+	if is_manager(user):
 		return ""
 	try:
 		visible = build_match_conditions("Customer", user=user)

@@ -1,7 +1,8 @@
 """Reads the policy from what administrators edit."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import fields, replace
 
 import frappe
 from frappe import _
@@ -9,32 +10,24 @@ from frappe.model.document import Document
 from frappe.utils import cint, flt
 
 from customer_tiering.engine.policy import Policy, Segment, Stage, Tier
+from customer_tiering.tiering.rule_records import KINDS
 
 Rule = Document | frappe._dict
 
-RECORDS = ("Customer Tier", "Lifecycle Stage", "RFM Segment")
-WHOLE_NUMBERS = (
-	"window_months",
-	"high_frequency_orders",
-	"near_score",
-	"high_score",
-	"abc_a_percent",
-	"abc_b_percent",
-	"sleep_min_days",
-	"sleep_default_days",
-	"whale_factor",
-	"decline_percent",
-	"decline_months",
-	"upsell_months",
-	"silent_days",
-	"promoter_percent",
-	"pattern_years",
-	"pattern_lead_days",
-	"key_date_lead_days",
-	"feedback_days",
-	"detractor_score",
-)
-NUMBERS = ("churn_medium_factor", "churn_high_factor", "sleep_factor", "upsell_value")
+RECORDS = tuple(KINDS)
+
+
+def _of_kind(rule: type, kind: type) -> tuple[str, ...]:
+	return tuple(each.name for each in fields(rule) if each.init and each.type is kind)
+
+
+# The engine's dataclasses say which settings decide, which conditions a stage can have, and of what kind they are: fields of
+# the same names in Tiering Settings and Lifecycle Stage.
+WHOLE_NUMBERS, NUMBERS, FLAGS = (_of_kind(Policy, kind) for kind in (int, float, bool))
+STAGE_NUMBERS, STAGE_FLAGS = (_of_kind(Stage, kind) for kind in (int, bool))
+STAGE_CONDITIONS = {
+	each.name: each.default for each in fields(Stage) if each.name not in ("name", "position", "meaning")
+}
 
 
 def read_policy() -> Policy:
@@ -71,7 +64,7 @@ def policy_of(
 		monetary_breakpoints=breakpoints(settings.monetary_breakpoints),
 		**{field: cint(settings.get(field)) for field in WHOLE_NUMBERS},
 		**{field: flt(settings.get(field)) for field in NUMBERS},
-		voice_raises_risk=bool(cint(settings.voice_raises_risk)),
+		**{field: bool(cint(settings.get(field))) for field in FLAGS},
 	)
 
 
@@ -94,22 +87,12 @@ def _tier(row: Rule) -> Tier:
 
 
 def _stage(row: Rule) -> Stage:
-	numbers = (
-		"position",
-		"min_days_since_order",
-		"min_days_since_first_order",
-		"quiet_days",
-		"min_orders",
-		"min_open_issues",
-		"min_points",
-	)
-	flags = ("never_ordered", "top_tier_only", "no_open_follow_up")
 	return Stage(
 		name=row.name,
 		meaning=row.meaning,
 		feedback=row.get("feedback") or "",
-		**{key: cint(row.get(key)) for key in numbers},
-		**{key: bool(cint(row.get(key))) for key in flags},
+		**{key: cint(row.get(key)) for key in STAGE_NUMBERS},
+		**{key: bool(cint(row.get(key))) for key in STAGE_FLAGS},
 	)
 
 
@@ -122,28 +105,25 @@ def refuse_gaps(policy: Policy) -> None:
 		frappe.throw(_("Choose a Reporting Currency in Tiering Settings before you recompute tiers."))
 	if not policy.tiers:
 		frappe.throw(_("There is no Customer Tier. Create at least one, with the entry value 0."))
-	if not any(_takes_whoever_ordered(stage) for stage in policy.stages):
-		frappe.throw(
-			_(
-				"No Lifecycle Stage takes every customer who has ordered. Create a last one without conditions."
-			)
+	for gap in gaps_of(policy.stages):
+		frappe.throw(gap)
+
+
+def stages_of(rows: Iterable[Rule]) -> list[Stage]:
+	return [_stage(row) for row in rows]
+
+
+def gaps_of(stages: Collection[Stage]) -> Iterator[str]:
+	"""Which customers fit in none of these stages, and what to create for them, in sentences."""
+	if not any(_takes_whoever_ordered(stage) for stage in stages):
+		yield _(
+			"No Lifecycle Stage takes every customer who has ordered. Create a last one without conditions."
 		)
-	if not any(stage.never_ordered for stage in policy.stages):
-		frappe.throw(
-			_("No Lifecycle Stage takes customers who never ordered. Create one with Never Ordered.")
-		)
+	if not any(stage.never_ordered for stage in stages):
+		yield _("No Lifecycle Stage takes customers who never ordered. Create one with Never Ordered.")
 
 
 def _takes_whoever_ordered(stage: Stage) -> bool:
-	conditions = (
-		stage.min_days_since_order,
-		stage.min_days_since_first_order,
-		stage.quiet_days,
-		stage.no_open_follow_up,
-		stage.min_orders > 1,
-		stage.top_tier_only,
-		stage.min_open_issues,
-		stage.min_points,
-		stage.feedback,
-	)
-	return not stage.never_ordered and not any(conditions)
+	"""Whether no condition keeps anybody who ordered out: having ordered once is none."""
+	stage = replace(stage, min_orders=0 if stage.min_orders <= 1 else stage.min_orders)
+	return all(getattr(stage, name) == none for name, none in STAGE_CONDITIONS.items())

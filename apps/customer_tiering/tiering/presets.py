@@ -20,9 +20,11 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint
 
-from customer_tiering.setup.seed import read_defaults, site_language
+from customer_tiering.setup.seed import NEW_SITE, read_defaults, site_language
+from customer_tiering.tiering.policy import STAGE_CONDITIONS
 from customer_tiering.tiering.proposal import FIELDS, SETTINGS, Proposal, put
 
+DESCRIBING = ("colour", "benefits", "monthly_contact_cap", "description")  # that a proposal can't change
 FIRST, STEP = 10, 10  # positions of stages
 
 
@@ -64,17 +66,23 @@ def apply_preset(proposal: Proposal, name: str) -> None:
 
 def _put_tiers(proposal: Proposal, rows: list[dict]) -> None:
 	tiers = sorted(proposal.records["Customer Tier"], key=lambda tier: -tier.entry_value)
-	for number, row in enumerate(rows):
-		name = _name(row.get("tier_name"))
-		if number < len(tiers):
-			_put_row(proposal, tiers[number], name, row)
+	names = [_name(row.get("tier_name")) for row in rows]
+	by_name = {tier.name for tier in tiers} <= set(names)  # then one that is missing is not the last one
+	for number, (name, row) in enumerate(zip(names, rows, strict=True)):
+		if by_name:
+			tier = proposal.find("Customer Tier", name)
+		else:
+			tier = tiers[number] if number < len(tiers) else None
+		if tier:
+			_put_row(proposal, tier, name, row)
 		elif "entry_value" in row:
 			_put_row(proposal, proposal.add("Customer Tier", name, {}), name, row)
 
 
 def _put_stages(proposal: Proposal, rows: list[dict]) -> None:
 	stages = [_stage_of(proposal, row) for row in rows]
-	for row, stage, follower in zip(rows, stages, [*stages[1:], None], strict=False):
+	for number, (row, stage) in enumerate(zip(rows, stages, strict=True), start=1):
+		follower = next(filter(None, stages[number:]), None)
 		name = _name(row.get("stage_name")) or row["meaning"]
 		if not stage:
 			stage = proposal.add("Lifecycle Stage", name, {"meaning": row["meaning"]})
@@ -90,9 +98,11 @@ def _stage_of(proposal: Proposal, row: dict) -> Document | None:
 
 
 def _free_position(proposal: Proposal, follower: Document | None) -> int:
-	"""Before the stage that follows, after whatever comes before that; else before the first one."""
+	"""Before the stage that follows, after whatever comes before that, else before the first one; without one, the last."""
 	taken = sorted(cint(stage.position) for stage in proposal.records["Lifecycle Stage"] if stage.position)
-	if follower and cint(follower.position) in taken:
+	if not follower:
+		return max(taken, default=0) + STEP
+	if cint(follower.position) in taken:
 		before = max((each for each in taken if each < follower.position), default=0)
 		if follower.position - before > 1:
 			return (before + follower.position) // 2
@@ -103,6 +113,8 @@ def _free_position(proposal: Proposal, follower: Document | None) -> int:
 def _put_row(proposal: Proposal, doc: Document, name: str | None, row: dict) -> None:
 	if name:
 		proposal.rename(doc, name)
+	if doc.is_new():
+		doc.update({field: row[field] for field in row if field in DESCRIBING})
 	for field, value in row.items():
 		if field in FIELDS[doc.doctype]:
 			put(doc, field, value)
@@ -126,23 +138,10 @@ def _as_installed() -> dict:
 	fields = [meta.get_field(field) for field in FIELDS[SETTINGS]]
 	tiers = sorted(read_defaults("customer_tier"), key=lambda tier: -tier["entry_value"])
 	zero = dict.fromkeys(("keep_value", "grace_days", "minimum_dwell_days"), 0)
-	no_conditions = dict.fromkeys(
-		(
-			"min_days_since_order",
-			"min_days_since_first_order",
-			"quiet_days",
-			"min_orders",
-			"min_open_issues",
-			"min_points",
-			"top_tier_only",
-			"no_open_follow_up",
-		),
-		0,
-	) | {"feedback": ""}
 	return {
-		"settings": {field.fieldname: _default(field) for field in fields if field.default},
+		"settings": {**{field.fieldname: _default(field) for field in fields if field.default}, **NEW_SITE},
 		"tiers": [{**zero, **tier} for tier in tiers],
-		"stages": [{**no_conditions, **stage} for stage in read_defaults("lifecycle_stage")],
+		"stages": [{**STAGE_CONDITIONS, **stage} for stage in read_defaults("lifecycle_stage")],
 	}
 
 

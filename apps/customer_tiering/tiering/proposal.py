@@ -9,7 +9,16 @@ from frappe.model.document import Document
 from frappe.utils import cint, flt
 
 from customer_tiering.engine.policy import Policy
-from customer_tiering.tiering.policy import NUMBERS, RECORDS, WHOLE_NUMBERS, policy_of, refuse_gaps
+from customer_tiering.tiering.policy import (
+	FLAGS,
+	NUMBERS,
+	RECORDS,
+	STAGE_CONDITIONS,
+	WHOLE_NUMBERS,
+	policy_of,
+	refuse_gaps,
+)
+from customer_tiering.tiering.rule_records import KINDS
 
 SETTINGS = "Tiering Settings"
 BREAKPOINTS = ("recency_breakpoints", "frequency_breakpoints", "monetary_breakpoints")
@@ -24,28 +33,14 @@ FIELDS = {
 		*BREAKPOINTS,
 		*WHOLE_NUMBERS,
 		*NUMBERS,
-		"voice_raises_risk",
+		*FLAGS,
 	),
 	"Customer Tier": ("entry_value", "keep_value", "is_top", "grace_days", "minimum_dwell_days"),
-	"Lifecycle Stage": (
-		"position",
-		"meaning",
-		"never_ordered",
-		"min_days_since_order",
-		"min_days_since_first_order",
-		"quiet_days",
-		"min_orders",
-		"min_open_issues",
-		"min_points",
-		"feedback",
-		"top_tier_only",
-		"no_open_follow_up",
-	),
+	"Lifecycle Stage": ("position", "meaning", *STAGE_CONDITIONS),
 	"RFM Segment": ("recency", "frequency", "monetary"),
 	"Follow Up Rule": ("due_in_days",),
 	"Outreach Sequence": ("steps",),
 }
-NAME_FIELDS = {"Customer Tier": "tier_name", "Lifecycle Stage": "stage_name", "RFM Segment": "segment_name"}
 # Of a table field, the column that counts.
 COLUMNS = {"companies": "company", "steps": "day_offset"}
 
@@ -59,10 +54,11 @@ class Difference:
 	field: str | None
 	now: object
 	then: object
+	is_new: bool = False  # of a record that is added; another one may give up that name to it
 
 	@property
 	def label(self) -> str:
-		field = self.field or NAME_FIELDS.get(self.doctype)
+		field = self.field or KINDS[self.doctype].name_field
 		return _(frappe.get_meta(self.doctype).get_label(field))
 
 
@@ -91,7 +87,7 @@ class Proposal:
 		return doc
 
 	def add(self, doctype: str, name: str, values: dict) -> Document:
-		doc = frappe.get_doc({"doctype": doctype, NAME_FIELDS[doctype]: name, **values})
+		doc = frappe.get_doc({"doctype": doctype, KINDS[doctype].name_field: name, **values})
 		doc.name = name
 		doc.set("__islocal", 1)
 		self.records[doctype].append(doc)
@@ -103,13 +99,13 @@ class Proposal:
 	def rename(self, doc: Document, name: str) -> None:
 		if doc.is_new():
 			doc.name = name
-			doc.set(NAME_FIELDS[doc.doctype], name)
+			doc.set(KINDS[doc.doctype].name_field, name)
 		elif name != doc.name:
 			self.new_names[_key(doc)] = name
 
 	def name_of(self, doc: Document) -> str:
-		"""The name that it would have."""
-		return self.new_names.get(_key(doc), doc.name)
+		"""The name that it would have. A new one may get the name that another one gives up."""
+		return doc.name if doc.is_new() else self.new_names.get(_key(doc), doc.name)
 
 	def policy(self) -> Policy:
 		"""With the names that are stored: a tier that would be renamed is still the one that customers are in."""
@@ -126,18 +122,21 @@ class Proposal:
 		]
 
 	def _differences_of(self, doc: Document) -> Iterator[Difference]:
-		before, name = self.before.get(_key(doc), {}), self.name_of(doc)
-		if doc.is_new():
-			yield Difference(doc.doctype, doc.name, None, None, doc.name)
+		before, name, new = self._before(doc), self.name_of(doc), bool(doc.is_new())
+		if new:
+			yield Difference(doc.doctype, doc.name, None, None, doc.name, new)
 		elif name != doc.name:
 			yield Difference(doc.doctype, doc.name, None, doc.name, name)
 		for field, value in values_of(doc).items():
 			if before.get(field) != value and (before or value):
-				yield Difference(doc.doctype, doc.name, field, before.get(field), value)
+				yield Difference(doc.doctype, doc.name, field, before.get(field), value, new)
+
+	def _before(self, doc: Document) -> dict[str, object]:
+		return {} if doc.is_new() else self.before[_key(doc)]
 
 	def changed(self) -> list[Document]:
 		"""Documents with another value than is stored, new ones included."""
-		return [doc for doc in self._documents() if self.before.get(_key(doc)) != values_of(doc)]
+		return [doc for doc in self._documents() if self._before(doc) != values_of(doc)]
 
 	def validate(self) -> None:
 		"""Raise ValidationError, as the documents' own forms would, for what can't be saved or can't decide everybody."""

@@ -1,10 +1,12 @@
 """The work list of incremental runs: what could change a decision adds a row here, in its own transaction.
 
-A submitted order costs one INSERT and, once it is committed, one call to Redis that starts the run. Nothing here may
-stand in the way of saving a document: what goes wrong is logged, and the weekly full run finds the customer anyway.
+A submitted order costs one INSERT, the points that come with it nothing more; once it is committed, one look into Redis
+and, unless a run is on its way, a job. (Outreach adds one SELECT: see exits.) Nothing here may stand in the way of saving
+a document: what goes wrong is logged, and the weekly full run finds the customer anyway.
 """
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from functools import wraps
 
 import frappe
@@ -17,7 +19,9 @@ OTHER = "Other"
 FLAG = "customer_tiering.drain"
 DRAIN_EXPIRES = 60  # seconds after which a run that never began is given up
 
-PATIENCE = 2  # seconds that whoever saves a document may have to wait for the work list
+# Seconds that whoever saves a document may have to wait for a table of ours.
+PATIENCE = 2
+PATIENTLY = f"SET STATEMENT lock_wait_timeout = {PATIENCE}, innodb_lock_wait_timeout = {PATIENCE} FOR"
 
 PARTIES = ("Customer", "Contact", "Opportunity", "Quotation")
 
@@ -32,9 +36,15 @@ def never_in_the_way(hook: Callable) -> Callable:
 		except frappe.QueryDeadlockError:
 			raise
 		except Exception:
-			frappe.logger("customer_tiering").exception(f"Not queued: {document.doctype} {document.name}")
+			log_exception(f"Not noted: {document.doctype} {document.name}")
 
 	return guarded
+
+
+def log_exception(what: str) -> None:
+	"""A log that can't be written is no reason to stop, either."""
+	with suppress(Exception):
+		frappe.logger("customer_tiering").exception(what)
 
 
 @never_in_the_way
@@ -67,8 +77,17 @@ def on_enquiry(document: "frappe.Document", method: str | None = None) -> None:
 @never_in_the_way
 def on_voice(document: "frappe.Document", method: str | None = None) -> None:
 	"""An Issue, a Loyalty Point Entry, a Customer Feedback or a sale at the till was added, changed or deleted."""
+	if _comes_with_its_invoice(document):
+		return
 	before = document.get_doc_before_save()
 	add({doc.customer for doc in (document, before) if doc}, OTHER)
+
+
+def _comes_with_its_invoice(document: "frappe.Document") -> bool:
+	"""Points of a Sales Invoice that is being submitted at this moment, which notes the same customer itself."""
+	saving = frappe.flags.currently_saving or ()
+	invoice = (document.get("invoice_type"), document.get("invoice"))
+	return document.doctype == "Loyalty Point Entry" and invoice[0] == "Sales Invoice" and invoice in saving
 
 
 @never_in_the_way
@@ -152,8 +171,7 @@ def _insert(customers: list[str], cause: str) -> None:
 	now, user = frappe.utils.now(), frappe.session.user
 	rows = [(frappe.generate_hash(length=20), now, now, user, user, name, cause) for name in customers]
 	frappe.db.sql(
-		f"""SET STATEMENT lock_wait_timeout = {PATIENCE}, innodb_lock_wait_timeout = {PATIENCE} FOR
-		INSERT INTO `tabTiering Queue` (name, creation, modified, owner, modified_by, customer, cause)
+		f"""{PATIENTLY} INSERT INTO `tabTiering Queue` (name, creation, modified, owner, modified_by, customer, cause)
 		VALUES {", ".join(["%s"] * len(rows))}""",
 		rows,
 	)
@@ -164,7 +182,7 @@ def _start_drain() -> None:
 	try:
 		start_drain()
 	except Exception:  # Redis is down: the scheduler's next run finds the rows
-		frappe.logger("customer_tiering").exception("Incremental run not started")
+		log_exception("Incremental run not started")
 
 
 def _forget_drain() -> None:

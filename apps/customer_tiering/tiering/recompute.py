@@ -14,6 +14,8 @@ from customer_tiering.tiering import queue
 from customer_tiering.tiering.lock import only_one, unless_disconnected
 from customer_tiering.tiering.scope import (
 	Scope,
+	broken_full_runs,
+	clock_was_ahead,
 	full_scope,
 	incremental_scope,
 	last_full_run,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 	from customer_tiering.engine.population import Population
 	from customer_tiering.tiering.changes import Context, OldRules
+	from customer_tiering.tiering.judgement import Judgement
 
 LOCK = "customer_tiering.recompute"
 Progress = Callable[[int, int, str], None]
@@ -115,13 +118,14 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	from customer_tiering.tiering.facts import read_facts
 	from customer_tiering.tiering.groups import referrers_of
 	from customer_tiering.tiering.judgement import judge
+	from customer_tiering.tiering.limits import within_limits
 	from customer_tiering.tiering.rises import gone_rises, without_rises
 	from customer_tiering.tiering.signals import new_conditions
 	from customer_tiering.tiering.voids import find_voids, without_voids
 
 	progress(0, 0, _("Reading orders"))
 	policy = scope.policy
-	facts = read_facts(policy, as_of, scope.customers)
+	facts, beyond = within_limits(read_facts(policy, as_of, scope.customers))
 	progress(0, 0, _("Deciding"))
 	in_groups = _in_groups_of(scope.ordered, facts)
 	evidence = Evidence(facts["root"], policy, as_of)
@@ -133,6 +137,7 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	last = last_full_run()
 	if last and scope.is_full and not _is_readable(last.name):
 		last = None  # what a changed rule did can't be told apart: as in the first run, nothing is fired
+	turned_back = _turned_back(scope, facts, as_of, last)
 	context = Context(
 		policy=policy,
 		as_of=as_of,
@@ -142,13 +147,14 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		edited=scope.edited,
 		edited_in_group=_in_groups_of(scope.edited, facts),
 		referrers_of_ordered=referrers_of(scope.ordered),
-		old=_old_rules(last, scope, facts, as_of),
+		old=_old_rules(last, scope, facts, as_of, judged),
 		conditions=new_conditions(judged.conditions),
 		voids=voids,
 		tiers_before={customer: each.stood for customer, each in before.items()},
 		refitted_whales=_refitted_whales(judged.whales, scope, last),
-		untouched=_untouched(scope.queued, facts, as_of) if scope.is_full else frozenset(),
-		not_ordered=_untouched([row for row in scope.queued if row.cause != queue.OTHER], facts, as_of),
+		untouched=turned_back | (_untouched(scope.queued, facts, as_of) if scope.is_full else frozenset()),
+		not_ordered=turned_back
+		| _untouched([row for row in scope.queued if row.cause != queue.OTHER], facts, as_of),
 	)
 	target = target_values(facts, decisions, context)
 	changes = changed_rows(facts, target, decisions, context)
@@ -163,7 +169,7 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		events=count_events(facts, decisions, context),
 		tiers=_counts(target["customer_tier"]),
 		stages=_counts(target["lifecycle_stage"]),
-		notes=_notes(policy, as_of),
+		notes=_notes(policy, as_of, beyond),
 	)
 	return Decided(summary, judged.population, facts, decisions, changes, context)
 
@@ -172,6 +178,15 @@ def _in_groups_of(customers: Collection[str], facts: "pd.DataFrame") -> frozense
 	"""These customers and all that are tiered together with one of them."""
 	roots = facts["root"]
 	return frozenset(roots.index[roots.isin(roots[roots.index.isin(list(customers))])])
+
+
+def _turned_back(
+	scope: Scope, facts: "pd.DataFrame", as_of: date, last: "frappe._dict | None"
+) -> frozenset[str]:
+	"""Where the clock was ahead: whoever has no order in the work list. Days that went back have brought nothing about."""
+	if not last or not clock_was_ahead(last, as_of):
+		return frozenset()
+	return frozenset(facts.index) - _in_groups_of(scope.ordered, facts)
 
 
 def _untouched(queued: Iterable[frappe._dict], facts: "pd.DataFrame", as_of: date) -> frozenset[str]:
@@ -221,33 +236,59 @@ def _decide_and_write(
 	scope = _scope(run.as_of, full, customers)
 	decided = _decide(scope, run.as_of, progress)
 	summary, context = decided.summary, replace(decided.context, run=run.name)
-	run.db_set({"rule_version": summary.rule_version, "baseline": summary.baseline})
-	frappe.db.commit()
-	events_written = 0
-	for customers_written, events_written in write(  # noqa: B007
-		decided.changes, decided.facts, decided.decisions, context
-	):
-		progress(customers_written, len(decided.changes), _("Writing"))
-	summary = replace(summary, run=run.name, events=events_written)
-	_complete(run, summary, scope, decided.population)
+	_keep_rules(run, summary, scope, decided.population)
+	events, gone = 0, frozenset()
+	for written in write(decided.changes, decided.facts, decided.decisions, context):
+		progress(written.customers, len(decided.changes), _("Writing"))
+		events, gone = written.events, written.gone
+	summary = replace(summary, run=run.name, events=events)
+	_complete(run, summary, [row for row in scope.queued if row.customer not in gone])
 	return summary
 
 
 def _old_rules(
-	last: "frappe._dict | None", scope: Scope, facts: "pd.DataFrame", as_of: date
+	last: "frappe._dict | None", scope: Scope, facts: "pd.DataFrame", as_of: date, judged: "Judgement"
 ) -> "OldRules | None":
-	"""What the rules of the last run would decide today, if they were others."""
+	"""What the rules that the customers stand by would decide today, if those were others."""
+	import pandas as pd
+
 	from customer_tiering.tiering.changes import OldRules
 	from customer_tiering.tiering.facts import read_facts
 	from customer_tiering.tiering.judgement import judge
 
-	if not last or last.rule_version == scope.policy.rule_version:
+	if not last:
 		return None
-	policy = _policy_of(last.name)
-	if policy.facts_depend_on != scope.policy.facts_depend_on:
-		facts = read_facts(policy, as_of).reindex(facts.index)
-	judged = judge(facts, policy, as_of, _population_of(last.name))
-	return OldRules(judged.decisions, judged.conditions)
+	stand_by = {run: names for run, names in _stand_by(last, facts.index).items() if len(names)}
+	if {version for _run, version in stand_by} <= {scope.policy.rule_version}:
+		return None
+	decisions, conditions = [], []
+	for (run, version), customers in stand_by.items():
+		old = judged
+		if version != scope.policy.rule_version:
+			policy, known = _policy_of(run), facts
+			if policy.facts_depend_on != scope.policy.facts_depend_on:
+				known = read_facts(policy, as_of).reindex(facts.index)
+			old = judge(known, policy, as_of, _population_of(run))
+		decisions.append(old.decisions.loc[customers])
+		conditions.append(old.conditions[old.conditions["customer"].isin(customers)])
+	return OldRules(pd.concat(decisions), pd.concat(conditions))
+
+
+def _stand_by(last: frappe._dict, customers: "pd.Index") -> dict[tuple[str, str], "pd.Index"]:
+	"""By full run and rule version: whom it decided. All by the `last`, but for those to whom one came that broke off."""
+	broken = [run for run in broken_full_runs(last) if _is_readable(run.name)]
+	written = dict(
+		frappe.db.sql(
+			"SELECT customer, rule_version FROM `tabTiering Event` WHERE name > %s ORDER BY name",
+			broken[0].name,
+		)
+		if broken
+		else ()
+	)
+	runs = {run.rule_version: run.name for run in broken}
+	version = customers.to_series().map(written)
+	found = {(name, rules): customers[version == rules] for rules, name in runs.items()}
+	return {(last.name, last.rule_version): customers[~version.isin(list(runs))], **found}
 
 
 def _start_run(as_of: date, full: bool) -> "frappe.Document":
@@ -263,10 +304,16 @@ def _start_run(as_of: date, full: bool) -> "frappe.Document":
 	return run
 
 
-def _complete(run: "frappe.Document", summary: Summary, scope: Scope, population: "Population") -> None:
-	"""The rows of the work list go together with the run's end; rules and population are kept with full runs."""
-	queue.remove(scope.queued)
+def _keep_rules(run: "frappe.Document", summary: Summary, scope: Scope, population: "Population") -> None:
+	"""Before anything is written: whoever it comes to stands by these, though it may break off."""
 	kept = {"policy": scope.policy.as_json(), "population": population.as_json()} if scope.is_full else {}
+	run.db_set({"rule_version": summary.rule_version, "baseline": summary.baseline, **kept})
+	frappe.db.commit()
+
+
+def _complete(run: "frappe.Document", summary: Summary, answered: Iterable[frappe._dict]) -> None:
+	"""The rows of the work list go together with the run's end."""
+	queue.remove(answered)
 	run.db_set(
 		{
 			"status": "Completed",
@@ -275,7 +322,6 @@ def _complete(run: "frappe.Document", summary: Summary, scope: Scope, population
 			"changed": summary.changed,
 			"events": summary.events,
 			"notes": summary.notes,
-			**kept,
 		}
 	)
 	frappe.db.commit()
@@ -287,7 +333,18 @@ def _fail(run: "frappe.Document") -> None:
 	with unless_disconnected():
 		frappe.db.rollback()
 		run.db_set({"status": "Failed", "finished_at": now_datetime(), "error": error})
+		_forget_failures_like(run)
 		frappe.db.commit()
+
+
+def _forget_failures_like(run: "frappe.Document") -> None:
+	"""What fails every few minutes for one reason stands in the list once, with its last time; whatever wrote something stays."""
+	like = {"status": "Failed", "scope": run.scope, "error": run.error, "name": ("!=", run.name)}
+	names = frappe.get_all("Tiering Run", like, pluck="name")
+	wrote = (
+		frappe.get_all("Tiering Event", {"run": ("in", names)}, pluck="run", distinct=True) if names else []
+	)
+	frappe.db.delete("Tiering Run", {"name": ("in", list({*names} - {*wrote}) or [""])})
 
 
 def _mark_dead_runs() -> None:
@@ -311,10 +368,11 @@ def refuse_other_days(as_of: date, today: date) -> None:
 		)
 
 
-def _notes(policy: Policy, as_of: date) -> str:
+def _notes(policy: Policy, as_of: date, beyond: list[str]) -> str:
+	from customer_tiering.tiering.limits import note_on_limits
 	from customer_tiering.tiering.notes import notes_on_orders
 
-	return "\n".join(notes_on_orders(policy, as_of))
+	return "\n".join([*note_on_limits(beyond), *notes_on_orders(policy, as_of)])
 
 
 def _counts(column: object) -> dict[str, int]:
@@ -329,4 +387,4 @@ def _announce(summary: Summary) -> None:
 		if queue.has_rows():
 			queue.start_drain()
 	except Exception:  # Redis is down: the run is written, and the scheduler's jobs find what is left to do
-		frappe.logger("customer_tiering").exception("Signals of the run not handed on")
+		queue.log_exception("Signals of the run not handed on")

@@ -3,24 +3,30 @@
 import json
 
 import frappe
+from frappe import _
 
 from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering.rule_records import KINDS
 
-KINDS = {
-	"Customer Tier": ("tiers", "Tier"),
-	"Lifecycle Stage": ("stages", "Stage"),
-	"RFM Segment": ("segments", "Segment"),
-}
+
+def before_rename(doc: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
+	"""Merged, two rules would be one name with two bands in the last run's policy, and the ledger would mix them up."""
+	if merge:
+		frappe.throw(
+			_(
+				"{0} {1} can't be merged into another one. Change the rules so that nobody is in {1} any more, recompute, then delete it."
+			).format(_(doc.doctype), frappe.bold(_(old, context=doc.doctype)))
+		)
 
 
 def after_rename(doc: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
 	"""Without this the next run would take the new name for a changed rule, and the ledger for another tier."""
-	kind, decision = KINDS[doc.doctype]
+	kind = KINDS[doc.doctype]
 	for field in ("old_value", "new_value"):
 		frappe.db.set_value(
-			"Tiering Event", {"decision": decision, field: old}, field, new, update_modified=False
+			"Tiering Event", {"decision": kind.decision, field: old}, field, new, update_modified=False
 		)
-	_rename_in_rules(kind, old, new)
+	_rename_in_rules(kind.rules, old, new)
 
 
 def _rename_in_rules(kind: str, old: str, new: str) -> None:

@@ -13,8 +13,8 @@ import pandas as pd
 from customer_tiering.engine.money import rounded
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.replay import Standing, replay
+from customer_tiering.engine.signals import TIER_UP
 from customer_tiering.tiering.evidence import EVENT, LOOK_BACK, Evidence
-from customer_tiering.tiering.signals import TIER_UP
 
 CHUNK = 1000
 

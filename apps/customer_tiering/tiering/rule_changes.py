@@ -11,11 +11,11 @@ from frappe.model.rename_doc import rename_doc
 from frappe.utils import now_datetime
 
 from customer_tiering.tiering.jobs import enqueue_recompute
-from customer_tiering.tiering.proposal import NAME_FIELDS, SETTINGS, Difference, Proposal, plain, put
+from customer_tiering.tiering.proposal import SETTINGS, Difference, Proposal, plain, put
+from customer_tiering.tiering.rule_records import KINDS
 
 RECORD = "Tiering Rule Change"
 STAMPS = ("modified", "modified_by")
-LINKS = {"Customer Tier": "customer_tier", "Lifecycle Stage": "lifecycle_stage", "RFM Segment": "rfm_segment"}
 
 
 def apply(proposal: Proposal, title: str, preset: str | None = None) -> Document:
@@ -51,7 +51,7 @@ def _keep(
 	changed = [
 		{
 			"doctype": each.doctype,
-			"name": new_names.get((each.doctype, each.name), each.name),
+			"name": each.name if each.is_new else new_names.get((each.doctype, each.name), each.name),
 			"field": each.field,
 			"before": each.now,
 			"after": each.then,
@@ -67,7 +67,7 @@ def _keep(
 		preset=preset,
 		status="Applied",
 		summary="\n".join(sentence(each) for each in differences),
-		record=json.dumps(record, default=str, ensure_ascii=False, indent=1),
+		record=_as_text(record),
 	).insert(ignore_permissions=True)
 
 
@@ -77,24 +77,67 @@ def last_change() -> str | None:
 	return names[0] if names else None
 
 
+def after_rename(doc: Document, method: str, old: str, new: str, merge: bool = False) -> None:
+	"""What can be undone is found by its new name, too: `renamed_since` has rows of DocType, name then and name now."""
+	for change in frappe.get_all(RECORD, {"status": "Applied"}, ["name", "record"]):
+		record = json.loads(change.record)
+		since = record.get("renamed_since", [])
+		row = next((row for row in since if [row[0], row[2]] == [doc.doctype, old]), None)
+		if row:
+			row[2] = new
+		elif _names(record, doc.doctype, old) and [doc.doctype, old] not in [row[:2] for row in since]:
+			since.append([doc.doctype, old, new])
+		else:
+			continue
+		record["renamed_since"] = [row for row in since if row[1] != row[2]]
+		frappe.db.set_value(RECORD, change.name, "record", _as_text(record), update_modified=False)
+
+
+def _names(record: dict, doctype: str, name: str) -> bool:
+	return (
+		any((each["doctype"], each["name"]) == (doctype, name) for each in record["changed"])
+		or any((kind, new) == (doctype, name) for kind, _old, new in record["renamed"])
+		or [doctype, name] in record["created"]
+	)
+
+
+def _as_text(record: dict) -> str:
+	return json.dumps(record, default=str, ensure_ascii=False, indent=1)
+
+
+def _record(change: Document) -> dict:
+	"""What the change did, by the names that its documents have now."""
+	record = json.loads(frappe.db.get_value(RECORD, change.name, "record"))
+	now = {(doctype, then): name for doctype, then, name in record.setdefault("renamed_since", [])}
+	for each in (*record["changed"], *record["stamps"]):
+		each["name"] = now.get((each["doctype"], each["name"]), each["name"])
+	record["renamed"] = [[kind, old, now.get((kind, new), new)] for kind, old, new in record["renamed"]]
+	record["created"] = [[kind, now.get((kind, name), name)] for kind, name in record["created"]]
+	return record
+
+
 def edited_since(change: Document) -> list[dict[str, str]]:
 	"""What somebody changed after that, of what an undo would put back: {"what", "then", "now"} in words."""
-	record, found = json.loads(change.record), []
+	record = _record(change)
+	found = [
+		{"what": _of(doctype, then), "then": then, "now": now}
+		for doctype, then, now in record["renamed_since"]
+	]
 	for each in record["changed"]:
 		doc = _stored(each["doctype"], each["name"])
 		now = plain(doc, each["field"]) if doc else _("deleted or renamed")
 		if now != each["after"]:
-			label = _(frappe.get_meta(each["doctype"]).get_label(each["field"]))
-			field = f"{_of(each['doctype'], each['name'])} · {label}"
-			found.append({"what": field, "then": shown(each["after"]), "now": shown(now)})
+			found.append({"what": _of_field(each), "then": shown(each["after"]), "now": shown(now)})
 	for doctype, old, new in record["renamed"]:
 		if not frappe.db.exists(doctype, new):
 			found.append({"what": f"{_(doctype)} {old}", "then": new, "now": _("deleted or renamed")})
 	return found
 
 
-def undo(change: Document, *, despite_edits: bool = False) -> None:
+def undo(change: Document, *, despite_edits: bool = False) -> list[str]:
 	"""Put back what was before, exactly. What it added is deleted; customers who are in it get a full run.
+
+	Returns what could not be put back, in words: what somebody has deleted since, and days of steps that are other ones now.
 
 	Raises ValidationError, and changes nothing, if it isn't the latest one, if somebody has changed the same values since
 	(unless `despite_edits`), or if the old values don't fit what was added since.
@@ -107,16 +150,22 @@ def undo(change: Document, *, despite_edits: bool = False) -> None:
 		)
 	if not despite_edits and edited_since(change):
 		frappe.throw(_("Somebody has changed these rules since. Look at what would be lost before you undo."))
-	record, proposal = json.loads(change.record), Proposal()
+	record, proposal, lost = _record(change), Proposal(), []
 	unedited = [each for each in record["stamps"] if _stamp(each["doctype"], each["name"]) == each["after"]]
 	for each in record["changed"]:
 		doc = proposal.find(each["doctype"], each["name"])
-		if doc and [doc.doctype, doc.name] not in record["created"] and _fits(doc, each):
+		if [each["doctype"], each["name"]] in record["created"]:
+			continue
+		if doc and _fits(doc, each):
 			put(doc, each["field"], each["before"])
+		else:
+			lost.append(_of_field(each))
 	for doctype, old, new in record["renamed"]:
 		doc = proposal.find(doctype, new)
 		if doc:
 			proposal.rename(doc, old)
+		else:
+			lost.append(_of(doctype, new))
 	removed = [(doctype, name) for doctype, name in record["created"] if frappe.db.exists(doctype, name)]
 	for doctype, name in removed:
 		proposal.remove(doctype, name)
@@ -124,12 +173,20 @@ def undo(change: Document, *, despite_edits: bool = False) -> None:
 	with _all_or_nothing():
 		in_use = [(doctype, name) for doctype, name in removed if _has_customers(doctype, name)]
 		for doctype, name in removed:
-			frappe.delete_doc(doctype, name, force=True, ignore_permissions=True, delete_permanently=True)
+			frappe.delete_doc(
+				doctype,
+				name,
+				force=True,
+				ignore_permissions=True,
+				delete_permanently=True,
+				flags={"together": proposal.records[doctype]},
+			)
 		_write(proposal)
 		_restore(unedited, {(doctype, new): old for doctype, old, new in record["renamed"]})
 		change.db_set({"status": "Undone", "undone_at": now_datetime(), "undone_by": frappe.session.user})
 	if in_use:
 		enqueue_recompute(after_commit=True)
+	return lost
 
 
 def sentence(difference: Difference) -> str:
@@ -166,6 +223,11 @@ def _of(doctype: str, name: str) -> str:
 	return _(doctype) if doctype == SETTINGS else f"{_(doctype)} {_(name, context=doctype)}"
 
 
+def _of_field(change: dict) -> str:
+	label = _(frappe.get_meta(change["doctype"]).get_label(change["field"]))
+	return f"{_of(change['doctype'], change['name'])} · {label}"
+
+
 @contextmanager
 def _all_or_nothing() -> Iterator[None]:
 	frappe.db.savepoint("rule_change")
@@ -198,7 +260,7 @@ def _rename(proposal: Proposal) -> None:
 	for key, doc in docs.items():
 		_rename_one(doc.doctype, doc.name, proposal.new_names[key])
 		doc.name = proposal.new_names[key]
-		doc.set(NAME_FIELDS[doc.doctype], doc.name)
+		doc.set(KINDS[doc.doctype].name_field, doc.name)
 
 
 def _rename_one(doctype: str, old: str, new: str) -> None:
@@ -216,7 +278,7 @@ def _fits(doc: Document, change: dict) -> bool:
 
 
 def _has_customers(doctype: str, name: str) -> bool:
-	return bool(frappe.db.exists("Customer", {LINKS[doctype]: name}))
+	return bool(frappe.db.exists("Customer", {KINDS[doctype].field: name}))
 
 
 def _rows(doc: Document) -> list[tuple[str, str]]:

@@ -13,8 +13,9 @@ from frappe.model.document import Document
 from frappe.utils import escape_html
 
 from customer_tiering.tiering.proposal import BREAKPOINTS, COLUMNS, FIELDS, SETTINGS, Proposal, plain, put
+from customer_tiering.tiering.rule_records import KINDS
 
-LISTS = {"tiers": "Customer Tier", "stages": "Lifecycle Stage", "segments": "RFM Segment"}
+LISTS = {kind.rules: doctype for doctype, kind in KINDS.items()}
 # Of a segment, the policy's words and what they mean in fields.
 CELLS = {
 	"near": ("recency", "Near", "Far"),

@@ -4,7 +4,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint
 
-from customer_tiering.tiering.api import MANAGERS
+from customer_tiering.tiering.permissions import MANAGERS
 from customer_tiering.tiering.presets import apply_preset, presets, text
 from customer_tiering.tiering.proposal import Proposal
 from customer_tiering.tiering.rule_changes import (
@@ -75,5 +75,12 @@ def undo_change(name: str, despite_edits: int | str = 0) -> dict:
 	edited = edited_since(change) if change.status == "Applied" else []
 	if edited and not cint(despite_edits):
 		return {"edited": edited}
-	undo(change, despite_edits=bool(edited))
-	return {"message": _("{0}: undone. What was before is set again.").format(frappe.bold(change.title))}
+	lost = undo(change, despite_edits=bool(edited))
+	title = frappe.bold(change.title)
+	if lost:
+		done = _("{0}: undone, but for what is gone since: {1}. Set that by hand.").format(
+			title, ", ".join(lost)
+		)
+	else:
+		done = _("{0}: undone. What was before is set again.").format(title)
+	return {"message": f"{done} {_('Customers move tonight, or with Recompute now.')}"}

@@ -11,6 +11,7 @@ from frappe import _
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import queue
 from customer_tiering.tiering.policy import read_policy, read_rules
+from customer_tiering.tiering.rule_records import KINDS
 
 if TYPE_CHECKING:
 	from customer_tiering.engine.population import Population
@@ -23,7 +24,8 @@ FULL_RUN_EVERY = timedelta(days=7)
 class Scope:
 	"""The customers of a run (None: all), the rows of the work list that it answers, its rules and its population.
 
-	An incremental run decides by the rules and the population of the last full run; a full run fits the population anew.
+	An incremental run decides by the rules and the population of the last full run, also of one that broke off after it had
+	written something; a full run fits the population anew.
 	"""
 
 	customers: frozenset[str] | None
@@ -64,10 +66,11 @@ def incremental_scope(as_of: date, customers: Collection[str] | None = None) -> 
 	last = last_full_run()
 	if not last:
 		frappe.throw(_("There has been no full run on this site yet. Start one: it takes all customers in."))
+	in_force = [last, *broken_full_runs(last)][-1]
 	rows = queue.read()
 	related = whom_something_happened(rows, as_of) if customers is None else with_related(customers)
 	queued = rows if customers is None else [row for row in rows if row.customer in related]
-	rules = frappe.db.get_value("Tiering Run", last.name, ["policy", "population"], as_dict=True)
+	rules = frappe.db.get_value("Tiering Run", in_force.name, ["policy", "population"], as_dict=True)
 	policy = Policy.from_json(rules.policy)
 	return Scope(
 		frozenset(related),
@@ -84,10 +87,9 @@ def whom_something_happened(rows: Iterable[frappe._dict], as_of: date) -> set[st
 
 def _records_exist(policy: Policy) -> bool:
 	"""Whether nothing that the policy would write on customers has been deleted since."""
-	kinds = {"Customer Tier": policy.tiers, "Lifecycle Stage": policy.stages, "RFM Segment": policy.segments}
 	return all(
-		{rule.name for rule in rules} <= set(frappe.get_all(doctype, pluck="name"))
-		for doctype, rules in kinds.items()
+		{rule.name for rule in getattr(policy, kind.rules)} <= set(frappe.get_all(doctype, pluck="name"))
+		for doctype, kind in KINDS.items()
 	)
 
 
@@ -103,12 +105,35 @@ def last_full_run() -> frappe._dict | None:
 	return runs[0] if runs else None
 
 
+def broken_full_runs(last: frappe._dict) -> list[frappe._dict]:
+	"""Full runs after the `last` that was completed which wrote something and then failed or were killed, oldest first."""
+	return frappe.get_all(
+		"Tiering Run",
+		filters={
+			"status": ("in", ("Failed", "Interrupted")),
+			"scope": "Full",
+			"name": (">", last.name),
+			"events": (">", 0),
+			"population": ("is", "set"),
+		},
+		fields=["name", "rule_version"],
+		order_by="name",
+	)
+
+
+def clock_was_ahead(last: frappe._dict, as_of: date) -> bool:
+	"""Whether a run since the `last` full one, or that one itself, was made as of a later day."""
+	return bool(frappe.db.exists("Tiering Run", {"name": (">=", last.name), "as_of": (">", as_of)}))
+
+
 def full_run_is_due(as_of: date) -> bool:
-	"""Once a week, and when rules or exchange rates have changed since the last one."""
+	"""Once a week, when one broke off half-way, when the clock went back, and when rules or exchange rates have changed since."""
 	last = last_full_run()
 	return (
 		not last
 		or as_of >= last.as_of + FULL_RUN_EVERY
+		or clock_was_ahead(last, as_of)
+		or bool(broken_full_runs(last))
 		or read_rules().rule_version != last.rule_version
 		or bool(frappe.db.exists("Currency Exchange", {"modified": (">", last.started_at)}))
 		or (frappe.db.get_global(RATE_DELETED) or "") > str(last.started_at)

@@ -14,13 +14,14 @@ from frappe.utils import getdate
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering.policy import read_policy, refuse_gaps
 from customer_tiering.tiering.recompute import Progress, no_progress
+from customer_tiering.tiering.rule_records import KINDS
 
 if TYPE_CHECKING:
 	import pandas as pd
 
 	from customer_tiering.tiering.judgement import Judgement
 
-COLUMNS = {"tier": "customer_tier", "stage": "lifecycle_stage", "segment": "rfm_segment"}
+COLUMNS = {kind.decision.lower(): kind.field for kind in KINDS.values()}
 
 
 @dataclass(frozen=True)

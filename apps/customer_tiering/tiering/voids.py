@@ -6,12 +6,12 @@ from datetime import date
 import frappe
 import pandas as pd
 
-from customer_tiering.engine.conditions import SUPER_PROMOTER
+from customer_tiering.engine.signals import SUPER_PROMOTER, WON_BACK
+from customer_tiering.tiering.chunks import rows_of
 from customer_tiering.tiering.evidence import EVENT, LOOK_BACK, Evidence
-from customer_tiering.tiering.signals import FIRING_CAUSES, WON_BACK
+from customer_tiering.tiering.signals import FIRING_CAUSES
 
 COLUMNS = ["customer", "signal", "signal_key", "decision", "old_value", "new_value"]
-CHUNK = 1000
 
 
 def find_voids(
@@ -57,20 +57,14 @@ def without_voids(facts: pd.DataFrame, voids: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fired(customers: list[str], as_of: date) -> list[frappe._dict]:
-	rows = []
-	for start in range(0, len(customers), CHUNK):
-		rows += frappe.db.sql(
-			f"""SELECT {EVENT}
-			FROM `tabTiering Event` event LEFT JOIN `tabTiering Run` run ON run.name = event.run
-			WHERE event.customer IN %(customers)s AND event.signal_key IS NOT NULL AND event.cause IN %(causes)s
-				AND event.as_of >= %(since)s
-				AND NOT EXISTS (SELECT 1 FROM `tabTiering Event` void WHERE void.voids = event.signal_key)
-			ORDER BY event.name""",
-			{
-				"customers": customers[start : start + CHUNK],
-				"causes": FIRING_CAUSES,
-				"since": as_of - LOOK_BACK,
-			},
-			as_dict=True,
-		)
-	return rows
+	return rows_of(
+		f"""SELECT {EVENT}
+		FROM `tabTiering Event` event LEFT JOIN `tabTiering Run` run ON run.name = event.run
+		WHERE event.customer IN %(names)s AND event.signal_key IS NOT NULL AND event.cause IN %(causes)s
+			AND event.as_of >= %(since)s
+			AND NOT EXISTS (SELECT 1 FROM `tabTiering Event` void WHERE void.voids = event.signal_key)
+		ORDER BY event.name""",
+		customers,
+		causes=FIRING_CAUSES,
+		since=as_of - LOOK_BACK,
+	)

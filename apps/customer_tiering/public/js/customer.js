@@ -3,11 +3,15 @@ frappe.provide("customer_tiering");
 
 customer_tiering.SHOWN_AT_FIRST = 200; // documents of an explanation
 
-// A stage may have a name that means something else elsewhere in the Desk.
+// A stage or a tier may have a name that means something else elsewhere in the Desk.
 frappe.form.link_formatters["Lifecycle Stage"] = (name) => __(name, null, "Lifecycle Stage");
+customer_tiering.tier = (name) => __(name, null, "Customer Tier");
 
 frappe.ui.form.on("Customer", {
 	refresh(frm) {
+		// The record stays open to whoever may not see its relatives, but these are not offered.
+		for (const field of ["referred_by", "rolls_up_to"])
+			frm.set_df_property(field, "ignore_user_permissions", 0);
 		if (frm.is_new()) return;
 		customer_tiering.show_tier(frm);
 		customer_tiering.show_hints(frm);
@@ -27,7 +31,7 @@ customer_tiering.show_tier = async function (frm) {
 		: null;
 	if (frm.doc.name !== customer) return;
 	const parts = [
-		frm.doc.customer_tier && __("Tier {0}", [__(frm.doc.customer_tier)]),
+		frm.doc.customer_tier && __("Tier {0}", [customer_tiering.tier(frm.doc.customer_tier)]),
 		frm.doc.lifecycle_stage && __(frm.doc.lifecycle_stage, null, "Lifecycle Stage"),
 	].filter(Boolean);
 	if (frappe.is_mobile()) {
@@ -126,49 +130,13 @@ customer_tiering.explanation_html = function (explanation) {
 	const bold = (text) => `<b>${escape(text)}</b>`;
 
 	if (explanation.not_tiered) return `<p>${escape(explanation.not_tiered)}</p>`;
-	const sentences = [];
-	const tier = explanation.tier ? __("Tier {0}", [__(explanation.tier)]) : __("No tier");
-	sentences.push(
-		explanation.overridden
-			? __("{0}, set by hand. Money in the window: {1}.", [bold(tier), bold(money(explanation.money))])
-			: __("{0}. Money in the window: {1}.", [bold(tier), bold(money(explanation.money))])
-	);
-	if (explanation.override_reason)
-		sentences.push(
-			__("Until {0}, because: {1}", [day(explanation.override_until), escape(explanation.override_reason)]) + "."
-		);
-	const room = explanation.overridden ? null : explanation.room_down;
-	if (explanation.next_up && !explanation.overridden)
-		sentences.push(__("{0} more for tier {1}.", [money(explanation.gap_up), bold(explanation.next_up)]));
-	if (room !== null && room < 0)
-		sentences.push(__("{0} are missing to keep tier {1}", [money(-room), bold(explanation.tier)]) + ".");
-	if (room !== null && room >= 0)
-		sentences.push(
-			__("{0} may go before the customer falls towards tier {1}.", [
-				money(room),
-				bold(explanation.next_down),
-			])
-		);
-	if (explanation.kept) sentences.push(escape(explanation.kept));
-	if (explanation.decided && explanation.decided !== explanation.tier)
-		sentences.push(
-			__("The ledger says tier {0} for that day: the run knew other documents or rules, or saw the customer for the first time.", [
-				bold(explanation.decided),
-			])
-		);
-
-	sentences.push(...explanation.voice.map(escape));
+	const tier = explanation.tier ? __("Tier {0}", [customer_tiering.tier(explanation.tier)]) : __("No tier");
+	const head = __("{0}. Money in the window: {1}.", [bold(tier), bold(money(explanation.money))]);
+	const sentences = [head, ...explanation.sentences.map(escape)];
 
 	const changes = explanation.changes
 		.map((change) => `<li>${day(change.day)}: ${escape(change.what)}</li>`)
 		.join("");
-	const bands = explanation.bands
-		.map((band) => {
-			const entry = `${escape(__(band.name))} ≥ ${money(band.entry_value)}`;
-			const eased = band.keep_value && band.keep_value < band.entry_value;
-			return eased ? __("{0} (kept from {1})", [entry, money(band.keep_value)]) : entry;
-		})
-		.join(" · ");
 	const rows = explanation.lines
 		.map((line, number) => {
 			const link =
@@ -187,14 +155,9 @@ customer_tiering.explanation_html = function (explanation) {
 		count > customer_tiering.SHOWN_AT_FIRST
 			? `<button class="btn btn-xs btn-default show-all">${__("Show all {0} documents", [count])}</button>`
 			: "";
-	if (explanation.members.length > 1)
-		sentences.push(__("Tiered together: {0}", [escape(explanation.members.join(", "))]) + ".");
-	if (explanation.overridden_at && explanation.overridden_at !== explanation.customer)
-		sentences.push(__("The tier was set on {0}.", [bold(explanation.overridden_at)]));
-
-	return `<p>${sentences.join(" ")}</p>
+	return `<p>${sentences.join("<br>")}</p>
 		${changes ? `<p>${__("If nothing more is ordered:")}</p><ul>${changes}</ul>` : ""}
-		<p class="text-muted">${bands}</p>
+		<p class="text-muted">${escape(explanation.bands_in_words)}</p>
 		<div style="max-height: 50vh; overflow: auto">
 			<table class="table table-sm">
 				<thead><tr><th>${__("Date")}</th><th>${__("Document")}</th>

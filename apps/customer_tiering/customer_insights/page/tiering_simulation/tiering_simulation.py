@@ -8,7 +8,8 @@ from frappe.utils import cint
 
 from customer_tiering.customer_insights import simulation
 from customer_tiering.customer_insights.simulation_export import FORMATS, export_file
-from customer_tiering.tiering.api import MANAGERS, refuse_without_worker
+from customer_tiering.tiering.api import refuse_without_worker
+from customer_tiering.tiering.permissions import MANAGERS
 from customer_tiering.tiering.policy import NUMBERS, WHOLE_NUMBERS
 from customer_tiering.tiering.presets import presets, text
 from customer_tiering.tiering.proposal import FIELDS, SETTINGS, plain

@@ -33,7 +33,7 @@ frappe.query_reports["Customer Ranking"] = {
 		}
 		if (column.fieldname === "tier" && value) {
 			return `<span class="indicator ${frappe.utils.escape_html(data.colour)}">${frappe.utils.escape_html(
-				__(value)
+				__(value, null, "Customer Tier")
 			)}</span>`;
 		}
 		return default_formatter(value, row, column, data);

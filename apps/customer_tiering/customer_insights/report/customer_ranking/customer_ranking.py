@@ -23,12 +23,7 @@ from customer_tiering.customer_insights.filters import (
 	ratio,
 	tiers,
 )
-from customer_tiering.customer_insights.report.tier_performance.tier_performance import (
-	BY_CUSTOMER,
-	Scope,
-	read,
-	read_scope,
-)
+from customer_tiering.customer_insights.purchases import BY_CUSTOMER, Scope, read, read_scope
 
 FEW = 20  # percent of the buyers whose share the summary tells
 

@@ -13,6 +13,7 @@ frappe.query_reports["Data Quality"] = {
 				{ value: "Duplicate Customers", label: __("Possible Duplicate Customers") },
 				{ value: "Missing Rates", label: __("Missing Exchange Rates") },
 				{ value: "Future Documents", label: __("Documents Dated in the Future") },
+				{ value: "Too Large", label: __("Figures Too Large") },
 				{ value: "Negative Total", label: __("Negative Total in the Window") },
 				{ value: "No Industry", label: __("No Industry") },
 				{ value: "No Buying Role", label: __("No Buying Role") },

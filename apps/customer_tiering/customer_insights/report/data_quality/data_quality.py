@@ -4,7 +4,7 @@ Without the filter Problem a row a problem, the most pressing first; with it a r
 who brings most first. Customers are those who are neither disabled nor internal and whom the user may read.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import frappe
 from frappe import _
@@ -12,8 +12,7 @@ from frappe.utils import escape_html
 
 from customer_tiering.customer_insights.data_quality import Customers, Findings, Problem, form_urls, problems
 from customer_tiering.customer_insights.filters import column, percent, text
-
-CHUNK = 5000
+from customer_tiering.tiering.chunks import rows_of
 
 
 def execute(filters: dict | None = None) -> tuple:
@@ -60,15 +59,13 @@ def behind(problem: Problem, customers: Customers) -> list[dict]:
 	return sorted(rows, key=lambda each: (-each["annual_value"], each["customer_name"]))
 
 
-def about(names: list[str]) -> Iterator[dict]:
-	for start in range(0, len(names), CHUNK):
-		yield from frappe.db.sql(
-			"""SELECT name AS customer, COALESCE(customer_name, name) AS customer_name, customer_tier AS tier,
-				COALESCE(annual_value, 0) AS annual_value, account_manager AS owner
-			FROM `tabCustomer` WHERE name IN %(names)s""",
-			{"names": names[start : start + CHUNK]},
-			as_dict=True,
-		)
+def about(names: list[str]) -> list[dict]:
+	return rows_of(
+		"""SELECT name AS customer, COALESCE(customer_name, name) AS customer_name, customer_tier AS tier,
+			COALESCE(annual_value, 0) AS annual_value, account_manager AS owner
+		FROM `tabCustomer` WHERE name IN %(names)s""",
+		names,
+	)
 
 
 def place(customer: dict, found: Findings, form: Callable[[str], str]) -> dict:

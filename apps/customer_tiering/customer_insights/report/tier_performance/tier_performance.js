@@ -35,11 +35,11 @@ frappe.query_reports["Tier Performance"] = {
 		if (value === null || value === undefined) return "";
 		const report = frappe.query_reports["Tier Performance"];
 		const text =
-			column.fieldname === "tier"
+			column.fieldname === "title"
 				? frappe.utils.escape_html(value)
 				: default_formatter(value, row, column, data);
 		if (data.is_total) return `<b>${text}</b>`;
-		if (column.fieldname === "tier") return report.name_link(text, data);
+		if (column.fieldname === "title") return report.name_link(text, data);
 		if (column.fieldname === "customers" && !data.customer && value) {
 			return `<a href="${report.customers_of(data)}">${text}</a>`;
 		}
@@ -63,7 +63,7 @@ frappe.query_reports["Tier Performance"] = {
 			type: "doctype",
 			name: "Customer",
 			route_options: {
-				customer_tier: data.tier_name || JSON.stringify(["is", "not set"]),
+				customer_tier: data.tier || JSON.stringify(["is", "not set"]),
 				disabled: 0,
 				is_internal_customer: 0,
 				...(filters.territory && { territory: below(filters.territory) }),

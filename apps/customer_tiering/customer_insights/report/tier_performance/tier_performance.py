@@ -10,9 +10,6 @@ later undoes nothing yet. Customers are those that the tiering decides about, in
 * revenue a buyer: revenue ÷ buyers.
 """
 
-from datetime import date
-from typing import NamedTuple
-
 import frappe
 from frappe import _
 from frappe.utils import flt
@@ -24,19 +21,12 @@ from customer_tiering.customer_insights.filters import (
 	figures,
 	how_orders_count,
 	percent,
-	period,
 	period_text,
 	ratio,
-	rules,
-	text,
 	tiers,
-	visible_companies,
-	visible_customers,
 	whole,
-	with_descendants,
 )
-from customer_tiering.engine.policy import Policy
-from customer_tiering.tiering.orders import Orders, orders_for
+from customer_tiering.customer_insights.purchases import BY_CUSTOMER, Scope, read, read_scope
 
 SUMS = ("customers", "buyers", "repeat_buyers", "orders", "order_value", "revenue")
 
@@ -60,31 +50,6 @@ BOUGHT_BY_TIER = """
 	GROUP BY COALESCE(`tabCustomer`.customer_tier, '')
 """
 
-BY_CUSTOMER = """
-	SELECT COALESCE(`tabCustomer`.customer_tier, '') AS tier,
-		`tabCustomer`.name AS customer,
-		`tabCustomer`.customer_name,
-		1 AS customers,
-		bought.orders >= 1 AS buyers,
-		bought.orders >= 2 AS repeat_buyers,
-		bought.orders, bought.order_value, bought.revenue
-	FROM ({bought}) bought STRAIGHT_JOIN `tabCustomer` ON `tabCustomer`.name = bought.customer
-	WHERE {customers}
-	ORDER BY COALESCE(bought.revenue, 0) DESC, `tabCustomer`.name
-"""
-
-
-class Scope(NamedTuple):
-	"""What is counted."""
-
-	currency: str
-	from_date: date
-	to_date: date
-	customers: str
-	policy: Policy
-	orders: Orders
-	values: dict
-
 
 def execute(filters: dict | None = None) -> tuple:
 	"""Columns, rows (a total last), message, chart and summary.
@@ -95,40 +60,12 @@ def execute(filters: dict | None = None) -> tuple:
 	filters = frappe._dict(filters or {})
 	scope = read_scope(filters)
 	by_tier = rows_by_tier(scope)
-	total = row(add_up(by_tier), scope.currency, tier=_("Total"), is_total=1)
+	total = row(add_up(by_tier), scope.currency, title=_("Total"), is_total=1)
 	for each in by_tier:
 		each["share"] = percent(each["revenue"], total["revenue"]) if total["revenue"] > 0 else None
 	total["share"] = 100.0 if total["revenue"] > 0 else None
 	rows = with_customers(by_tier, scope, total["revenue"]) if filters.show_customers else by_tier
 	return columns(), [*rows, total], message(scope), chart(by_tier, scope), summary(total, scope)
-
-
-def read_scope(filters: frappe._dict) -> Scope:
-	policy = rules()
-	from_date, to_date = period(filters)
-	companies = visible_companies(policy, text(filters, "company", _("Company")))
-	orders = orders_for(policy, until=to_date, since=from_date, companies=companies)
-	conditions = ["`tabCustomer`.disabled = 0", "`tabCustomer`.is_internal_customer = 0", visible_customers()]
-	values = {**orders.values, "from_date": from_date, "as_of": to_date}
-	for fieldname, doctype in (("territory", "Territory"), ("customer_group", "Customer Group")):
-		name = text(filters, fieldname, _(doctype))
-		if name:
-			conditions.append(f"`tabCustomer`.{fieldname} IN %({fieldname})s")
-			values[fieldname] = with_descendants(doctype, name)
-	customers = " AND ".join(conditions)
-	return Scope(policy.reporting_currency, from_date, to_date, customers, policy, orders, values)
-
-
-def bought(orders: Orders) -> str:
-	"""What each customer bought in the period."""
-	return f"""
-		SELECT document.customer,
-			SUM({orders.is_order}) AS orders,
-			SUM(CASE WHEN {orders.is_order} THEN {orders.money_left} ELSE 0 END) AS order_value,
-			SUM({orders.money()}) AS revenue
-		FROM {orders.source} {orders.credits}
-		WHERE {orders.counts} AND {orders.day} BETWEEN %(from_date)s AND %(as_of)s AND {orders.in_companies}
-		GROUP BY document.customer"""
 
 
 def rows_by_tier(scope: Scope) -> list[dict]:
@@ -145,8 +82,8 @@ def rows_by_tier(scope: Scope) -> list[dict]:
 		row(
 			found.get(name, {}),
 			scope.currency,
-			tier=_(name) if name else _("No tier"),
-			tier_name=name,
+			title=_(name, context="Customer Tier") if name else _("No tier"),
+			tier=name,
 			colour=colour or "gray",
 		)
 		for name, colour in known
@@ -158,8 +95,8 @@ def with_customers(by_tier: list[dict], scope: Scope, revenue: float) -> list[di
 	below: dict[str, list[dict]] = {}
 	for each in read(BY_CUSTOMER, scope):
 		names = {
-			"tier": each.customer_name or each.customer,
-			"tier_name": each.tier,
+			"title": each.customer_name or each.customer,
+			"tier": each.tier,
 			"customer": each.customer,
 		}
 		detail = row(each, scope.currency, **names, indent=1)
@@ -167,13 +104,8 @@ def with_customers(by_tier: list[dict], scope: Scope, revenue: float) -> list[di
 		below.setdefault(each.tier, []).append(detail)
 	rows = []
 	for tier in by_tier:
-		rows += [{**tier, "indent": 0}, *below.get(tier["tier_name"], [])]
+		rows += [{**tier, "indent": 0}, *below.get(tier["tier"], [])]
 	return rows
-
-
-def read(query: str, scope: Scope) -> list[frappe._dict]:
-	query = query.format(customers=scope.customers, bought=bought(scope.orders))
-	return frappe.db.sql(query, scope.values, as_dict=True)
 
 
 def add_up(rows: list[dict]) -> dict:
@@ -198,7 +130,7 @@ def row(sums: dict, currency: str, **labels: object) -> dict:
 
 def columns() -> list[dict]:
 	return [
-		column("tier", _("Tier"), "Data", 135),
+		column("title", _("Tier"), "Data", 135),
 		column("customers", _("Customers", context="Customer Tiering"), width=100),
 		column("buyers", _("Buyers"), width=80),
 		column("repeat_buyers", _("Repeat Buyers"), width=130),
@@ -232,13 +164,13 @@ def message(scope: Scope) -> str:
 
 def chart(by_tier: list[dict], scope: Scope) -> dict | None:
 	"""Revenue, a bar a tier in the tier's colour; without "No tier" where that has none."""
-	bars = [each for each in by_tier if each["tier_name"] or each["revenue"]]
-	labels = [each["tier"] for each in bars]
+	bars = [each for each in by_tier if each["tier"] or each["revenue"]]
+	labels = [each["title"] for each in bars]
 	if not labels:
 		return None
 	datasets = [
 		{
-			"name": each["tier"],
+			"name": each["title"],
 			"values": [flt(each["revenue"], 2) if at == own else None for at in range(len(labels))],
 		}
 		for own, each in enumerate(bars)

@@ -205,7 +205,7 @@ def label_of(value: str, group_by: str) -> str:
 	if group_by == "Month of Entry":
 		return formatdate(value, "MMM yyyy")
 	if group_by == "Tier":
-		return _(value) if value else _("No tier")
+		return _(value, context="Customer Tier") if value else _("No tier")
 	return value
 
 

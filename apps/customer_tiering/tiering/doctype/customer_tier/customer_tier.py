@@ -4,14 +4,17 @@ from frappe.model.document import Document
 from frappe.utils import flt, fmt_money
 
 from customer_tiering.tiering.customer import forget_untiered
+from customer_tiering.tiering.numbers import refuse_impossible_numbers
 from customer_tiering.tiering.siblings import others
 from customer_tiering.tiering.tier_discount import follow, switch_off
 
 LARGEST_WAIT = 3650
+NUMBERS = ("entry_value", "keep_value", "grace_days", "minimum_dwell_days")
 
 
 class CustomerTier(Document):
 	def validate(self) -> None:
+		refuse_impossible_numbers(self, NUMBERS)
 		self.refuse_negative_numbers()
 		self.refuse_endless_waits()
 		self.refuse_keep_outside_band()
@@ -30,7 +33,7 @@ class CustomerTier(Document):
 		switch_off(self)
 
 	def refuse_negative_numbers(self) -> None:
-		for field in ("entry_value", "keep_value", "grace_days", "minimum_dwell_days"):
+		for field in NUMBERS:
 			if flt(self.get(field)) < 0:
 				frappe.throw(_("{0} can't be negative.").format(_(self.meta.get_label(field))))
 

@@ -4,34 +4,38 @@ from frappe.model.document import Document
 from frappe.utils import cint
 
 from customer_tiering.tiering.customer import forget_untiered
+from customer_tiering.tiering.numbers import refuse_impossible_numbers
+from customer_tiering.tiering.policy import STAGE_FLAGS, STAGE_NUMBERS, gaps_of, stages_of
 from customer_tiering.tiering.siblings import others
 
 LARGEST = 36500
-DAYS_AND_COUNTS = (
-	"position",
-	"min_days_since_order",
-	"min_days_since_first_order",
-	"quiet_days",
-	"min_orders",
-	"min_points",
-	"min_open_issues",
-)
 
 
 class LifecycleStage(Document):
 	def validate(self) -> None:
+		refuse_impossible_numbers(self, STAGE_NUMBERS)
 		self.refuse_negative_numbers()
 		self.refuse_equal_position()
 		self.refuse_contradiction()
 		self.refuse_asleep_without_days()
 		self.refuse_lead_who_ordered()
+		self.refuse_gap([*others(self), self])
 		self.warn_of_hidden_stages()
 
 	def on_trash(self) -> None:
+		if not frappe.flags.in_uninstall:
+			self.refuse_gap(others(self))
 		forget_untiered(self)
 
+	def refuse_gap(self, left: list[Document | frappe._dict]) -> None:
+		"""Every customer must fit in one of those that are left; a gap that there was before may be closed in several steps."""
+		if self.is_new() or _gap(frappe.get_all(self.doctype, fields=["*"])):
+			return
+		if gap := _gap(left):
+			frappe.throw(gap, title=_("Stages"))
+
 	def refuse_negative_numbers(self) -> None:
-		for field in DAYS_AND_COUNTS:
+		for field in STAGE_NUMBERS:
 			if cint(self.get(field)) < 0:
 				frappe.throw(_("{0} can't be negative.").format(_(self.meta.get_label(field))))
 			if cint(self.get(field)) > LARGEST:
@@ -42,7 +46,7 @@ class LifecycleStage(Document):
 		if equal:
 			frappe.throw(
 				_("{0}: stage {1} already has position {2}. Give each stage a position of its own.").format(
-					_("Position"), frappe.bold(_(equal[0])), self.position
+					_("Position"), frappe.bold(_(equal[0], context="Lifecycle Stage")), self.position
 				)
 			)
 
@@ -96,19 +100,16 @@ class LifecycleStage(Document):
 				)
 
 
+def _gap(stages: list[Document | frappe._dict]) -> str | None:
+	"""The sentence that says which customers fit in none of these, if some don't."""
+	return next(gaps_of(stages_of(stages)), None)
+
+
 def _asks_for_no_more(first: Document, second: Document) -> bool:
 	if cint(first.never_ordered) != cint(second.never_ordered):
 		return False
 	if first.feedback and first.feedback != second.feedback:
 		return False
-	numbers = (
-		"min_days_since_order",
-		"min_days_since_first_order",
-		"quiet_days",
-		"no_open_follow_up",
-		"top_tier_only",
-		"min_points",
-		"min_open_issues",
-	)
+	asked = {*STAGE_NUMBERS, *STAGE_FLAGS} - {"position", "never_ordered", "min_orders"}
 	orders = max(cint(first.min_orders), 1) <= max(cint(second.min_orders), 1)
-	return orders and all(cint(first.get(field)) <= cint(second.get(field)) for field in numbers)
+	return orders and all(cint(first.get(field)) <= cint(second.get(field)) for field in asked)

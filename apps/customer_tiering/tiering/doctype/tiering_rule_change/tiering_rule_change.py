@@ -1,5 +1,5 @@
-from frappe.model.document import Document
+from customer_tiering.tiering.kept import KeptRecord
 
 
-class TieringRuleChange(Document):
+class TieringRuleChange(KeptRecord):
 	"""What somebody changed in one act, kept so that it can be undone; written by rule_changes alone."""

@@ -1,5 +1,5 @@
-from frappe.model.document import Document
+from customer_tiering.tiering.kept import KeptRecord
 
 
-class TieringRun(Document):
-	pass
+class TieringRun(KeptRecord):
+	"""What a run decided by, and what came of it; written by recompute alone."""

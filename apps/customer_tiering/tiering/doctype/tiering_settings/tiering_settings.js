@@ -69,6 +69,10 @@ function show_preview(summary) {
 		${Object.entries(counts)
 			.map(([name, count]) => `<tr><td>${escape(__(name, null, context))}</td><td class="text-right">${count}</td></tr>`)
 			.join("")}</table></div>`;
+	// Whoever never ordered has no tier: the table adds up to all customers.
+	const in_tiers = Object.values(summary.tiers).reduce((sum, count) => sum + count, 0);
+	const without = summary.customers - in_tiers;
+	const tiers = without ? { ...summary.tiers, [__("No tier")]: without } : summary.tiers;
 	const dialog = new frappe.ui.Dialog({
 		title: __("The First Run"),
 		fields: [{ fieldname: "result", fieldtype: "HTML" }],
@@ -83,7 +87,7 @@ function show_preview(summary) {
 	dialog.get_field("result").$wrapper.html(
 		`<p>${__("{0} customers would get their tier, stage and segment. The first run starts no follow-up and no mail.", [
 			`<b>${summary.customers}</b>`,
-		])}</p><div class="row">${table(__("Tiers"), summary.tiers, "Customer Tier")}
+		])}</p><div class="row">${table(__("Tiers"), tiers, "Customer Tier")}
 		${table(__("Stages"), summary.stages, "Lifecycle Stage")}</div>
 		<p class="text-muted">${escape(summary.notes)}</p>`
 	);

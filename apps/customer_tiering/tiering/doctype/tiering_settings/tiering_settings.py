@@ -7,7 +7,9 @@ from frappe.utils import flt
 
 from customer_tiering.tiering import required_fields
 from customer_tiering.tiering.interests import enqueue_interests
+from customer_tiering.tiering.numbers import refuse_impossible_numbers
 from customer_tiering.tiering.policy import breakpoints
+from customer_tiering.tiering.zeros import tell_what_zero_does
 
 SMALLEST, LARGEST_WINDOW, LARGEST_SCORE = 1, 120, 5
 LARGEST_DAYS, LARGEST_FACTOR, LARGEST_YEARS = 3650, 1000000, 100
@@ -55,22 +57,12 @@ RANGES = {
 }
 # Pairs of which the first must be less than the second.
 RISING = (("abc_a_percent", "abc_b_percent"), ("churn_medium_factor", "churn_high_factor"))
-# Zero in one of these switches its signal off.
-SWITCHES = (
-	"sleep_factor",
-	"silent_days",
-	"decline_percent",
-	"decline_months",
-	"whale_factor",
-	"upsell_value",
-	"promoter_percent",
-	"pattern_years",
-)
 BREAKPOINTS = ("recency_breakpoints", "frequency_breakpoints", "monetary_breakpoints")
 
 
 class TieringSettings(Document):
 	def validate(self) -> None:
+		refuse_impossible_numbers(self, RANGES)
 		for field, (smallest, largest) in RANGES.items():
 			self.refuse_out_of_range(field, smallest, largest)
 		for first, second in RISING:
@@ -81,9 +73,10 @@ class TieringSettings(Document):
 		self.refuse_capacity_of_nobody()
 		self.refuse_unused_currency()
 		self.warn_without_orders()
-		self.refuse_field_twice()
+		self.refuse_twice("required_fields", "field")
+		self.refuse_twice("companies", "company")
 		required_fields.refuse_conflicts(self.levels)
-		self.tell_what_is_switched_off()
+		tell_what_zero_does(self)
 
 	def on_update(self) -> None:
 		"""Sales Orders are read through an index that they get when they count; interests follow their settings soon."""
@@ -102,13 +95,11 @@ class TieringSettings(Document):
 		known = required_fields.FIELDS
 		return {known[row.field]: row.level for row in self.required_fields if row.field in known}
 
-	def refuse_field_twice(self) -> None:
-		chosen = [row.field for row in self.required_fields]
-		for field in chosen:
-			if chosen.count(field) > 1:
-				frappe.throw(
-					_("{0} stands twice in {1}.").format(_(field), _(self.meta.get_label("required_fields")))
-				)
+	def refuse_twice(self, table: str, column: str) -> None:
+		chosen = [row.get(column) for row in self.get(table)]
+		for each in chosen:
+			if chosen.count(each) > 1:
+				frappe.throw(_("{0} stands twice in {1}.").format(_(each), _(self.meta.get_label(table))))
 
 	def warn_of_required_always(self) -> None:
 		"""Whoever requires a field of customers who lack it stops whatever saves them."""
@@ -178,22 +169,6 @@ class TieringSettings(Document):
 				_("{0}: no company keeps its books in {1}.").format(
 					_(self.meta.get_label("reporting_currency")), self.reporting_currency
 				)
-			)
-
-	def tell_what_is_switched_off(self) -> None:
-		"""A number that was deleted, or text typed in its place, is zero."""
-		before = self.get_doc_before_save()
-		off = [
-			field for field in SWITCHES if before and flt(before.get(field)) > 0 and not flt(self.get(field))
-		]
-		if off:
-			names = ", ".join(frappe.bold(_(self.meta.get_label(field))) for field in off)
-			frappe.msgprint(
-				_(
-					"Switched off: {0}. No follow-up or sequence hears of it until it is above zero again."
-				).format(names),
-				indicator="orange",
-				title=_("Signals"),
 			)
 
 	def warn_without_orders(self) -> None:

@@ -1,0 +1,5 @@
+frappe.ui.form.on("Tiering Run", {
+	refresh(frm) {
+		frm.disable_save();
+	},
+});
