@@ -57,8 +57,8 @@ def test_a_preset_is_shown_before_it_is_used(page: Page) -> None:
 	page.goto("/app/tiering-settings")
 	page.get_by_role("button", name="Presets…").click(timeout=SLOW)
 	dialog = page.locator(".modal.show")
-	dialog.get_by_label("Preset").select_option(label="Retail 7 / 30 / 90")
-	expect(dialog).to_contain_text("Days since First Order")
+	dialog.locator("select").select_option(label="Retail 7 / 30 / 90", timeout=SLOW)
+	expect(dialog).to_contain_text("Days since First Order", timeout=SLOW)
 	expect(dialog).to_contain_text("180")
 
 
