@@ -409,7 +409,7 @@ const STYLE = `
 .tiering-simulation thead th:first-child, .tiering-simulation td.text-right { white-space: nowrap; }
 .tiering-simulation [data-kind] { cursor: pointer; }
 .simulation-head { display: flex; justify-content: space-between; align-items: flex-end; gap: 12px; margin-bottom: 12px; }
-.simulation-head select { width: 260px; max-width: 60vw; }
+.simulation-head select { width: 260px; max-width: 50vw; }
 .simulation-tables { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 8px 32px; }
 .simulation-tables table { margin-bottom: 8px; }
 .simulation-tables input, .simulation-setting input { min-width: 64px; text-align: right; }
