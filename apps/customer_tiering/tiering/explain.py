@@ -490,8 +490,9 @@ def _stage_changes(
 	def facts_on(when: date) -> pd.DataFrame:
 		"""With the orders that there are by then: some are dated later, some will be undone."""
 		orders = [entry.day for entry in own if entry.is_order_on(when)]
-		last = pd.Series(pd.to_datetime([max(orders, default=None)]), index=facts.index)
-		return facts.assign(orders_ever=len(orders), last_order_date=last)
+		ends = {"first_order_date": min(orders, default=None), "last_order_date": max(orders, default=None)}
+		ends = {name: pd.Series(pd.to_datetime([end]), index=facts.index) for name, end in ends.items()}
+		return facts.assign(orders_ever=len(orders), **ends)
 
 	stage = decide_stages(
 		facts.assign(current_stage=on(stage)), on(_tier_on(when, way, by_hand)), policy, when

@@ -11,6 +11,7 @@ from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.render import merge_values, render
+from customer_tiering.outreach.survey import survey_url
 from customer_tiering.outreach.tracking import with_tracking
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
 from customer_tiering.tiering.owner import owner_of
@@ -26,7 +27,9 @@ def prepare(target: Target) -> dict[str, str]:
 	skip_if_reached(touch, recipient.address, moment.date())
 	ask_consent(customer.name, "Email", recipient.address)
 	hold(customer, sequence, recipient.address, moment)
-	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise)
+	values = merge_values(
+		customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise, survey_url(touch.name)
+	)
 	mail = render(frappe.get_doc("Email Template", step.email_template), values, step.preview_text)
 	mail, tracking = with_tracking(mail, touch.name, customer.name)
 	# The framework's sender logs into a site when it is imported

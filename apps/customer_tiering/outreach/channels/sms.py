@@ -10,6 +10,7 @@ from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import mobile_of
 from customer_tiering.outreach.render import merge_values, render_text
+from customer_tiering.outreach.survey import survey_url
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
 
 
@@ -23,7 +24,9 @@ def prepare(target: Target) -> dict[str, str]:
 	skip_if_reached(touch, recipient.address, moment.date())
 	ask_consent(customer.name, "SMS", recipient.address)
 	hold(customer, sequence, recipient.address, moment)
-	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise)
+	values = merge_values(
+		customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise, survey_url(touch.name)
+	)
 	return {"status": "Queued", "address": recipient.address, "text": render_text(step.message, values)}
 
 
