@@ -418,6 +418,7 @@ def stage_of(person: Person, own: History, tier: str | None, policy: Policy, as_
 		if (
 			stage.never_ordered == (own.orders_ever == 0)
 			and (not stage.min_days_since_order or is_asleep(own, stage.min_days_since_order, as_of))
+			and (not stage.min_days_since_first_order or is_old(own, stage.min_days_since_first_order, as_of))
 			and (not stage.quiet_days or is_left_alone(person, stage, as_of))
 			and (not stage.no_open_follow_up or is_unattended(person, stage))
 			and own.orders_ever >= stage.min_orders
@@ -433,6 +434,11 @@ def stage_of(person: Person, own: History, tier: str | None, policy: Policy, as_
 def is_asleep(own: History, days: int, as_of: date) -> bool:
 	"""Who never ordered can't have fallen asleep."""
 	return own.last_order_date is not None and (as_of - own.last_order_date).days >= days
+
+
+def is_old(own: History, days: int, as_of: date) -> bool:
+	"""Who never ordered has not been a customer for any time."""
+	return own.first_order_date is not None and (as_of - own.first_order_date).days >= days
 
 
 def is_left_alone(person: Person, stage: Stage, as_of: date) -> bool:

@@ -248,9 +248,14 @@ def _print_fit(fit: dict) -> None:
 		" log likelihood {orders_log_likelihood:.1f}".format(**fit)
 	)
 	click.echo(
-		"How much: Gamma-Gamma p {spend_p:.4g}, q {spend_q:.4g}, gamma {spend_gamma:.4g},"
-		" log likelihood {spend_log_likelihood:.1f}".format(**fit)
+		"How much: Gamma-Gamma p {single_p:.4g}, q {single_q:.4g}, gamma {single_gamma:.4g},"
+		" log likelihood {single_log_likelihood:.1f}, on single orders".format(**fit)
 	)
+	if fit["spend_p"]:
+		click.echo(
+			"As published, on the means of orders: p {spend_p:.4g}, q {spend_q:.4g}, gamma {spend_gamma:.4g},"
+			" log likelihood {spend_log_likelihood:.1f}".format(**fit)
+		)
 	if "test_error" in fit:
 		click.echo(
 			"Off by {test_error:,.2f} a customer and {test_bias:+.1f} % in all; the guess {naive_error:,.2f} and {naive_bias:+.1f} %".format(

@@ -37,7 +37,10 @@ override_doctype_dashboards = {"Customer": "customer_tiering.tiering.connections
 override_doctype_class = {"Email Account": "customer_tiering.outreach.email_account.WatchfulEmailAccount"}
 
 # The way out of mails: short, so that it fits into their headers.
-website_route_rules = [{"from_route": "/leave/<t>", "to_route": "outreach-unsubscribe"}]
+website_route_rules = [
+	{"from_route": "/leave/<t>", "to_route": "outreach-unsubscribe"},
+	{"from_route": "/survey/<t>", "to_route": "customer-survey"},
+]
 
 # The links and the picture by which we know that mails were read.
 page_renderer = "customer_tiering.outreach.tracked_page.TrackedPage"
@@ -198,6 +201,7 @@ ignore_links_on_delete = [
 	"Outreach Touch",
 	"Outreach Hit",
 	"Outreach Suppression",
+	"Outreach Consent",
 	"Interest Signal",
 	"Item Association",
 ]

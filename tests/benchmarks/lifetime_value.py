@@ -36,7 +36,7 @@ def test_fits() -> None:
 		"telling order days": lambda: order_days(daily),
 		"describing customers": lambda: buyers(days, today),
 		"fitting how often": lambda: bg_nbd.fit(known),
-		"fitting how much": lambda: gamma_gamma.fit(known),
+		"fitting how much": lambda: gamma_gamma.fit_single_orders(known),
 		"expecting orders": lambda: model.expected_orders(known, 365),
 		"testing on the past": lambda: back_test(days, today, 365),
 		"a dry fit, all of it": lambda: fit_lifetime_value(dry_run=True),

@@ -26,6 +26,7 @@ STANDING = (
 	*KEY_DATES,
 )
 DATES = (
+	"first_order_date",
 	"last_order_date",
 	"last_follow_up",
 	"last_enquiry",
@@ -100,6 +101,7 @@ def _row(person: Person, documents: list[Document], start: date, rules: Policy, 
 	ahead = [d.posting_date for d in documents] + list(person.enquiries)
 	return {
 		"orders_ever": len(orders),
+		"first_order_date": min(orders, default=None),
 		"last_order_date": max(orders, default=None),
 		"annual_orders": sum(day >= start for day in orders),
 		"annual_value": float(sum(d.base_net_total for d in known if d.posting_date >= start)),

@@ -167,6 +167,7 @@ def policies(draw: st.DrawFn) -> Policy:
 			stage,
 			position=position,
 			min_days_since_order=draw(st.sampled_from((0, 1, 90, 180, 365))),
+			min_days_since_first_order=draw(st.sampled_from((0, 0, 1, 180))),
 			quiet_days=draw(st.sampled_from((0, 0, 1, 90))),
 			min_orders=draw(st.integers(0, 3)),
 			no_open_follow_up=draw(st.booleans()),

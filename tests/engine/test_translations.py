@@ -12,7 +12,11 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 TRANSLATIONS = APP / "translations" / "zh.csv"
 # Words that Frappe and ERPNext translate: ours would change them all over the Desk, so they only stand with a context.
 FRAMEWORK = Path(__file__).parent / "translated_by_frappe.txt"
-SEEDED_NAMES = {"rfm_segment": "segment_name", "lifecycle_stage": "stage_name"}
+SEEDED_NAMES = {
+	"rfm_segment": "segment_name",
+	"lifecycle_stage": "stage_name",
+	"feedback_reason": "reason",
+}
 JS_CALL = re.compile(r"""__\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
 HTML_CALL = re.compile(r"""_\(\s*(\\?"(?:[^"\\]|\\(?!"))*\\?")""")
 LABEL_KEYS = ("label", "description", "title", "link_to_label")

@@ -203,6 +203,7 @@ def own_facts(papers: list[Paper], world: World, policy: Policy, as_of: date) ->
 	rhythm = rhythm_of(days)
 	found = {
 		"orders_ever": len(orders),
+		"first_order_date": min(days, default=None),
 		"last_order_date": max(days, default=None),
 		"annual_orders": sum(p in window for p in orders),
 		"annual_value": sum_of(window),

@@ -22,6 +22,7 @@ LEDGERS = (
 	"Outreach Touch",
 	"Outreach Hit",
 	"Outreach Suppression",
+	"Outreach Consent",
 	"Email Queue",
 	"Email Queue Recipient",
 	"Email Unsubscribe",

@@ -113,6 +113,7 @@ def test_the_published_fits_come_from_the_invoices(loaded: Answers) -> None:
 	assert found["orders_a"] == pytest.approx(0.793, abs=0.0005)
 	assert found["orders_b"] == pytest.approx(2.426, abs=0.0005)
 	assert found["orders_log_likelihood"] + 2457 * log(7) == pytest.approx(-9582.4, abs=0.05)
+	assert 3 < found["single_p"] < found["spend_p"]  # single orders spread more than their means let guess
 	assert found["spend_p"] == pytest.approx(6.25, abs=0.005)
 	assert found["spend_q"] == pytest.approx(3.74, abs=0.005)
 	assert found["spend_gamma"] == pytest.approx(15.44, abs=0.005)

@@ -293,6 +293,15 @@ class TestExplanation:
 		assert stages(buyer)[0] == (2, "Stage First Purchase")
 		assert stages(returner) == [(2, "Stage Lead")]
 
+	def test_what_no_run_has_looked_at_is_said_to_be_coming(self) -> None:
+		customer = make.make_customer().name
+		recompute()
+		make.make_invoice(customer, 100_000)
+		assert explain(customer).pending
+		assert any("no run has looked at" in sentence for sentence in explain(customer).sentences())
+		recompute(full=False)
+		assert not explain(customer).pending
+
 	def test_it_says_why_a_tier_is_kept(self) -> None:
 		today = getdate()
 		tier = {"keep_value": 80_000, "grace_days": 30, "minimum_dwell_days": 10}

@@ -72,12 +72,9 @@ class TestPresets:
 		rules_api.use_preset("retail")
 		stages = {stage.name: stage for stage in read_policy().stages}
 		assert list(stages) == ["Lead", "Lost", "Silent", "High Value", "Loyal", "Active", "New"]
-		assert [stages[name].min_days_since_order for name in ("Lost", "Silent", "Active", "New")] == [
-			91,
-			30,
-			8,
-			0,
-		]
+		days = {name: (s.min_days_since_order, s.min_days_since_first_order) for name, s in stages.items()}
+		assert (days["Lost"], days["Silent"]) == ((91, 0), (30, 0))
+		assert (days["Loyal"], days["Active"], days["New"]) == ((0, 180), (0, 8), (0, 0))
 		assert stages["Silent"].meaning == "Dormant"
 
 	def test_names_of_tiers_take_their_customers_along(self) -> None:

@@ -9,14 +9,14 @@ from customer_tiering.outreach import jobs
 from customer_tiering.outreach.api import who_runs_the_workflow
 from customer_tiering.outreach.server_scripts import SCRIPTS, STOPPED, TITLES, is_in_charge
 from tests.site.sleepers import clean_slate, day, sleeper
-from tests.site.test_outreach import STEPS, default_account, set_steps, statuses
+from tests.site.test_outreach import STEPS, as_it_was, default_account, set_steps, statuses
 
 NOW = [(0, STEPS[0][1]), *STEPS[1:]]
 
 
 @pytest.fixture(autouse=True)
 def alone(on_site: None) -> Iterator[None]:
-	with clean_slate(), default_account():
+	with clean_slate(), default_account(), as_it_was():
 		set_steps(NOW, enabled=1)
 		yield
 		frappe.set_user("Administrator")
@@ -26,7 +26,7 @@ def alone(on_site: None) -> Iterator[None]:
 		for job in scheduled_jobs():
 			job.db_set("stopped", 0)
 		frappe.db.set_global(STOPPED, None)
-		set_steps(STEPS, enabled=0)
+		frappe.db.commit()
 
 
 def scheduled_jobs() -> list:

@@ -243,7 +243,10 @@ class TestStages:
 		refused(new_stage(position=30), "(?i)position.*Dormant.*30")
 		refused(stage("Repeat", position=30), "(?i)position.*Dormant.*30")
 
-	@pytest.mark.parametrize("field", ["position", "min_days_since_order", "quiet_days", "min_orders"])
+	@pytest.mark.parametrize(
+		"field",
+		["position", "min_days_since_order", "min_days_since_first_order", "quiet_days", "min_orders"],
+	)
 	def test_negative_numbers_are_refused_by_name(self, field: str) -> None:
 		label = frappe.get_meta("Lifecycle Stage").get_label(field)
 		with pytest.raises(frappe.ValidationError) as refusal:
@@ -252,7 +255,13 @@ class TestStages:
 		assert frappe.db.get_value("Lifecycle Stage", "Dormant", field) >= 0
 
 	@pytest.mark.parametrize(
-		"condition", [{"min_days_since_order": 5}, {"min_orders": 1}, {"top_tier_only": 1}]
+		"condition",
+		[
+			{"min_days_since_order": 5},
+			{"min_days_since_first_order": 5},
+			{"min_orders": 1},
+			{"top_tier_only": 1},
+		],
 	)
 	def test_conditions_that_contradict_each_other_are_refused(self, condition: dict) -> None:
 		refused(new_stage(never_ordered=1, **condition), "Never Ordered: nobody")
@@ -266,6 +275,17 @@ class TestStages:
 		new_stage(stage_name="Drowsy", position=35, min_days_since_order=90).insert()
 		recompute()
 		assert computed(customer).lifecycle_stage == "Drowsy"
+
+	def test_a_stage_can_ask_for_how_long_somebody_has_been_a_customer(self) -> None:
+		new, old = make.make_customer().name, make.make_customer().name
+		for customer, first in ((new, 179), (old, 180)):
+			make.make_invoice(customer, 1, make.days_ago(first))
+			make.make_invoice(customer, 1, make.days_ago(3))
+		stage("Repeat", min_days_since_first_order=180).save()
+		recompute()
+		assert computed(new).lifecycle_stage == "First Purchase"
+		assert computed(new).tiering_review_on == frappe.utils.getdate(make.days_ago(-1))
+		assert computed(old).lifecycle_stage == "Repeat"
 
 
 class TestSegments:

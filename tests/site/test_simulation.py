@@ -75,7 +75,8 @@ def some_changes(chance: random.Random) -> dict:
 	stages = [
 		{"name": "Dormant", "min_days_since_order": dormant, "quiet_days": chance.choice([0, 30, 90])},
 		{"name": "Lost", "min_days_since_order": dormant + chance.randrange(1, 300)},
-		{"name": "Repeat", "min_orders": chance.randrange(1, 4)},
+		{"name": "Repeat", "min_orders": chance.randrange(1, 4)}
+		| {"min_days_since_first_order": chance.choice([0, 0, 180])},
 	]
 	settings = {
 		"window_months": chance.choice([12, 12, 6, 24]),

@@ -543,7 +543,7 @@ class TestOutreachResults:
 		assert not expected
 		assert len(rows) == (len({row["sequence"] for row in in_period}) + 1 if in_period else 0)
 		if rows:
-			for group in ("Step", "Variant", "Email Template"):
+			for group in ("Step", "Variant", "Email Template", "Campaign"):
 				total = execute(
 					{"from_date": since, "to_date": until, "group_by": group, "order_days": str(DAYS)}
 				)[1][-1]
@@ -598,6 +598,18 @@ class TestOutreachResults:
 		as_user("Accounts User")
 		with pytest.raises(frappe.PermissionError):
 			report("Outreach Results")
+
+	def test_the_campaign_is_that_of_the_sequence(self, people: list[str]) -> None:
+		planned, free = frappe.get_all("Outreach Sequence", limit=2, pluck="name")
+		frappe.db.set_value("Outreach Sequence", planned, "campaign", "Spring")
+		common = {"customer": people[0], "channel": "Email", "status": "Sent", "touched_on": START}
+		rows = [{**common, "touch_key": name, "sequence": name} for name in (planned, free)]
+		put("Outreach Touch", rows)
+		found = execute({"from_date": START, "to_date": START, "group_by": "Campaign"})[1][:-1]
+		assert sorted((row["label"], row["sent"]) for row in found) == [
+			("Spring", 1),
+			("Without a campaign", 1),
+		]
 
 	def test_the_difference_to_the_holdout(self, people: list[str]) -> None:
 		"""Counted alike with mails and without; who entered twice is counted once, whoever entered before there was one not."""

@@ -37,6 +37,14 @@ LEFT = """(
 	`tabCustomer`.account_manager > ''
 	AND NOT EXISTS (SELECT 1 FROM `tabUser` user WHERE user.name = `tabCustomer`.account_manager AND user.enabled = 1)
 )"""
+# As outreach.recipients: to whom no mail can be sent.
+NO_ADDRESS = """(
+	COALESCE(`tabCustomer`.email_id, '') = '' AND NOT EXISTS (
+		SELECT 1 FROM `tabDynamic Link` link
+		JOIN `tabContact` contact ON contact.name = link.parent AND contact.email_id > ''
+		WHERE link.link_doctype = 'Customer' AND link.link_name = `tabCustomer`.name AND link.parenttype = 'Contact'
+	)
+)"""
 NO_DATES = " AND ".join(f"`tabCustomer`.{field} IS NULL" for field in KEY_DATES)
 
 # Shorter numbers are extensions and the like.
@@ -90,17 +98,17 @@ class Customers:
 		return read_rules() if frappe.get_cached_doc("Tiering Settings").get("reporting_currency") else None
 
 	@cached_property
-	def contacts(self) -> dict[str, tuple[bool, bool]]:
-		"""Of each customer that has contacts: whether one has an address, and whether one has a role."""
+	def contacts(self) -> dict[str, bool]:
+		"""Of each customer that has contacts: whether one has a role."""
 		rows = frappe.db.sql(
-			f"""SELECT link.link_name, MAX(contact.email_id > ''), MAX(contact.buying_role > '')
+			f"""SELECT link.link_name, MAX(contact.buying_role > '')
 			FROM `tabContact` contact
 			JOIN `tabDynamic Link` link ON link.parenttype = 'Contact' AND link.parent = contact.name
 				AND link.link_doctype = 'Customer'
 			JOIN `tabCustomer` ON `tabCustomer`.name = link.link_name
 			WHERE {self.counted} GROUP BY link.link_name"""
 		)
-		return {name: (bool(address), bool(role)) for name, address, role in rows}
+		return {name: bool(role) for name, role in rows}
 
 	def counts(self, problems: dict[str, Problem]) -> dict[str, int]:
 		"""How many customers have each of the problems."""
@@ -129,7 +137,7 @@ def problems() -> dict[str, Problem]:
 		"No Address": Problem(
 			_("No Address to Write To"),
 			_("Neither the customer nor a contact has an e-mail address: no mail can be sent."),
-			find=without_address,
+			where=NO_ADDRESS,
 		),
 		"No Owner": Problem(
 			_("No Owner"),
@@ -193,17 +201,9 @@ def problems() -> dict[str, Problem]:
 	}
 
 
-def without_address(customers: Customers) -> Findings:
-	"""Customers to whom no mail can be sent: see outreach.recipients."""
-	rows = frappe.db.sql(
-		f"SELECT name FROM `tabCustomer` WHERE {customers.counted} AND COALESCE(email_id, '') = ''"
-	)
-	return {name: Finding() for (name,) in rows if not customers.contacts.get(name, (False,))[0]}
-
-
 def without_role(customers: Customers) -> Findings:
 	"""Customers none of whose contacts has a role; those without a contact have another problem."""
-	return {name: Finding() for name, (_address, role) in customers.contacts.items() if not role}
+	return {name: Finding() for name, role in customers.contacts.items() if not role}
 
 
 def duplicate_addresses(customers: Customers) -> Findings:

@@ -30,21 +30,31 @@ def buyers(days: pd.DataFrame, as_of: date) -> pd.DataFrame:
 
 	Index: customer. Columns frequency (days with an order after the first one), recency (days from the first to the last
 	one), age (days from the first one to `as_of`); spend, the mean money of the days after the first one (NaN where there is
-	none), which the papers fit to; and paid, the money of all of them.
+	none), which the papers fit to, and log_spend, the mean of their logarithms (not finite where a day brought nothing); and
+	paid, the money of all of them.
 	"""
 	today = pd.Timestamp(as_of)
 	by_customer = days[days["day"] <= today].groupby("customer", sort=False, observed=True)
 	day, money = by_customer["day"].agg(["min", "max"]), by_customer["money"].agg(["sum", "first"])
 	frequency = by_customer.size() - 1
+	repeats = frequency.where(frequency > 0)
+	logs = _logs(days[days["day"] <= today]).groupby("customer", sort=False, observed=True)["log"]
+	log = logs.agg(["sum", "first"])
 	return pd.DataFrame(
 		{
 			"frequency": frequency,
 			"recency": (day["max"] - day["min"]).dt.days,
 			"age": (today - day["min"]).dt.days,
-			"spend": (money["sum"] - money["first"]) / frequency.where(frequency > 0),
+			"spend": (money["sum"] - money["first"]) / repeats,
+			"log_spend": (log["sum"] - log["first"]) / repeats,
 			"paid": money["sum"],
 		}
 	)
+
+
+def _logs(days: pd.DataFrame) -> pd.DataFrame:
+	with np.errstate(divide="ignore"):
+		return days.assign(log=np.log(days["money"].clip(lower=0.0)))
 
 
 def brought(days: pd.DataFrame, after: date, until: date) -> pd.Series:

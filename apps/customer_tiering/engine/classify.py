@@ -20,6 +20,7 @@ from customer_tiering.engine.voice import feedback_categories
 
 FACTS = (
 	"orders_ever",
+	"first_order_date",
 	"last_order_date",
 	"annual_orders",
 	"annual_value",
@@ -66,7 +67,7 @@ def classify(
 	days are datetime64 in the site's time zone, NaT where there is none:
 
 	- orders_ever, annual_orders, open_follow_ups: whole numbers; annual_value: money in the window.
-	- last_order_date, last_follow_up, last_enquiry, tier_override_until and the KEY_DATES.
+	- first_order_date, last_order_date, last_follow_up, last_enquiry, tier_override_until and the KEY_DATES.
 	- next_exit: the next day on which a document leaves the window; next_document: the first day after `as_of` of a
 	  document or an enquiry that is known already.
 	- current_tier, current_tier_since, current_below_keep_since, current_stage: how the customer stands (names or

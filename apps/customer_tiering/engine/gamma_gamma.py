@@ -1,8 +1,12 @@
-"""What a customer will spend an order: the Gamma-Gamma model.
+"""What a customer will spend an order: the Gamma-Gamma model, fitted to customers' means or to their single orders.
 
 Fader and Hardie (2013), The Gamma-Gamma model of monetary value. What a customer
 spends an order varies around a mean of its own (gamma distributed: p), and the means differ between customers (inverse
 gamma distributed: q, gamma), independently of how often they order. gamma is in money.
+
+The paper fits it to the mean of each customer's orders, all that its data held. Whether customers differ from one another or
+orders within a customer is then told apart by the shape of two distributions alone, and where spend has heavier tails than
+the model's, the fit takes the ones for the other. The same model fitted to the single orders sees how these spread.
 """
 
 from dataclasses import dataclass
@@ -68,6 +72,23 @@ def fit(buyers: pd.DataFrame) -> GammaGamma | None:
 	return GammaGamma(float(p), float(q), float(gamma * unit), float(in_money))
 
 
+def fit_single_orders(buyers: pd.DataFrame) -> GammaGamma | None:
+	"""The same, for the single orders that `spend` is the mean of; column `log_spend` has the mean of their logarithms.
+
+	Of customers for whom that isn't finite, the mean alone is taken.
+	"""
+	fitted = buyers[can_be_fitted(buyers)]
+	x, spend = fitted["frequency"].to_numpy(float), fitted["spend"].to_numpy(float)
+	log_spend, unit = fitted["log_spend"].to_numpy(float), spend.mean()
+	found = maximise(_OfSingleOrders(x, spend / unit, log_spend - np.log(unit)), STARTS, BOUNDS)
+	if found is None:
+		return None
+	(p, q, gamma), mean = found
+	amounts = np.where(np.isfinite(log_spend), x, 1.0).sum()
+	in_money = mean * len(fitted) - amounts * np.log(unit)
+	return GammaGamma(float(p), float(q), float(gamma * unit), float(in_money))
+
+
 class _Likelihood:
 	"""The mean log likelihood of a customer, and its gradient."""
 
@@ -87,3 +108,23 @@ class _Likelihood:
 			(q / gamma - (orders + q) / (gamma + self.spent)).mean(),
 		]
 		return float(values.mean() + self.constant), np.array(gradient)
+
+
+class _OfSingleOrders(_Likelihood):
+	"""To how likely means are comes how likely orders are to spread around them as they do: only p has a say in that."""
+
+	def __init__(self, x: np.ndarray, spend: np.ndarray, log_spend: np.ndarray) -> None:
+		super().__init__(x, spend)
+		told = np.isfinite(log_spend)
+		sum_of_logs = (x * log_spend)[told]
+		self.counts, customers = np.unique(x[told], return_counts=True)
+		self.share = customers / len(x)
+		self.spread = (sum_of_logs - (x * self.log_spent)[told]).sum() / len(x)
+		self.constant += (np.log(spend)[told] - sum_of_logs).sum() / len(x)
+
+	def __call__(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
+		value, gradient = super().__call__(parameters)
+		p, n = parameters[0], self.counts
+		value += p * self.spread + self.share @ (gammaln(p * n) - n * gammaln(p))
+		gradient[0] += self.spread + self.share @ (n * (digamma(p * n) - digamma(p)))
+		return float(value), gradient

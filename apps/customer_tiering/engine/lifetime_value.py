@@ -40,10 +40,14 @@ class NoFitError(Exception):
 
 @dataclass(frozen=True)
 class Model:
-	"""The two models; `customers` and `repeaters` (who ordered again, and brought money) that they were fitted to."""
+	"""The two models; `customers` and `repeaters` (who ordered again, and brought money) that they were fitted to.
+
+	`spend` is fitted to single orders. `spend_of_means` is what the paper's way comes to, for comparison; None if to nothing.
+	"""
 
 	orders: BgNbd
 	spend: GammaGamma
+	spend_of_means: GammaGamma | None
 	customers: int
 	repeaters: int
 
@@ -75,12 +79,12 @@ def fit(known: pd.DataFrame, least_repeaters: int = LEAST_REPEATERS) -> Model:
 	orders = bg_nbd.fit(known)
 	if orders is None:
 		raise NoFitError(NoFitError.ORDERS_DO_NOT_FIT, repeaters, needed)
-	spend = gamma_gamma.fit(known)
+	spend = gamma_gamma.fit_single_orders(known)
 	if spend is None:
 		raise NoFitError(NoFitError.SPEND_DOES_NOT_FIT, repeaters, needed)
 	if not spend.has_a_mean:
 		raise NoFitError(NoFitError.SPEND_HAS_NO_MEAN, repeaters, needed)
-	return Model(orders, spend, len(known), repeaters)
+	return Model(orders, spend, gamma_gamma.fit(known), len(known), repeaters)
 
 
 @dataclass(frozen=True)

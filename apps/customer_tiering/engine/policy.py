@@ -47,6 +47,7 @@ class Stage:
 	meaning: str
 	never_ordered: bool = False
 	min_days_since_order: int = 0
+	min_days_since_first_order: int = 0
 	quiet_days: int = 0
 	min_orders: int = 0
 	top_tier_only: bool = False

@@ -48,11 +48,14 @@ def _ways_in(
 	"""
 	in_top_tier = tier.isin([each.name for each in policy.tiers if each.is_top]).to_numpy()
 	category = feedback_categories(facts, policy)
-	last_order, last_follow_up = days(facts["last_order_date"]), days(facts["last_follow_up"])
+	first_order, last_order = days(facts["first_order_date"]), days(facts["last_order_date"])
+	last_follow_up = days(facts["last_follow_up"])
 	for stage in policy.stages:
 		ready = np.where(_suits(stage, facts, in_top_tier) & _speaks(stage, facts, category), ALWAYS, NEVER)
 		if stage.min_days_since_order:
 			ready = np.maximum(ready, last_order + np.timedelta64(stage.min_days_since_order, "D"))
+		if stage.min_days_since_first_order:
+			ready = np.maximum(ready, first_order + np.timedelta64(stage.min_days_since_first_order, "D"))
 		entry = ready
 		if stage.quiet_days:
 			quiet = last_follow_up + np.timedelta64(stage.quiet_days, "D")

@@ -142,3 +142,56 @@ def _step(sequence: "frappe.Document", name: str) -> "frappe.Document":
 	return next((step for step in sequence.steps if step.name == name), None) or frappe.throw(
 		_("The sequence was changed meanwhile. Open it again.")
 	)
+
+
+@frappe.whitelist(methods=["POST"])
+def start_experiment(experiment: str) -> None:
+	"""Begin it: from now on messages count."""
+	from customer_tiering.outreach.experiments import start
+
+	start(_experiment(experiment))
+
+
+@frappe.whitelist(methods=["POST"])
+def stop_experiment(experiment: str) -> None:
+	"""End it without a result."""
+	from customer_tiering.outreach.experiments import stop
+
+	stop(_experiment(experiment))
+
+
+@frappe.whitelist(methods=["POST"])
+def crown_variant(experiment: str, variant: str) -> None:
+	"""Everybody gets this variant from now on."""
+	from customer_tiering.outreach.experiments import crown
+
+	crown(_experiment(experiment), str(variant))
+
+
+@frappe.whitelist()
+def experiment_result(experiment: str) -> dict:
+	"""How far an experiment is, or what came out; see `experiments.result_of`. Needs to read it."""
+	document = frappe.get_doc("Outreach Experiment", str(experiment))
+	document.check_permission("read")
+	from customer_tiering.outreach.experiments import result_of
+
+	return result_of(document, getdate())
+
+
+@frappe.whitelist()
+def steps_to_test(sequence: str) -> list[dict]:
+	"""The steps of a sequence that have variants: {"value": key, "label": text}. Needs to read the sequence."""
+	document = _sequence(sequence)
+	document.check_permission("read")
+	from customer_tiering.outreach.tested_step import step_title, tested_rows
+
+	keys = dict.fromkeys(step.step_key for step in document.steps)
+	found = [(key, tested_rows(document, key)) for key in keys]
+	return [{"value": key, "label": step_title(rows)} for key, rows in found if rows]
+
+
+def _experiment(name: str) -> "frappe.Document":
+	frappe.only_for(MANAGERS)
+	document = frappe.get_doc("Outreach Experiment", str(name), for_update=True)
+	document.check_permission("write")
+	return document

@@ -122,7 +122,7 @@ def first_order_since(enrollment: "frappe.Document", day: date) -> str | None:
 
 
 def has_replied(enrollment: "frappe.Document", address: str | None) -> bool:
-	"""Whether a mail came from the customer since the first touch."""
+	"""Whether a mail or an answer to a survey came from the customer since the first touch."""
 	touches = frappe.get_all(
 		"Outreach Touch",
 		filters={"enrollment": enrollment.name, "status": ("in", REACHED)},
@@ -132,6 +132,9 @@ def has_replied(enrollment: "frappe.Document", address: str | None) -> bool:
 	)
 	if not touches:
 		return False
+	answer = {"customer": enrollment.customer, "source": "Web Form", "creation": (">", touches[0])}
+	if frappe.db.exists("Customer Feedback", answer):
+		return True
 	communication = frappe.qb.DocType("Communication")
 	of_customer = (communication.reference_doctype == "Customer") & (
 		communication.reference_name == enrollment.customer

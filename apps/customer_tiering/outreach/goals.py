@@ -42,9 +42,15 @@ def _orders() -> str:
 
 def _replies() -> str:
 	return _query(
-		"JOIN `tabCommunication` mail ON mail.reference_doctype = 'Customer' AND mail.reference_name = enrollment.customer",
-		"DATE(mail.communication_date)",
-		"mail.sent_or_received = 'Received' AND mail.communication_type = 'Communication'",
+		"""JOIN (
+			SELECT reference_name AS customer, DATE(communication_date) AS day FROM `tabCommunication`
+			WHERE reference_doctype = 'Customer' AND sent_or_received = 'Received'
+				AND communication_type = 'Communication'
+			UNION ALL
+			SELECT customer, feedback_date FROM `tabCustomer Feedback` WHERE source = 'Web Form'
+		) reply ON reply.customer = enrollment.customer""",
+		"reply.day",
+		"TRUE",
 	)
 
 

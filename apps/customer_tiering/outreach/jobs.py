@@ -5,6 +5,7 @@ from datetime import date
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
 from customer_tiering.outreach.exits import stop_enrollments
+from customer_tiering.outreach.experiments import finish_experiments
 from customer_tiering.outreach.hits import forget_hits
 from customer_tiering.outreach.server_scripts import is_in_charge, stop_jobs_that_must_fail
 
@@ -19,6 +20,7 @@ def run_outreach_hourly() -> None:
 	for step, function in (("enrol", enrol), ("stop", stop_enrollments), ("dispatch", dispatch_due)):
 		if not is_in_charge(step):
 			function()
+	finish_experiments()
 	forget_hits()
 
 

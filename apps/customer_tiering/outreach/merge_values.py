@@ -40,6 +40,7 @@ SAMPLE = {
 	"loyalty_points": 120,
 	"rep_name": "Your sales team",
 	"tier_benefits": "Free delivery.",
+	"survey_url": "https://example.com/survey",
 	"unsubscribe_url": "https://example.com/unsubscribe",
 }
 
@@ -50,6 +51,7 @@ def merge_values(
 	as_of: date,
 	unsubscribe_url: str,
 	promise: "Promise | None" = None,
+	survey_url: str = "",
 ) -> dict:
 	"""The variables that a template knows, for one customer; every one has a fallback. Those of the offer are empty without one."""
 	last_invoice = _last_invoice(customer.name)
@@ -71,6 +73,7 @@ def merge_values(
 		"loyalty_points": points_of(customer.name, as_of).points,
 		"rep_name": _rep_name(customer) or company,
 		"tier_benefits": _benefits(customer.customer_tier),
+		"survey_url": survey_url,
 		"unsubscribe_url": unsubscribe_url,
 	}
 

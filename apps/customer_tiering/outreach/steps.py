@@ -123,8 +123,9 @@ def _chosen(
 
 
 def variant_for(enrollment: str, variants: list["frappe.Document"]) -> "frappe.Document | None":
-	"""The variant that this enrollment gets; None if none has a weight."""
+	"""The variant that this enrollment gets, in whatever order they stand; None if none has a weight."""
 	if len(variants) == 1 and not variants[0].variant:
 		return variants[0]
+	variants = sorted(variants, key=lambda row: row.variant or "")
 	number = choose([row.weight for row in variants], enrollment, variants[0].step_key)
 	return None if number is None else variants[number]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import frappe
 
-from customer_tiering.outreach.clock import country_of
+from customer_tiering.outreach.law import EVERYWHERE, law_country
 from customer_tiering.outreach.tracked_links import add_picture, track_links
 
 if TYPE_CHECKING:  # every web worker reads this, and what mails are filled in with takes pandas along
@@ -12,7 +12,6 @@ if TYPE_CHECKING:  # every web worker reads this, and what mails are filled in w
 
 OFF, CLICKS, ALL = "Off", "Clicks", "Opens and Clicks"
 AGREED, REFUSED = "Agreed", "Refused"
-EVERYWHERE = "Everywhere"
 
 
 def tracking_of(customer: str) -> str:
@@ -41,14 +40,7 @@ def with_tracking(mail: "Mail", touch: str, customer: str) -> tuple["Mail", dict
 
 
 def _needs_consent(settings: "frappe.Document", customer: str) -> bool:
-	"""Of a customer without an address one takes it that the law of the site's country applies."""
 	if settings.get("tracking_consent") == EVERYWHERE:
 		return True
 	countries = {row.country for row in settings.get("tracking_consent_countries") or ()}
-	return bool(countries) and (country_of(customer) or _own_country()) in countries
-
-
-def _own_country() -> str | None:
-	company = frappe.defaults.get_global_default("company")
-	country = frappe.db.get_value("Company", company, "country", cache=True) if company else None
-	return country or frappe.db.get_single_value("System Settings", "country")
+	return bool(countries) and law_country(customer) in countries

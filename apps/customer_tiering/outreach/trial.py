@@ -6,6 +6,7 @@ import frappe
 from frappe import _
 from frappe.utils import get_url
 
+from customer_tiering.outreach import survey
 from customer_tiering.outreach.channels import Target, sms, webhook
 from customer_tiering.outreach.channels.email import rep_address, sender_of
 from customer_tiering.outreach.deferral import Deferral
@@ -32,6 +33,7 @@ def rendered(step: "frappe.Document", customer: "frappe.Document", moment: datet
 			moment.date(),
 			get_url(f"/{PAGE}/example"),
 			example_for(step, customer, moment.date()),
+			get_url(f"/{survey.PAGE}/example"),
 		)
 		try:
 			if step.channel == "Email":

@@ -4,6 +4,7 @@ import frappe
 from frappe import _
 from frappe.utils import get_url
 
+from customer_tiering.outreach.consent import note_withdrawal
 from customer_tiering.outreach.exits import leave_if_due
 from customer_tiering.outreach.signature import is_signed, sign
 from customer_tiering.outreach.suppress import suppress
@@ -67,6 +68,8 @@ def leave(touch: str, scope: str) -> None:
 			customer=row.customer,
 			sequence=row.sequence if scope == SEQUENCE else None,
 		)
+		if scope == ALL:
+			note_withdrawal(row.customer, row.address, "Preference Page")
 		leave_if_due(row.customer)
 
 

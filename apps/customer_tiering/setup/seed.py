@@ -26,6 +26,7 @@ RECORDS = (
 	"customer_tier",
 	"lifecycle_stage",
 	"rfm_segment",
+	"feedback_reason",
 	"email_template",
 	"follow_up_rule",
 	"offer_template",

@@ -25,7 +25,7 @@ def before_uninstall() -> None:
 		" and so do the e-mail templates, coupon codes and their Pricing Rules. Codes that are out stay good, and ERPNext does not"
 		" check whose they are. Drop them yourself when you don't need them any more. Installed again, the app goes on with"
 		" what people entered (groups, referrals, key dates); what runs wrote and tiers set by hand are emptied then. Runs, ledger, enrollments and"
-		" the list of who unsubscribed (Outreach Suppression) go: they are in the backup that was made."
+		" the list of who unsubscribed (Outreach Suppression) or consented (Outreach Consent) go: they are in the backup that was made."
 	)
 
 

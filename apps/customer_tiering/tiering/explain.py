@@ -79,7 +79,7 @@ class Explanation:
 	the cent, where they count. A customer that is tiered together with others has them all in `members`, the one they roll
 	up to first, and all their lines. `overridden` is a tier set by hand, on the customer `overridden_at`, with
 	its reason and last day where they are known. Who isn't tiered at
-	all has the reason in `not_tiered`. `kept` says why and until when a tier is kept that the money is too little for. `voice` says why the churn risk is one level higher than the silence makes it.
+	all has the reason in `not_tiered`. `pending` says that something has happened which no run has looked at yet. `kept` says why and until when a tier is kept that the money is too little for. `voice` says why the churn risk is one level higher than the silence makes it.
 	"""
 
 	customer: str
@@ -102,6 +102,7 @@ class Explanation:
 	gap_up: Decimal | None
 	room_down: Decimal | None
 	next_down: str | None
+	pending: bool
 	kept: str | None
 	changes: tuple[Change, ...]
 	voice: tuple[str, ...]
@@ -199,7 +200,9 @@ class Explanation:
 			yield self.override_reason
 		elif self.override_reason:
 			yield _("Until {0}, because: {1}").format(format_date(self.override_until), self.override_reason)
-		if self.decided and self.decided != self.tier and not self.not_tiered:
+		if self.pending:
+			yield _("Something has happened that no run has looked at yet: the tier follows within a minute.")
+		elif self.decided and self.decided != self.tier and not self.not_tiered:
 			yield _(
 				"The ledger says tier {0} for that day: the run knew other documents or rules, or saw the customer for the first time."
 			).format(_tier(self.decided))
@@ -263,6 +266,7 @@ def explain(customer: str, as_of: date | None = None) -> Explanation:
 		),
 		bands=policy.tiers,
 		**_distances(policy, None if not_tiered else now),
+		pending=day == getdate() and bool(frappe.db.exists("Tiering Queue", {"customer": ("in", members)})),
 		kept=None if not_tiered or hand else _kept(policy, now, day),
 		changes=() if not_tiered else tuple(_changes(facts, way, own, policy, day, by_hand)),
 		voice=() if not_tiered else tuple(_voice(facts, policy)),
@@ -486,8 +490,9 @@ def _stage_changes(
 	def facts_on(when: date) -> pd.DataFrame:
 		"""With the orders that there are by then: some are dated later, some will be undone."""
 		orders = [entry.day for entry in own if entry.is_order_on(when)]
-		last = pd.Series(pd.to_datetime([max(orders, default=None)]), index=facts.index)
-		return facts.assign(orders_ever=len(orders), last_order_date=last)
+		ends = {"first_order_date": min(orders, default=None), "last_order_date": max(orders, default=None)}
+		ends = {name: pd.Series(pd.to_datetime([end]), index=facts.index) for name, end in ends.items()}
+		return facts.assign(orders_ever=len(orders), **ends)
 
 	stage = decide_stages(
 		facts.assign(current_stage=on(stage)), on(_tier_on(when, way, by_hand)), policy, when

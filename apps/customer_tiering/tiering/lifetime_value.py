@@ -153,6 +153,7 @@ def _customers() -> "pd.DataFrame":
 
 
 def _parameters(model: "Model") -> dict:
+	means = model.spend_of_means
 	return {
 		"repeaters": model.repeaters,
 		"orders_r": model.orders.r,
@@ -160,10 +161,14 @@ def _parameters(model: "Model") -> dict:
 		"orders_a": model.orders.a,
 		"orders_b": model.orders.b,
 		"orders_log_likelihood": model.orders.log_likelihood,
-		"spend_p": model.spend.p,
-		"spend_q": model.spend.q,
-		"spend_gamma": model.spend.gamma,
-		"spend_log_likelihood": model.spend.log_likelihood,
+		"single_p": model.spend.p,
+		"single_q": model.spend.q,
+		"single_gamma": model.spend.gamma,
+		"single_log_likelihood": model.spend.log_likelihood,
+		"spend_p": means and means.p,
+		"spend_q": means and means.q,
+		"spend_gamma": means and means.gamma,
+		"spend_log_likelihood": means and means.log_likelihood,
 	}
 
 

@@ -24,10 +24,10 @@ LONGEST = 1_000_000
 def read_order_facts(policy: Policy, as_of: date, scoped: bool) -> pd.DataFrame:
 	"""One row a customer with any document that counts until `as_of` or after it.
 
-	Columns: orders_ever, annual_orders, last_order_date, annual_value, recent_value, spend_0 (this month so far), spend_1 …,
-	next_exit, next_recent_exit, next_document, rhythm_days, expected_on. Money is in the reporting currency. There are spend_N
-	for as many whole months as Declining looks at, `decline_months` + 1, whether or not that signal is on: nothing else may
-	count on a certain N.
+	Columns: orders_ever, annual_orders, first_order_date, last_order_date, annual_value, recent_value, spend_0 (this month so
+	far), spend_1 …, next_exit, next_recent_exit, next_document, rhythm_days, expected_on. Money is in the reporting currency. There
+	are spend_N for as many whole months as Declining looks at, `decline_months` + 1, whether or not that signal is on: nothing
+	else may count on a certain N.
 	"""
 	orders = orders_for(policy, as_of, since=money_since(policy, as_of))
 	totals = _totals(orders, policy, as_of, scoped)
@@ -38,6 +38,7 @@ def read_order_facts(policy: Policy, as_of: date, scoped: bool) -> pd.DataFrame:
 	by_customer = order_days.groupby("customer", sort=False)["day"]
 	found = [
 		totals,
+		by_customer.min().rename("first_order_date"),
 		by_customer.max().rename("last_order_date"),
 		rhythm(order_days, policy, as_of),
 		_next_documents(orders, as_of, scoped),

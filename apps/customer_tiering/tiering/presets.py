@@ -136,10 +136,14 @@ def _name(words: dict[str, str] | str | None) -> str | None:
 def _as_installed() -> dict:
 	meta = frappe.get_meta(SETTINGS)
 	fields = [meta.get_field(field) for field in FIELDS[SETTINGS]]
+	on_new_sites = {field: value for field, value in NEW_SITE.items() if field in FIELDS[SETTINGS]}
 	tiers = sorted(read_defaults("customer_tier"), key=lambda tier: -tier["entry_value"])
 	zero = dict.fromkeys(("keep_value", "grace_days", "minimum_dwell_days"), 0)
 	return {
-		"settings": {**{field.fieldname: _default(field) for field in fields if field.default}, **NEW_SITE},
+		"settings": {
+			**{field.fieldname: _default(field) for field in fields if field.default},
+			**on_new_sites,
+		},
 		"tiers": [{**zero, **tier} for tier in tiers],
 		"stages": [{**STAGE_CONDITIONS, **stage} for stage in read_defaults("lifecycle_stage")],
 	}

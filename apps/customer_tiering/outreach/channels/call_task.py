@@ -6,6 +6,7 @@ from frappe.utils import escape_html
 from customer_tiering.outreach.channels import Target
 from customer_tiering.outreach.recipients import mobile_of
 from customer_tiering.outreach.render import merge_values, render_text
+from customer_tiering.outreach.survey import survey_url
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
 from customer_tiering.tiering.owner import owner_of
 
@@ -14,7 +15,12 @@ def prepare(target: Target) -> dict[str, str]:
 	customer, _sequence, step, touch, moment, promise = target
 	recipient = mobile_of(customer)
 	values = merge_values(
-		customer, recipient and recipient.name, moment.date(), unsubscribe_url(touch.name), promise
+		customer,
+		recipient and recipient.name,
+		moment.date(),
+		unsubscribe_url(touch.name),
+		promise,
+		survey_url(touch.name),
 	)
 	text = render_text(step.message, values)
 	todo = frappe.get_doc(

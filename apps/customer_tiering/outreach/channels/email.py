@@ -6,10 +6,12 @@ from frappe.utils import get_url, validate_email_address
 
 from customer_tiering.outreach.channels import Target
 from customer_tiering.outreach.channels.same_address import skip_if_reached
+from customer_tiering.outreach.consent import ask_consent
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.render import merge_values, render
+from customer_tiering.outreach.survey import survey_url
 from customer_tiering.outreach.tracking import with_tracking
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
 from customer_tiering.tiering.owner import owner_of
@@ -23,8 +25,11 @@ def prepare(target: Target) -> dict[str, str]:
 	if not validate_email_address(recipient.address):
 		raise Deferral(_("The address {0} is not valid.").format(recipient.address))
 	skip_if_reached(touch, recipient.address, moment.date())
+	ask_consent(customer.name, "Email", recipient.address)
 	hold(customer, sequence, recipient.address, moment)
-	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise)
+	values = merge_values(
+		customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise, survey_url(touch.name)
+	)
 	mail = render(frappe.get_doc("Email Template", step.email_template), values, step.preview_text)
 	mail, tracking = with_tracking(mail, touch.name, customer.name)
 	# The framework's sender logs into a site when it is imported

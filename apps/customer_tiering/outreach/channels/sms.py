@@ -5,10 +5,12 @@ from frappe import _
 
 from customer_tiering.outreach.channels import Target
 from customer_tiering.outreach.channels.same_address import skip_if_reached
+from customer_tiering.outreach.consent import ask_consent
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import mobile_of
 from customer_tiering.outreach.render import merge_values, render_text
+from customer_tiering.outreach.survey import survey_url
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
 
 
@@ -20,8 +22,11 @@ def prepare(target: Target) -> dict[str, str]:
 	if not frappe.db.get_single_value("SMS Settings", "sms_gateway_url"):
 		raise Deferral(_("SMS Settings have no gateway."))
 	skip_if_reached(touch, recipient.address, moment.date())
+	ask_consent(customer.name, "SMS", recipient.address)
 	hold(customer, sequence, recipient.address, moment)
-	values = merge_values(customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise)
+	values = merge_values(
+		customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise, survey_url(touch.name)
+	)
 	return {"status": "Queued", "address": recipient.address, "text": render_text(step.message, values)}
 
 

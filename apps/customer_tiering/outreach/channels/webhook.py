@@ -9,6 +9,7 @@ from customer_tiering.outreach.channels import Target
 from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
 from customer_tiering.outreach.render import merge_values, render_text
+from customer_tiering.outreach.survey import survey_url
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
 
 TIMEOUT = 20
@@ -25,7 +26,12 @@ def payload(target: Target) -> dict:
 	customer, sequence, step, touch, moment, promise = target
 	email, mobile = recipient_of(customer), mobile_of(customer)
 	values = merge_values(
-		customer, (email or mobile or (None, None))[1], moment.date(), unsubscribe_url(touch.name), promise
+		customer,
+		(email or mobile or (None, None))[1],
+		moment.date(),
+		unsubscribe_url(touch.name),
+		promise,
+		survey_url(touch.name),
 	)
 	return {
 		"id": touch.name,

@@ -12,13 +12,32 @@ frappe.ui.form.on("Customer", {
 		// The record stays open to whoever may not see its relatives, but these are not offered.
 		for (const field of ["referred_by", "rolls_up_to"])
 			frm.set_df_property(field, "ignore_user_permissions", 0);
+		frm.tiering_override = customer_tiering.override_of(frm);
 		if (frm.is_new()) return;
 		customer_tiering.show_tier(frm);
 		customer_tiering.show_hints(frm);
 		frm.add_custom_button(__("Why this tier?"), () => customer_tiering.explain(frm), __("View"));
 		frm.add_custom_button(__("Tiering History"), () => customer_tiering.show_history(frm), __("View"));
 	},
+
+	after_save(frm) {
+		if (frm.tiering_override !== customer_tiering.override_of(frm)) customer_tiering.await_tier(frm);
+	},
 });
+
+customer_tiering.override_of = (frm) => `${frm.doc.tier_override || ""}|${frm.doc.tier_override_until || ""}`;
+
+// The run that follows is short: the form is loaded again when it has decided.
+customer_tiering.await_tier = async function (frm) {
+	frappe.show_alert({ message: __("The tier follows within a minute."), indicator: "blue" });
+	const { name, customer_tier } = frm.doc;
+	for (let tries = 0; tries < 12; tries++) {
+		await new Promise((resolve) => setTimeout(resolve, 5000));
+		if (frm.doc.name !== name || frm.is_dirty()) return;
+		const { message } = await frappe.db.get_value("Customer", name, "customer_tier");
+		if ((message?.customer_tier || "") !== (customer_tier || "")) return frm.reload_doc();
+	}
+};
 
 // Beside the customer's name, where it is seen on every tab.
 customer_tiering.show_tier = async function (frm) {

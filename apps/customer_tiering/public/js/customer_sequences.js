@@ -9,3 +9,15 @@ frappe.ui.form.on("Customer", {
 		);
 	},
 });
+
+// What the customer said on the telephone or on paper.
+frappe.ui.form.on("Customer", {
+	refresh(frm) {
+		if (frm.is_new() || !frappe.model.can_create("Outreach Consent")) return;
+		frm.add_custom_button(
+			__("Note a Consent"),
+			() => frappe.new_doc("Outreach Consent", { customer: frm.doc.name }),
+			__("Actions")
+		);
+	},
+});

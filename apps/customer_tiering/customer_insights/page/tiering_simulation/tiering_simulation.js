@@ -12,7 +12,7 @@ const API = "customer_tiering.customer_insights.page.tiering_simulation.tiering_
 const POLL_EVERY = 2000; // ms; the realtime server, where there is one, is faster
 const CONTEXT = { tier: "Customer Tier", stage: "Lifecycle Stage", segment: "RFM Segment" };
 const TIER_FIELDS = ["entry_value", "keep_value", "grace_days", "minimum_dwell_days"];
-const STAGE_FIELDS = ["min_days_since_order", "quiet_days", "min_orders"];
+const STAGE_FIELDS = ["min_days_since_order", "min_days_since_first_order", "quiet_days", "min_orders"];
 
 const html = (text) => frappe.utils.escape_html(String(text));
 const number = (value) => format_number(value, null, 0);
@@ -83,6 +83,7 @@ class TieringSimulation {
 				])}
 				${this.rule_table(__("Stage"), "stages", STAGE_FIELDS, [
 					__("Days since Last Order"),
+					__("Days since First Order"),
 					__("Days without Follow-Up"),
 					__("Orders Ever"),
 				])}
@@ -408,7 +409,7 @@ const STYLE = `
 .tiering-simulation thead th:first-child, .tiering-simulation td.text-right { white-space: nowrap; }
 .tiering-simulation [data-kind] { cursor: pointer; }
 .simulation-head { display: flex; justify-content: space-between; align-items: flex-end; gap: 12px; margin-bottom: 12px; }
-.simulation-head select { width: 260px; max-width: 60vw; }
+.simulation-head select { width: 260px; max-width: 50vw; }
 .simulation-tables { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 8px 32px; }
 .simulation-tables table { margin-bottom: 8px; }
 .simulation-tables input, .simulation-setting input { min-width: 64px; text-align: right; }

@@ -33,6 +33,7 @@ frappe.query_reports["Outreach Results"] = {
 				{ value: "Step", label: __("Step", null, "Outreach Results") },
 				{ value: "Variant", label: __("Variant") },
 				{ value: "Email Template", label: __("Email Template") },
+				{ value: "Campaign", label: __("Campaign") },
 			],
 			default: "Sequence",
 			reqd: 1,

@@ -43,12 +43,16 @@ from customer_tiering.engine.proportions import difference
 from customer_tiering.tiering.orders import Orders, orders_for
 
 CONTEXT = "Outreach Results"  # in which words are translated that mean something else elsewhere
-SEQUENCE, STEP, VARIANT, TEMPLATE = "Sequence", "Step", "Variant", "Email Template"
+SEQUENCE, STEP, VARIANT, TEMPLATE, CAMPAIGN = "Sequence", "Step", "Variant", "Email Template", "Campaign"
 GROUPS = {
 	SEQUENCE: "touch.sequence",
 	STEP: "CONCAT_WS('|', touch.sequence, touch.step)",
 	VARIANT: "CONCAT_WS('|', touch.sequence, touch.step, COALESCE(touch.variant, ''), COALESCE(touch.email_template, ''))",
 	TEMPLATE: "COALESCE(touch.email_template, '')",
+	# the campaign that the sequence belongs to now
+	CAMPAIGN: """COALESCE((
+		SELECT planned.campaign FROM `tabOutreach Sequence` planned WHERE planned.name = touch.sequence
+	), '')""",
 }
 COUNTED = (
 	*(
@@ -261,6 +265,8 @@ def label_of(each: frappe._dict, group_by: str) -> str:
 		return each.sequence
 	if group_by == TEMPLATE:
 		return each.email_template or _("Without a template")
+	if group_by == CAMPAIGN:
+		return each.label or _("Without a campaign")
 	step = _("{0}: day {1}, {2}").format(each.sequence, each.day_offset or 0, _(each.channel))
 	if group_by == STEP:
 		return step
@@ -309,6 +315,7 @@ def columns(scope: Scope) -> list[dict]:
 		STEP: _("Step", context=CONTEXT),
 		VARIANT: _("Variant"),
 		TEMPLATE: _("Email Template"),
+		CAMPAIGN: _("Campaign"),
 	}
 	rate = {"fieldtype": "Percent", "precision": 1}
 	answers = [

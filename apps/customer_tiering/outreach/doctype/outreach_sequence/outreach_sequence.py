@@ -3,6 +3,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint, escape_html, flt, getdate
 
+from customer_tiering.outreach.tested_step import refuse_changes
 from customer_tiering.tiering import audience
 from customer_tiering.tiering.readers import start_from_now
 
@@ -14,6 +15,7 @@ class OutreachSequence(Document):
 		self.sort_steps()
 		self.name_steps()
 		self.refuse_bad_variants()
+		refuse_changes(self)
 		self.refuse_bad_texts()
 		self.refuse_bad_hours()
 		self.refuse_bad_numbers()

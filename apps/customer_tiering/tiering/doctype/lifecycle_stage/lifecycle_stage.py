@@ -51,8 +51,9 @@ class LifecycleStage(Document):
 			)
 
 	def refuse_contradiction(self) -> None:
-		"""Who never ordered has no last order, no number of orders and no tier."""
-		if self.never_ordered and (self.min_days_since_order or self.min_orders or self.top_tier_only):
+		"""Who never ordered has no first or last order, no number of orders and no tier."""
+		of_buyers = ("min_days_since_order", "min_days_since_first_order", "min_orders", "top_tier_only")
+		if self.never_ordered and any(self.get(field) for field in of_buyers):
 			frappe.throw(
 				_(
 					"{0}: nobody who never ordered can meet the other conditions. Clear them or this one."

@@ -109,6 +109,8 @@ async function show_policy(frm) {
 	const other_conditions = (stage) =>
 		[
 			stage.never_ordered && __("never ordered"),
+			stage.min_days_since_first_order &&
+				__("first order at least {0} days ago", [stage.min_days_since_first_order]),
 			stage.min_orders && __("at least {0} orders", [stage.min_orders]),
 			stage.top_tier_only && __("in a top tier"),
 			stage.no_open_follow_up && __("no open follow-up"),

@@ -1,0 +1,50 @@
+"""Consent to be written to, by channel and address: the last word counts, and every word is kept (DocType Outreach Consent)."""
+
+import frappe
+from frappe import _
+
+from customer_tiering.outreach.channels import Skip
+from customer_tiering.outreach.deferral import Deferral
+from customer_tiering.outreach.law import EVERYWHERE, law_country
+
+SETTINGS = {"Email": "mail_consent", "SMS": "sms_consent"}
+LISTED = "In the Countries Listed"
+GIVEN, WITHDRAWN = "Given", "Withdrawn"
+
+
+def ask_consent(customer: str, channel: str, address: str) -> None:
+	"""Raise Skip if the customer withdrew it, Deferral if it is needed and was not given."""
+	said = last_word(customer, channel, address)
+	if said and said.decision == WITHDRAWN:
+		raise Skip(_("Consent was withdrawn on {0}.").format(frappe.format(said.decided_on, "Date")))
+	if not said and needs_consent(customer, channel):
+		raise Deferral(_("The customer has not consented to this channel."))
+
+
+def last_word(customer: str, channel: str, address: str) -> frappe._dict | None:
+	rows = frappe.get_all(
+		"Outreach Consent",
+		filters={"customer": customer, "channel": channel, "address": address.strip().lower()},
+		fields=["decision", "decided_on"],
+		order_by="decided_on desc, creation desc",
+		limit=1,
+	)
+	return rows[0] if rows else None
+
+
+def needs_consent(customer: str, channel: str) -> bool:
+	settings = frappe.get_cached_doc("Tiering Settings")
+	needed = settings.get(SETTINGS[channel])
+	if needed == LISTED:
+		return law_country(customer) in {row.country for row in settings.get("consent_countries") or ()}
+	return needed == EVERYWHERE
+
+
+def note_withdrawal(customer: str, address: str, source: str) -> None:
+	"""The customer left all our mails; of a customer who is no more the list of suppressions knows."""
+	said = last_word(customer, "Email", address)
+	if (said and said.decision == WITHDRAWN) or not frappe.db.exists("Customer", customer):
+		return
+	values = {"customer": customer, "channel": "Email", "address": address, "decision": WITHDRAWN}
+	row = frappe.get_doc({"doctype": "Outreach Consent", **values, "source": source})
+	row.insert(ignore_permissions=True)

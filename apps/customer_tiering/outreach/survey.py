@@ -1,0 +1,73 @@
+"""What a customer answers behind the signed link of a message: a Customer Feedback, without a login, and nothing a guesser could learn.
+
+A link is good for one answer: who answers again corrects it.
+"""
+
+import frappe
+from frappe import _
+from frappe.utils import get_url, nowdate
+
+from customer_tiering.outreach.exits import leave_if_due
+from customer_tiering.outreach.signature import is_signed, sign
+
+PAGE = "survey"
+PURPOSE = "survey"
+FEEDBACK = "Customer Feedback"
+SOURCE = "Web Form"
+SCORES = tuple(map(str, range(11)))
+LONGEST = 2000
+
+
+def survey_url(touch: str) -> str:
+	return get_url(f"/{PAGE}/{touch}.{sign(PURPOSE, touch)}")
+
+
+def touch_of(token: object) -> str | None:
+	"""The touch whose link carries this token, None for a forged one."""
+	if not isinstance(token, str) or not token.isascii():
+		return None
+	touch, _dot, signature = token.partition(".")
+	return touch if is_signed(signature, PURPOSE, touch) else None
+
+
+def reasons() -> list[str]:
+	return frappe.get_all("Feedback Reason", {"disabled": 0}, pluck="name", order_by="position, name")
+
+
+@frappe.whitelist(allow_guest=True, methods=["POST"])
+def answer(t: object = None, score: object = None, reason: object = None, comment: object = None) -> None:
+	"""Note what the customer says. What is none of the choices is left out; thanks are the same whatever is found behind the link."""
+	touch = touch_of(t)
+	if not touch:
+		frappe.respond_as_web_page(
+			_("This link is not valid"),
+			_("Please use the link in the newest mail, or answer the mail."),
+			indicator_color="red",
+			http_status_code=403,
+		)
+		return
+	given = {
+		"score": score if score in SCORES else "",
+		"reason": reason if reason in reasons() else None,
+		"comment": comment.strip()[:LONGEST] if isinstance(comment, str) else "",
+	}
+	if any(given.values()):
+		_note(touch, given)
+	frappe.respond_as_web_page(
+		_("Thank you"),
+		_("Your answer has reached us. You may open the link again to correct it."),
+		indicator_color="green",
+	)
+
+
+def _note(touch: str, given: dict) -> None:
+	customer = frappe.db.get_value(
+		"Outreach Touch", touch, "customer", for_update=True
+	)  # one answer at a time
+	if not customer or not frappe.db.exists("Customer", customer):
+		return
+	name = frappe.db.get_value(FEEDBACK, {"touch": touch})
+	feedback = frappe.get_doc(FEEDBACK, name) if name else frappe.get_doc(doctype=FEEDBACK, touch=touch)
+	feedback.update({"customer": customer, "feedback_date": nowdate(), "source": SOURCE, **given})
+	feedback.save(ignore_permissions=True)
+	leave_if_due(customer)

@@ -1,0 +1,20 @@
+"""Asks a customer, who came by the link of a message, why and how likely; nothing is said of the customer."""
+
+import frappe
+
+from customer_tiering.outreach.survey import SCORES, reasons, touch_of
+
+no_cache = 1
+sitemap = 0
+
+
+def get_context(context: frappe._dict) -> None:
+	token = frappe.form_dict.get("t")
+	context.valid = bool(touch_of(token))
+	if not context.valid:
+		context.http_status_code = 403
+		return
+	context.token = token
+	context.scores = SCORES
+	context.reasons = reasons()
+	context.csrf_token = "" if frappe.session.user == "Guest" else frappe.sessions.get_csrf_token()

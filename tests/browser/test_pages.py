@@ -1,0 +1,98 @@
+"""The pages that look ahead, and those beside them: they open, do what they are for, and nothing fails in the browser."""
+
+from collections.abc import Iterator
+
+import frappe
+import pytest
+from playwright.sync_api import Page, expect
+
+from customer_tiering.customer_insights import simulation
+from customer_tiering.follow_up.create import create_follow_ups
+from customer_tiering.tiering.lifetime_value import fit_lifetime_value
+from tests.browser.test_desk import SLOW, field
+from tests.site import sleepers
+
+NAME = "Sleepy Ltd"
+PHONE = {"width": 390, "height": 800}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_customer_who_fell_asleep(site: str) -> Iterator[None]:
+	"""With a simulation in which half a year of silence is too short, and a fit of lifetime values that found too little."""
+	with sleepers.clean_slate():
+		customer = sleepers.customer(NAME, account_manager="Administrator")
+		sleepers.invoice(customer, sleepers.day(-sleepers.DORMANT_AFTER))
+		sleepers.fall_asleep()
+		create_follow_ups()
+		fit = fit_lifetime_value().name
+		simulation.start("Administrator", "for-the-browser")
+		changes = {"stages": [{"name": "Dormant", "min_days_since_order": 200}]}
+		simulation.run(None, changes, None, "for-the-browser", "en")
+		frappe.db.commit()
+		yield
+		frappe.delete_doc("Lifetime Value Fit", fit, force=True)
+		frappe.cache.delete_keys(simulation.KEY)
+
+
+def fits(page: Page) -> bool:
+	return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_simulation_shows_who_moves(page: Page) -> None:
+	page.goto("/app/tiering-simulation")
+	cell = page.locator('.simulation-matrix a[data-now="Dormant"][data-then="First Purchase"]')
+	expect(cell).to_have_text("1", timeout=SLOW)
+	cell.click()
+	expect(page.locator(".modal.show").get_by_role("link", name=NAME)).to_be_visible()
+	page.keyboard.press("Escape")
+	first_order = page.get_by_label("Repeat Days since First Order")
+	first_order.fill("180")
+	expect(first_order).to_have_class("form-control input-xs simulation-changed")
+	expect(page.get_by_role("button", name="Simulate")).to_be_enabled()
+	page.set_viewport_size(PHONE)
+	assert fits(page)
+
+
+def test_a_preset_is_shown_before_it_is_used(page: Page) -> None:
+	page.goto("/app/tiering-settings")
+	page.get_by_role("button", name="Presets…").click(timeout=SLOW)
+	dialog = page.locator(".modal.show")
+	dialog.locator("select").select_option(label="Retail 7 / 30 / 90", timeout=SLOW)
+	expect(dialog).to_contain_text("Days since First Order", timeout=SLOW)
+	expect(dialog).to_contain_text("180")
+
+
+def test_what_keeps_tiering_from_working(page: Page) -> None:
+	page.goto("/app/query-report/Data Quality")
+	expect(page.locator(".datatable .dt-row").first).to_be_visible(timeout=SLOW)
+
+
+def test_a_topic_says_who_would_get_it(page: Page) -> None:
+	page.goto("/app/interest-topic/new")
+	expect(field(page, "topic_name")).to_be_visible(timeout=SLOW)
+	expect(field(page, "sources")).to_be_visible()
+
+
+def test_a_fit_says_why_there_is_no_number(page: Page) -> None:
+	fit = frappe.get_last_doc("Lifetime Value Fit")
+	page.goto(f"/app/lifetime-value-fit/{fit.name}")
+	expect(field(page, "reason")).to_contain_text("a model takes 100 or more", timeout=SLOW)
+
+
+def test_my_follow_ups_on_a_phone(page: Page) -> None:
+	page.set_viewport_size(PHONE)
+	page.goto("/app/my-follow-ups")
+	expect(page.get_by_text(NAME).first).to_be_visible(timeout=SLOW)
+	assert fits(page)
+
+
+def test_the_workspace_leads_to_all_of_them(page: Page) -> None:
+	page.goto("/app/customer-tiering")
+	for label in (
+		"My Follow-Ups",
+		"Tiering Simulation",
+		"Data Quality",
+		"Interest Topics",
+		"Lifetime Value Fits",
+	):
+		expect(page.locator(".shortcut-widget-box", has_text=label).first).to_be_visible(timeout=SLOW)

@@ -1,0 +1,92 @@
+"""Consent: the last word by channel and address decides, every word stays, and leaving is one."""
+
+import frappe
+import pytest
+from frappe.utils import add_to_date, now_datetime
+
+from customer_tiering.outreach.dispatch import dispatch_due
+from customer_tiering.outreach.unsubscribe import ALL, leave
+from tests.site.sleepers import contact, day
+from tests.site.test_outreach import touches
+from tests.site.test_reports import as_user
+from tests.site.test_sequences import MAIL, SMS, alone, entered, sequence, sms_gateway  # noqa: F401
+from tests.site.test_tracking import tracking as settings
+
+ADDRESS = "sleepy_ltd@example.com"
+NOT_YET = "The customer has not consented to this channel."
+
+
+def said(customer: str, decision: str = "Given", minutes_ago: int = 5, **values: object) -> "frappe.Document":
+	when = add_to_date(now_datetime(), minutes=-minutes_ago)
+	words = {"customer": customer, "decision": decision, "decided_on": when}
+	return frappe.get_doc({"doctype": "Outreach Consent", **words, **values}).insert()
+
+
+def test_a_mail_waits_for_consent_where_it_is_needed_and_a_withdrawal_stops_all() -> None:
+	sequence(MAIL, {**MAIL, "day_offset": 1})
+	with settings(mail_consent="Everywhere"):
+		who = entered()
+		dispatch_due(day(0))
+		assert [(touch.status, touch.reason) for touch in touches(who)] == [("Deferred", NOT_YET)]
+		said(who, address="other@example.com")
+		said(who, channel="SMS", address="555")
+		dispatch_due(day(0))
+		assert [touch.status for touch in touches(who)] == ["Deferred"]
+		assert said(who).address == ADDRESS  # the one that we write to
+		dispatch_due(day(0))
+		(touch,) = touches(who)
+		assert touch.status == "Queued"
+		frappe.set_user("Guest")
+		leave(touch.name, ALL)
+		leave(touch.name, ALL)
+		frappe.set_user("Administrator")
+	words = frappe.get_all(
+		"Outreach Consent",
+		{"customer": who, "address": ADDRESS},
+		["decision", "source", "owner"],
+		order_by="creation",
+	)
+	assert [(row.decision, row.source) for row in words] == [
+		("Given", "By hand"),
+		("Withdrawn", "Preference Page"),
+	]
+	assert words[1].owner == "Guest"
+	dispatch_due(day(1))
+	assert len(touches(who)) == 1
+
+
+def test_a_withdrawn_text_message_is_left_out_for_good_though_consent_is_not_needed() -> None:
+	sequence(SMS)
+	who = entered(email=None)
+	contact(who, "jo@example.com", phone_nos=[{"phone": "+49 170 1234567", "is_primary_mobile_no": 1}])
+	number = "+49 170 1234567"
+	said(who, "Withdrawn", minutes_ago=9, channel="SMS")
+	said(who, "Given", minutes_ago=99, channel="SMS", address=number)  # noted late, said before
+	with sms_gateway("http://127.0.0.1:9"):
+		dispatch_due(day(0))
+	(touch,) = touches(who)
+	assert touch.status == "Skipped" and "withdrawn" in touch.reason
+
+
+def test_a_word_can_only_be_added() -> None:
+	sequence(MAIL)
+	who = entered()
+	word = said(who)
+	word.decision = "Withdrawn"
+	with pytest.raises(frappe.ValidationError, match="not changed"):
+		word.save()
+	with pytest.raises(frappe.ValidationError, match="not deleted"):
+		word.delete()
+	with pytest.raises(frappe.ValidationError, match="future"):
+		said(who, minutes_ago=-60)
+	said(who, "Withdrawn", minutes_ago=0)
+	assert frappe.db.exists("Outreach Suppression", {"address": ADDRESS, "source": "Consent withdrawn"})
+	as_user("Sales User")
+	assert said(who).owner == frappe.session.user
+	with pytest.raises(frappe.ValidationError, match="not changed"):
+		frappe.get_doc("Outreach Consent", word.name).save()
+	with pytest.raises(frappe.PermissionError):
+		frappe.delete_doc("Outreach Consent", word.name)
+	as_user("Accounts User")
+	with pytest.raises(frappe.PermissionError):
+		said(who)

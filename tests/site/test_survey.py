@@ -1,0 +1,156 @@
+# ruff: noqa: F811 (fixtures of the browser tests)
+"""The survey behind a message's link, as the customer's browser, a mail scanner and a guesser meet it: over HTTP."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import frappe
+import pytest
+import requests
+
+from customer_tiering.outreach.goals import note_goals
+from customer_tiering.outreach.survey import reasons, survey_url, touch_of
+from customer_tiering.outreach.unsubscribe import unsubscribe_url
+from tests.browser.conftest import base_url, chromium  # noqa: F401
+from tests.conftest import CHECKOUT
+from tests.site.sleepers import clean_slate, customer, day
+
+METHOD = "/api/method/customer_tiering.outreach.survey.answer"
+SCREENSHOTS = CHECKOUT / "tests/.screenshots"
+SEQUENCE = "Lost: Ask Why"
+
+
+@pytest.fixture(autouse=True)
+def alone(on_site: None) -> Iterator[None]:
+	with clean_slate():
+		yield
+		frappe.db.delete("Customer Feedback", {"source": "Web Form"})
+		frappe.db.commit()
+
+
+@pytest.fixture
+def touch() -> frappe._dict:
+	"""A mail that asked why; its sequence goes on."""
+	name = customer()
+	common = {"customer": name, "sequence": SEQUENCE}
+	values = {"status": "Active", "entered_on": day(-1), "next_due_on": day(13), "enrollment_key": name}
+	enrollment = frappe.get_doc(doctype="Outreach Enrollment", **values, **common).insert().name
+	values = {"status": "Sent", "address": "sleepy_ltd@example.com", "touch_key": name}
+	row = frappe.get_doc(doctype="Outreach Touch", enrollment=enrollment, **values, **common).insert()
+	frappe.db.commit()
+	token = survey_url(row.name).rsplit("/", 1)[1]
+	return frappe._dict(name=row.name, enrollment=enrollment, token=token, customer=name)
+
+
+def answers() -> list[dict]:
+	frappe.db.commit()
+	fields = ["customer", "score", "reason", "comment", "touch"]
+	return frappe.get_all("Customer Feedback", {"source": "Web Form"}, fields)
+
+
+def post(url: str, **data: object) -> requests.Response:
+	return requests.post(f"{url}{METHOD}", data=data, timeout=60)
+
+
+def test_looking_notes_nothing_and_tells_nothing(base_url: str, touch: frappe._dict) -> None:
+	page = requests.get(f"{base_url}/survey/{touch.token}", timeout=60)
+	assert page.status_code == 200 and touch.token in page.text
+	assert all(reason in page.text for reason in reasons())
+	assert not re.search("sleepy", page.text, re.IGNORECASE)
+	assert requests.get(f"{base_url}{METHOD}", params={"t": touch.token}, timeout=60).status_code in (
+		403,
+		405,
+	)
+	assert answers() == []
+
+
+def test_an_answer_lands_on_the_customer_and_counts_as_a_reply(base_url: str, touch: frappe._dict) -> None:
+	thanks = post(base_url, t=touch.token, score="3", reason="Price", comment=" too dear ")
+	assert thanks.status_code == 200 and "Thank you" in thanks.text
+	given = {"score": "3", "reason": "Price", "comment": "too dear"}
+	assert answers() == [{"customer": touch.customer, "touch": touch.name, **given}]
+	about = frappe.db.get_value("Outreach Enrollment", touch.enrollment, ["status", "exit_reason"])
+	assert about == ("Exited", "Replied")
+	note_goals(day(0))
+	assert frappe.db.get_value("Outreach Enrollment", touch.enrollment, "goal_reached_on") == day(0)
+	assert frappe.db.exists("Tiering Queue", {"customer": touch.customer})
+
+
+def test_the_last_answer_wins(base_url: str, touch: frappe._dict) -> None:
+	post(base_url, t=touch.token, score="3", reason="Price")
+	post(base_url, t=touch.token, score="9")
+	assert [(row.score, row.reason) for row in answers()] == [("9", None)]
+
+
+def test_what_is_no_choice_is_left_out(base_url: str, touch: frappe._dict) -> None:
+	frappe.db.set_value("Feedback Reason", "Delivery", "disabled", 1)
+	frappe.db.commit()
+	try:
+		assert "Delivery" not in requests.get(f"{base_url}/survey/{touch.token}", timeout=60).text
+		for given in ({}, {"score": "11"}, {"reason": "Nonsense"}, {"reason": "Delivery"}, {"comment": "  "}):
+			assert post(base_url, t=touch.token, **given).status_code == 200
+		odd = {"t": touch.token, "score": 7, "reason": ["Price"], "comment": {"a": 1}}
+		assert requests.post(f"{base_url}{METHOD}", json=odd, timeout=60).status_code == 200
+		assert answers() == []
+		post(base_url, t=touch.token, comment="x" * 5000)
+		assert len(answers()[0].comment) == 2000
+	finally:
+		frappe.db.set_value("Feedback Reason", "Delivery", "disabled", 0)
+		frappe.db.commit()
+
+
+def test_a_guesser_learns_nothing(base_url: str, touch: frappe._dict) -> None:
+	name, signature = touch.token.split(".")
+	way_out = unsubscribe_url(touch.name).rsplit("/", 1)[1]  # signed for something else
+	pages = set()
+	for token in ("", ".", touch.token[:-1], f"{name}.", f"x{touch.token}", f"{name}ä.{signature}", way_out):
+		page = requests.get(f"{base_url}/survey/{quote(token)}", timeout=60)
+		assert page.status_code in (403, 404) and "<form method" not in page.text
+		answer = post(base_url, t=token, score="1")
+		assert answer.status_code == 403
+		pages.add(re.sub(r"(?s)<script.*?</script>|<head>.*?</head>", "", answer.text))
+	assert len(pages) == 1 and "not valid" in pages.pop()
+	for value in (["a", "b"], {"a": "b"}, 7, None):
+		assert requests.post(f"{base_url}{METHOD}", json={"t": value}, timeout=60).status_code == 403
+		assert touch_of(value) is None
+	assert answers() == []
+
+
+def test_a_customer_who_was_deleted_is_thanked_all_the_same(base_url: str, touch: frappe._dict) -> None:
+	frappe.db.delete("Customer", {"name": touch.customer})
+	frappe.db.commit()
+	assert "Thank you" in post(base_url, t=touch.token, score="3").text
+	assert answers() == []
+
+
+def test_the_mail_of_the_lost_survey_leads_there(touch: frappe._dict) -> None:
+	from customer_tiering.outreach.render import merge_values, render
+
+	step = frappe.get_doc("Outreach Sequence", SEQUENCE).steps[0]
+	values = merge_values(
+		frappe.get_doc("Customer", touch.customer),
+		None,
+		day(0),
+		"https://x",
+		survey_url=survey_url(touch.name),
+	)
+	mail = render(frappe.get_doc("Email Template", step.email_template), values)
+	assert f"/survey/{touch.token}" in mail.html and f"/survey/{touch.token}" in mail.text.replace("\n", "")
+
+
+@pytest.mark.parametrize(("device", "width"), [("desktop", 1200), ("phone", 380)])
+def test_the_page_works_in_a_browser(
+	base_url: str, chromium, touch: frappe._dict, device: str, width: int
+) -> None:
+	SCREENSHOTS.mkdir(exist_ok=True)
+	page = chromium.new_page(viewport={"width": width, "height": 800})
+	page.goto(f"{base_url}/survey/{touch.token}")
+	page.get_by_text("Price", exact=True).click()
+	page.get_by_text("10", exact=True).click()
+	page.screenshot(path=SCREENSHOTS / f"survey-{device}.png", full_page=True)
+	assert page.evaluate("document.documentElement.scrollWidth") <= width
+	page.get_by_role("button", name="Send").click()
+	page.get_by_text("Your answer has reached us.").wait_for()
+	page.close()
+	assert [(row.score, row.reason) for row in answers()] == [("10", "Price")]
