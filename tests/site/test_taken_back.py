@@ -240,6 +240,24 @@ class TestWithoutASignal:
 		night()
 		assert last_tier(customer) == ("A", "B", "Order", None)
 
+	@pytest.mark.parametrize("by_hand", ["A", "D"])
+	def test_a_tier_by_hand_in_between(self, by_hand: str) -> None:
+		customer = customer_with(150_000, days_ago(9))
+		recompute(days_ago(9))
+		wrong = make.make_invoice(customer, 400_000, days_ago(5))
+		night(days_ago(5))
+		assert last_tier(customer) == ("B", "A", "Order", "Tier Up")
+		given = {"tier_override": by_hand, "tier_override_until": days_ago(3), "tier_override_reason": "Fair"}
+		frappe.db.set_value("Customer", customer, given)
+		recompute(days_ago(4))
+		recompute(days_ago(2))
+		assert last_tier(customer) == (by_hand, "A", "Override Ended", None)
+		wrong.cancel()
+		night(days_ago(1))
+		assert last_tier(customer) == ("A", "B", "Order", None)
+		assert heard(customer, "Tier Up") == [("Tier", "A"), ("Void", None)]
+		assert computed(customer).tier_since == days_ago(9)
+
 	def test_what_was_before_goes_on(self) -> None:
 		customer = customer_with(100_000, days_ago(390))
 		make.make_invoice(customer, 1000, days_ago(100))

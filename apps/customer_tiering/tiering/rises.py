@@ -77,14 +77,14 @@ def _below_entry(ordered: Collection[str], facts: pd.DataFrame, policy: Policy) 
 
 
 def _histories(customers: list[str], as_of: date) -> dict[str, list[frappe._dict]]:
-	"""What became of their tiers lately, the latest first."""
+	"""What became of their tiers lately, the latest first; but for what was set by hand and is over."""
 	found: dict[str, list[frappe._dict]] = defaultdict(list)
 	for start in range(0, len(customers), CHUNK):
 		for event in frappe.db.sql(
 			f"""SELECT {EVENT}
 			FROM `tabTiering Event` event LEFT JOIN `tabTiering Run` run ON run.name = event.run
 			WHERE event.customer IN %(customers)s AND event.decision = 'Tier' AND event.merged_from IS NULL
-				AND event.as_of >= %(since)s
+				AND event.cause NOT IN ('Override', 'Override Ended') AND event.as_of >= %(since)s
 			ORDER BY event.name DESC""",
 			{"customers": customers[start : start + CHUNK], "since": as_of - LOOK_BACK},
 			as_dict=True,
@@ -100,7 +100,7 @@ def _is_rise(evidence: Evidence):
 	def rise(event: frappe._dict) -> bool:
 		old, new = entry.get(event.old_value), entry.get(event.new_value)
 		known = new is not None and (old is not None or not event.old_value)
-		return known and event.cause != "Override" and (old is None or new > old)
+		return known and (old is None or new > old)
 
 	return rise
 
