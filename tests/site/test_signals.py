@@ -196,6 +196,19 @@ class TestVoids:
 		recompute(full=False)
 		assert fired(promoter, "Super Promoter") == [("Signal", "Order"), ("Void", "Edit")]
 
+	def test_a_promoter_stays_one_when_the_signal_is_switched_off(self) -> None:
+		promoter = make.make_customer().name
+		friend = make.make_customer(referred_by=promoter).name
+		make.make_invoice(promoter, 100)
+		recompute()
+		make.make_invoice(friend, 500)
+		recompute(full=False)
+		frappe.get_single("Tiering Settings").update({"promoter_percent": 0}).save()
+		recompute()
+		make.make_invoice(promoter, 10)
+		recompute(full=False)
+		assert fired(promoter, "Super Promoter") == [("Signal", "Order")]
+
 	def test_what_is_void_before_anybody_acted_starts_nothing(self, rule: str) -> None:
 		customer = make.make_customer().name
 		make.make_invoice(customer, 50_000)

@@ -40,7 +40,13 @@ class Evidence:
 	@cached_property
 	def friends(self) -> pd.Series:
 		"""Customers whom another one referred: the one who did, by customer."""
-		return referred(scoped=False) if self.policy.promoter_percent else pd.Series(dtype=object)
+		return referred(scoped=False)
+
+	def referrers_of(self, customers: Collection[str]) -> frozenset[str]:
+		"""Who referred these customers."""
+		if not customers:
+			return frozenset()
+		return frozenset(self.friends[self.friends.index.isin(list(customers))])
 
 	def gone(self, events: Iterable[frappe._dict]) -> list[frappe._dict]:
 		"""Those of the events (columns EVENT) that would not have come about, had today's documents been known."""

@@ -1,7 +1,5 @@
 """Which customers are tiered together, and who was referred by whom."""
 
-from collections.abc import Collection
-
 import frappe
 import pandas as pd
 
@@ -58,11 +56,3 @@ def referred(scoped: bool) -> pd.Series:
 			AND {in_scope("referred_by", scoped)}"""
 	)
 	return pd.DataFrame.from_records(rows, columns=["customer", "by"], index="customer")["by"]
-
-
-def referrers_of(customers: Collection[str]) -> frozenset[str]:
-	"""Who referred these customers."""
-	if not customers:
-		return frozenset()
-	found = referred(scoped=False)
-	return frozenset(found[found.index.isin(list(customers))])

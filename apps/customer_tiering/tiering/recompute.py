@@ -116,7 +116,6 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	from customer_tiering.tiering.changes import Context, changed_rows, count_events, target_values
 	from customer_tiering.tiering.evidence import Evidence
 	from customer_tiering.tiering.facts import read_facts
-	from customer_tiering.tiering.groups import referrers_of
 	from customer_tiering.tiering.judgement import judge
 	from customer_tiering.tiering.limits import within_limits
 	from customer_tiering.tiering.rises import gone_rises, without_rises
@@ -146,7 +145,7 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		ordered_in_group=in_groups,
 		edited=scope.edited,
 		edited_in_group=_in_groups_of(scope.edited, facts),
-		referrers_of_ordered=referrers_of(scope.ordered),
+		referrers_of_ordered=evidence.referrers_of(scope.ordered),
 		old=_old_rules(last, scope, facts, as_of, judged),
 		conditions=new_conditions(judged.conditions),
 		voids=voids,

@@ -23,8 +23,7 @@ def find_voids(
 	Columns COLUMNS, the oldest of a customer first.
 	"""
 	customers = set(ordered) & set(facts.index)
-	friends = evidence.friends
-	referrers = {*edited, *friends[friends.index.isin(customers)]} & set(facts.index) - customers
+	referrers = {*edited, *evidence.referrers_of(customers)} & set(facts.index) - customers
 	fired = [
 		*_fired(sorted(customers), evidence.as_of),
 		*(row for row in _fired(sorted(referrers), evidence.as_of) if row.signal == SUPER_PROMOTER),
