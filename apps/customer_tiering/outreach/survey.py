@@ -5,10 +5,10 @@ A link is good for one answer: who answers again corrects it.
 
 import frappe
 from frappe import _
-from frappe.utils import get_url, nowdate
+from frappe.utils import nowdate
 
 from customer_tiering.outreach.exits import leave_if_due
-from customer_tiering.outreach.signature import is_signed, sign
+from customer_tiering.outreach.touch_link import link_of, refuse, touch_behind
 
 PAGE = "survey"
 PURPOSE = "survey"
@@ -19,15 +19,12 @@ LONGEST = 2000
 
 
 def survey_url(touch: str) -> str:
-	return get_url(f"/{PAGE}/{touch}.{sign(PURPOSE, touch)}")
+	return link_of(PAGE, PURPOSE, touch)
 
 
 def touch_of(token: object) -> str | None:
 	"""The touch whose link carries this token, None for a forged one."""
-	if not isinstance(token, str) or not token.isascii():
-		return None
-	touch, _dot, signature = token.partition(".")
-	return touch if is_signed(signature, PURPOSE, touch) else None
+	return touch_behind(token, PURPOSE)
 
 
 def reasons() -> list[str]:
@@ -39,12 +36,7 @@ def answer(t: object = None, score: object = None, reason: object = None, commen
 	"""Note what the customer says. What is none of the choices is left out; thanks are the same whatever is found behind the link."""
 	touch = touch_of(t)
 	if not touch:
-		frappe.respond_as_web_page(
-			_("This link is not valid"),
-			_("Please use the link in the newest mail, or answer the mail."),
-			indicator_color="red",
-			http_status_code=403,
-		)
+		refuse()
 		return
 	given = {
 		"score": score if score in SCORES else "",

@@ -2,12 +2,11 @@
 
 import frappe
 from frappe import _
-from frappe.utils import get_url
 
 from customer_tiering.outreach.consent import note_withdrawal
 from customer_tiering.outreach.exits import leave_if_due
-from customer_tiering.outreach.signature import is_signed, sign
 from customer_tiering.outreach.suppress import suppress
+from customer_tiering.outreach.touch_link import link_of, refuse, touch_behind
 
 # Short: with what follows it must fit into one line of a mail's header.
 PAGE = "leave"
@@ -16,15 +15,12 @@ SEQUENCE, ALL, TRACKING = "sequence", "all", "tracking"
 
 
 def unsubscribe_url(touch: str) -> str:
-	return get_url(f"/{PAGE}/{touch}.{sign(PURPOSE, touch)}")
+	return link_of(PAGE, PURPOSE, touch)
 
 
 def touch_of(token: object) -> str | None:
 	"""The touch whose link carries this token, None for a forged one."""
-	if not isinstance(token, str) or not token.isascii():
-		return None
-	touch, _dot, signature = token.partition(".")
-	return touch if is_signed(signature, PURPOSE, touch) else None
+	return touch_behind(token, PURPOSE)
 
 
 @frappe.whitelist(allow_guest=True, methods=["POST"])
@@ -35,12 +31,7 @@ def unsubscribe(t: object = None, scope: object = ALL) -> None:
 	"""
 	touch = touch_of(t)
 	if not touch:
-		frappe.respond_as_web_page(
-			_("This link is not valid"),
-			_("Please use the link in the newest mail, or answer the mail."),
-			indicator_color="red",
-			http_status_code=403,
-		)
+		refuse()
 		return
 	if scope == TRACKING:
 		refuse_tracking(touch)
