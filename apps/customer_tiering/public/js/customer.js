@@ -3,8 +3,7 @@ frappe.provide("customer_tiering");
 
 customer_tiering.SHOWN_AT_FIRST = 200; // documents of an explanation
 
-// A stage or a tier may have a name that means something else elsewhere in the Desk.
-frappe.form.link_formatters["Lifecycle Stage"] = (name) => __(name, null, "Lifecycle Stage");
+// A tier may have a name that means something else elsewhere in the Desk.
 customer_tiering.tier = (name) => __(name, null, "Customer Tier");
 
 frappe.ui.form.on("Customer", {
