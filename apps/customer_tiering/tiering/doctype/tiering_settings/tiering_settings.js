@@ -184,6 +184,7 @@ async function show_presets(frm) {
 		title: __("Presets"),
 		size: "large",
 		fields: [
+			{ fieldname: "last", fieldtype: "HTML" },
 			{
 				fieldname: "preset",
 				fieldtype: "Select",
@@ -193,7 +194,6 @@ async function show_presets(frm) {
 				onchange: () => show_preset(dialog, message.presets),
 			},
 			{ fieldname: "difference", fieldtype: "HTML" },
-			{ fieldname: "last", fieldtype: "HTML" },
 		],
 		primary_action_label: __("Apply"),
 		primary_action: async ({ preset }) => {
@@ -229,15 +229,17 @@ async function show_preset(dialog, presets) {
 		error: () => $difference.html(`<p class="text-muted">${__("This preset doesn't fit the rules of this site.")}</p>`),
 	});
 	dialog.get_primary_btn().prop("disabled", !rows.length);
-	const lines = rows.map(
-		(row) => `<tr><td>${escape(row.what)}</td><td>${escape(row.field)}</td>
-			<td class="text-right text-muted">${escape(row.now)}</td><td class="text-right"><b>${escape(row.then)}</b></td></tr>`
-	);
+	// A heading for each rule: so the values stand side by side on a phone, too.
+	const lines = rows.map((row, i) => {
+		const heading = `<tr><th colspan="3" class="bg-light">${escape(row.what)}</th></tr>`;
+		return `${row.what === rows[i - 1]?.what ? "" : heading}<tr><td>${escape(row.field)}</td>
+			<td class="text-right text-muted">${escape(row.now)}</td><td class="text-right"><b>${escape(row.then)}</b></td></tr>`;
+	});
 	$difference.html(
 		`<p>${escape(preset.description)}</p>` +
 			(rows.length
 				? `<div class="table-responsive"><table class="table table-sm table-bordered small">
-					<thead><tr><th>${__("Rule")}</th><th>${__("Field")}</th><th class="text-right">${__("Set Now")}</th>
+					<thead><tr><th style="width: 50%">${__("Field")}</th><th class="text-right">${__("Set Now")}</th>
 					<th class="text-right">${__("Preset")}</th></tr></thead><tbody>${lines.join("")}</tbody></table></div>
 					<p class="text-muted small">${__("Everything else stays as it is. No ToDo and no mail starts from a changed rule.")}</p>`
 				: `<p class="text-muted">${__("Nothing would change: these rules are set already.")}</p>`)
@@ -250,11 +252,11 @@ function show_undo(dialog, frm, last) {
 	const who = escape(frappe.user.full_name(last.owner));
 	const $last = dialog.get_field("last").$wrapper;
 	$last.html(
-		`<hr><div class="d-flex justify-content-between align-items-center"><span>${__("Last changed: {0}, by {1}, {2}", [
+		`<div class="d-flex justify-content-between align-items-center mb-3"><span class="text-muted small mr-2">${__("Last changed: {0}, by {1}, {2}", [
 			link,
 			who,
 			frappe.datetime.comment_when(last.creation),
-		])}</span><button class="btn btn-default btn-sm">${__("Undo")}</button></div>`
+		])}</span><button class="btn btn-default btn-xs">${__("Undo")}</button></div>`
 	);
 	$last.find("button").on("click", async () => {
 		dialog.hide();
