@@ -43,9 +43,9 @@ def _rules(summary: dict) -> Iterator[list]:
 	"""What was simulated, so that the file says it when it is sent on."""
 	yield [_("As of"), date.fromisoformat(summary["as_of"])]
 	yield [_("Customers", context="Customer Tiering"), summary["customers"]]
-	yield [_("Customers rise"), summary["rise"]]
-	yield [_("Customers fall"), summary["fall"]]
-	yield [_("Kept only by grace or dwell"), summary["grace"]]
+	yield [_("Customers rise", context="Tiering Simulation"), summary["rise"]]
+	yield [_("Customers fall", context="Tiering Simulation"), summary["fall"]]
+	yield [_("Kept only by grace or dwell", context="Tiering Simulation"), summary["grace"]]
 	yield [_("Reporting Currency"), summary["currency"]["then"]]
 	for words in summary["changes_in_words"] or [_("No rule differs from the current ones.")]:
 		yield [_("The rules that differ"), words]

@@ -101,10 +101,10 @@ async function show_policy(frm) {
 	const link = (doctype, name) =>
 		`<a href="${frappe.utils.get_form_link(doctype, name)}">${frappe.utils.escape_html(__(name, null, doctype))}</a>`;
 	const table = (head, rows) =>
-		`<table class="table table-bordered table-sm" style="max-width: 900px">
+		`<div class="table-responsive"><table class="table table-bordered table-sm mt-0" style="max-width: 900px">
 			<thead><tr>${head.map((cell) => `<th>${cell}</th>`).join("")}</tr></thead>
 			<tbody>${rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("")}</tbody>
-		</table>`;
+		</table></div>`;
 	const money = (amount) => format_currency(amount, frm.doc.reporting_currency);
 	const other_conditions = (stage) =>
 		[
@@ -238,7 +238,7 @@ async function show_preset(dialog, presets) {
 	$difference.html(
 		`<p>${escape(preset.description)}</p>` +
 			(rows.length
-				? `<div class="table-responsive"><table class="table table-sm table-bordered small">
+				? `<div class="table-responsive"><table class="table table-sm table-bordered small mt-0">
 					<thead><tr><th style="width: 50%">${__("Field")}</th><th class="text-right">${__("Set Now")}</th>
 					<th class="text-right">${__("Preset")}</th></tr></thead><tbody>${lines.join("")}</tbody></table></div>
 					<p class="text-muted small">${__("Everything else stays as it is. No ToDo and no mail starts from a changed rule.")}</p>`
