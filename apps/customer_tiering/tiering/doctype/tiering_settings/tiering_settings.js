@@ -199,7 +199,12 @@ async function show_presets(frm) {
 		primary_action: async ({ preset }) => {
 			dialog.disable_primary_action();
 			try {
-				const done = await frappe.call("customer_tiering.tiering.rules_api.use_preset", { preset });
+				const done = await frappe.call({
+					method: "customer_tiering.tiering.rules_api.use_preset",
+					args: { preset },
+					freeze: true, // new names are written into everything that links to the old ones
+					freeze_message: __("Saving the rules…"),
+				});
 				dialog.hide();
 				frappe.show_alert({ message: done.message.message, indicator: "green" }, 10);
 				frm.reload_doc();
@@ -256,7 +261,7 @@ function show_undo(dialog, frm, last) {
 			link,
 			who,
 			frappe.datetime.comment_when(last.creation),
-		])}</span><button class="btn btn-default btn-xs">${__("Undo")}</button></div>`
+		])}</span><button class="btn btn-default btn-xs text-nowrap flex-shrink-0">${__("Undo")}</button></div>`
 	);
 	$last.find("button").on("click", async () => {
 		dialog.hide();
