@@ -93,7 +93,8 @@ customer_tiering.show_hints = async function (frm) {
 	}
 	const indicate = (text, colour) =>
 		frm.dashboard.add_indicator(frappe.utils.escape_html(text), colour);
-	if (points.program)
+	const said_by_erpnext = [].concat(frm.doc.__onload?.dashboard_info || []).some((info) => info.loyalty_points);
+	if (points.program && !said_by_erpnext)
 		indicate(__("{0} points of {1}", [points.points, points.program]), points.points > 0 ? "green" : "gray");
 	if (points.expire_on) {
 		const day = frappe.datetime.str_to_user(points.expire_on);

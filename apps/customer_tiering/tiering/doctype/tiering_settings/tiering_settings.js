@@ -101,7 +101,7 @@ async function show_policy(frm) {
 	const link = (doctype, name) =>
 		`<a href="${frappe.utils.get_form_link(doctype, name)}">${frappe.utils.escape_html(__(name, null, doctype))}</a>`;
 	const table = (head, rows) =>
-		`<div class="table-responsive"><table class="table table-bordered table-sm mt-0" style="max-width: 900px">
+		`<div class="table-responsive"><table class="table table-bordered table-sm mt-0 text-nowrap" style="max-width: 900px">
 			<thead><tr>${head.map((cell) => `<th>${cell}</th>`).join("")}</tr></thead>
 			<tbody>${rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("")}</tbody>
 		</table></div>`;
