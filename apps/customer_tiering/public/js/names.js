@@ -2,7 +2,22 @@
 // the framework translates the names of records without saying whose they are.
 (() => {
 	const NAMED = ["Customer Tier", "Lifecycle Stage", "RFM Segment", "Feedback Reason"];
-	for (const doctype of NAMED) frappe.form.link_formatters[doctype] = (name) => __(name, null, doctype);
+	for (const doctype of NAMED) {
+		const called = (name) => __(name, null, doctype);
+		frappe.form.link_formatters[doctype] = called;
+
+		const list = (frappe.listview_settings[doctype] ||= {});
+		const shown = (name) => frappe.utils.escape_html(called(name));
+		list.formatters = { ...list.formatters, name: called, meaning: shown };
+
+		frappe.ui.form.on(doctype, {
+			refresh(frm) {
+				if (frm.is_new()) return;
+				frm.page.set_title(called(frm.doc.name));
+				frappe.breadcrumbs.$breadcrumbs?.find("li.disabled a").last().text(called(frm.doc.name));
+			},
+		});
+	}
 
 	const link = frappe.ui.form.ControlLink.prototype;
 	const plain = link.get_translated;
