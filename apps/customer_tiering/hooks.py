@@ -23,8 +23,9 @@ doctype_js = {
 		"public/js/outreach_entry.js",
 		"public/js/customer_sequences.js",
 	],
+	"Email Template": ["public/js/merge_variables.js", "public/js/email_template.js"],
 	"Follow Up Rule": "public/js/audience.js",
-	"Outreach Sequence": "public/js/audience.js",
+	"Outreach Sequence": ["public/js/audience.js", "public/js/merge_variables.js"],
 	"ToDo": ["public/js/follow_up.js", "public/js/todo.js"],
 	"User": ["public/js/follow_up.js", "public/js/user.js"],
 }

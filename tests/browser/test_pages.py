@@ -112,3 +112,19 @@ def test_the_workspace_leads_to_all_of_them(page: Page) -> None:
 		"Lifetime Value Fits",
 	):
 		expect(page.locator(".shortcut-widget-box", has_text=label).first).to_be_visible(timeout=SLOW)
+
+
+def test_a_variable_is_chosen_or_completed(page: Page) -> None:
+	page.goto("/app/email-template/new")
+	expect(field(page, "subject")).to_be_visible(timeout=SLOW)
+	page.get_by_role("button", name="Variables for Customers").first.click()
+	page.locator(".modal.show input").fill("coupon")
+	page.locator(".modal.show tr:not(.hidden)").click()
+	page.wait_for_function("cur_frm.doc.response?.includes('{{ offer_code }}')")
+	page.evaluate("cur_frm.set_value('use_html', 1)")
+	page.wait_for_function("cur_frm.get_field('response_html')._autocompletion_setup")
+	page.evaluate("cur_frm.get_field('response_html').editor.focus()")
+	page.keyboard.type("{{ last_it", delay=30)
+	page.locator(".ace_autocomplete .ace_line").first.wait_for()
+	page.keyboard.press("Enter")
+	page.wait_for_function("cur_frm.get_field('response_html').editor.getValue() === '{{ last_item }}'")

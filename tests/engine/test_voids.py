@@ -38,6 +38,13 @@ def test_a_first_order_while_there_is_any() -> None:
 	assert is_void(fired, [], policy(), DAY)
 
 
+@pytest.mark.parametrize(("days_before", "void"), [(179, False), (180, True)])
+def test_a_first_order_with_an_older_one_typed_in(days_before: int, void: bool) -> None:
+	fired = Fired("First Order", str(DAY), DAY, DAY)
+	older = known(DAY - timedelta(days=days_before))
+	assert is_void(fired, [known(DAY), older], policy(), DAY) is void
+
+
 @pytest.mark.parametrize(("days_before", "void"), [(0, False), (179, False), (180, True)])
 def test_won_back_while_any_order_keeps_awake(days_before: int, void: bool) -> None:
 	fired = Fired("Won Back", str(DAY), DAY, DAY)

@@ -95,7 +95,7 @@ def dry_run(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> runs.Decided:
 	from customer_tiering.tiering import scope
 
 	monkeypatch.setattr(scope, "read_policy", lambda: policy)
-	return runs._decide(scope.full_scope(), AS_OF, runs.no_progress)
+	return runs._decide(scope.full_scope(AS_OF), AS_OF, runs.no_progress)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -7,6 +7,7 @@ import frappe
 import pytest
 from frappe.utils import getdate
 
+from customer_tiering.tiering.explain import explain
 from tests.site import factories as make
 from tests.site.factories import computed, days_ago, events, recompute
 
@@ -381,3 +382,84 @@ class TestOfTheMonth:
 		make.make_invoice(customer, 5000, last_month)
 		night()
 		assert heard(customer, "Declining") == [("Signal", None), ("Void", None)]
+
+
+class TestWhatAWrongOrderHides:
+	"""An order that is cancelled afterwards must not change what would have become of its customer without it."""
+
+	def test_a_grace_goes_on(self) -> None:
+		grace("B", 30)
+		customer = customer_with(100_000, days_ago(372))
+		make.make_invoice(customer, 1000, days_ago(100))
+		recompute(days_ago(20))
+		night(days_ago(7))
+		assert computed(customer).below_keep_since == days_ago(7)
+		wrong = make.make_invoice(customer, 150_000, days_ago(2))
+		night(days_ago(2))
+		assert computed(customer).below_keep_since is None
+		wrong.cancel()
+		night()
+		assert computed(customer).below_keep_since == days_ago(7)
+		assert (days_ago(-23), "Tier B becomes D") in [
+			(change.day, change.what) for change in explain(customer, getdate()).changes
+		]
+		night(days_ago(-23))
+		assert last_tier(customer) == ("B", "D", "Time", "Tier Down")
+
+	def test_an_order_that_is_none_any_more_by_a_return_begins_it_anew(self) -> None:
+		grace("B", 30)
+		customer = customer_with(100_000, days_ago(372))
+		make.make_invoice(customer, 1000, days_ago(100))
+		recompute(days_ago(20))
+		night(days_ago(6))
+		sold = make.make_invoice(customer, 150_000, days_ago(2))
+		night(days_ago(2))
+		make.make_return(sold)
+		night()
+		assert computed(customer).below_keep_since == getdate()
+
+	def test_a_fall_is_told(self) -> None:
+		customer = customer_with(100_000, days_ago(370))
+		make.make_invoice(customer, 40_000, days_ago(10))
+		recompute(days_ago(9))
+		wrong = make.make_invoice(customer, 600_000, days_ago(8))
+		night(days_ago(8))
+		night(days_ago(3))
+		assert last_tier(customer) == ("B", "A", "Order", "Tier Up")
+		wrong.cancel()
+		night()
+		assert last_tier(customer) == ("A", "C", "Order", "Tier Down")
+
+	def test_orders_of_long_ago_welcome_nobody(self) -> None:
+		customer_with(100)
+		customer = make.make_customer().name
+		recompute(days_ago(1))
+		make.make_invoice(customer, 100, days_ago(300))
+		night()
+		assert heard(customer, "Became Dormant") == [("Stage", "Dormant")]
+		make.make_invoice(customer, 100, days_ago(50))
+		night()
+		assert computed(customer).lifecycle_stage == "Repeat"
+		assert (heard(customer, "First Order"), heard(customer, "Won Back")) == ([], [])
+
+	def test_an_older_order_takes_a_welcome_back(self) -> None:
+		customer_with(100)
+		customer = make.make_customer().name
+		recompute(days_ago(1))
+		make.make_invoice(customer, 100)
+		night()
+		make.make_invoice(customer, 100, days_ago(300))
+		night()
+		assert heard(customer, "First Order") == [("Stage", "First Purchase"), ("Void", None)]
+
+	def test_a_return_entered_ahead_takes_a_first_order_back_on_its_day(self) -> None:
+		customer_with(100)
+		recompute(days_ago(1))
+		customer = make.make_customer().name
+		first = make.make_invoice(customer, 100)
+		make.make_return(first, days_ago(-2))
+		for days in (0, 1):
+			night(days_ago(-days))
+			assert heard(customer, "First Order") == [("Stage", "First Purchase")]
+		night(days_ago(-2))
+		assert heard(customer, "First Order") == [("Stage", "First Purchase"), ("Void", None)]

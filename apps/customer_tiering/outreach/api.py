@@ -67,6 +67,15 @@ def who_runs_the_workflow() -> str:
 
 
 @frappe.whitelist()
+def merge_variables() -> list[dict]:
+	"""What texts to customers may use: code, about, example of each; see `merge_variables.variables`."""
+	frappe.only_for(MANAGERS)
+	from customer_tiering.outreach.merge_variables import variables
+
+	return [variable._asdict() for variable in variables()]
+
+
+@frappe.whitelist()
 def preview_sequence(sequence: str) -> dict:
 	"""Who would enter and what would go out over the next 30 days; see `preview.preview`."""
 	frappe.only_for(MANAGERS)

@@ -42,6 +42,19 @@ class Evidence:
 		"""Customers whom another one referred: the one who did, by customer."""
 		return referred(scoped=False)
 
+	@cached_property
+	def rules_since(self) -> date:
+		"""The day of the first full run by the rules of now after the last one by others; today without any."""
+		found = frappe.db.sql(
+			"""SELECT MIN(run.as_of) FROM `tabTiering Run` run
+			WHERE run.status = 'Completed' AND run.scope = 'Full' AND run.rule_version = %(rules)s AND run.name > (
+				SELECT COALESCE(MAX(other.name), '') FROM `tabTiering Run` other
+				WHERE other.status = 'Completed' AND other.scope = 'Full' AND other.rule_version != %(rules)s
+			)""",
+			{"rules": self.policy.rule_version},
+		)
+		return min(found[0][0] or self.as_of, self.as_of)
+
 	def referrers_of(self, customers: Collection[str]) -> frozenset[str]:
 		"""Who referred these customers."""
 		if not customers:
