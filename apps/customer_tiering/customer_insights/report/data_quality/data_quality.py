@@ -102,8 +102,8 @@ def places(problem: Problem, found: Findings) -> Callable[[str], str]:
 
 def summary_columns() -> list[dict]:
 	return [
+		column("customers", _("Customers", context="Customer Tiering"), width=90),  # seen on a phone, too
 		column("label", _("Problem"), "Data", 250),
-		column("customers", _("Customers", context="Customer Tiering"), width=100),
 		column("share", _("% of Customers"), "Percent", 130, precision=1),
 		column("mend", _("Mend It"), "Data", 140, align="left"),
 		column("why", _("Why It Matters"), "Data", 580),
@@ -112,8 +112,8 @@ def summary_columns() -> list[dict]:
 
 def customer_columns(detailed: bool) -> list[dict]:
 	columns = [
+		column("mend", _("Mend It"), "Data", 90, align="left"),
 		column("customer", _("Customer"), "Link", 250, options="Customer"),
-		column("mend", _("Mend It"), "Data", 110, align="left"),
 		column("tier", _("Tier"), "Data", 80),
 		column("annual_value", _("Annual Value"), "Currency", 150),
 		column("owner", _("Account Manager"), "Data", 220),
