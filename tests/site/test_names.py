@@ -4,6 +4,8 @@ import frappe
 import pytest
 from frappe.desk.search import search_link
 
+from customer_tiering.tiering.name_search import search_names
+
 
 @pytest.fixture
 def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,4 +37,5 @@ def test_filters_hold_and_what_is_disabled_is_not_offered(chinese: None) -> None
 
 def test_nobody_finds_what_he_may_not_read(chinese: None) -> None:
 	frappe.set_user("Guest")
-	assert found("Lifecycle Stage", "Repeat") == []
+	with pytest.raises(frappe.PermissionError):
+		search_names("Lifecycle Stage", "Repeat", "name", 0, 10)
