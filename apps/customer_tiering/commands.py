@@ -130,19 +130,21 @@ def _simulation_text(summary: dict) -> str:
 	for kind, doctype in (("tier", "Customer Tier"), ("stage", "Lifecycle Stage")):
 		new = {name: summary["new_names"].get(f"{doctype}|{name}", name) for name in summary[kind]["then"]}
 		lines += ["", f"{kind.capitalize()}: now (down) → then (across)", *_matrix_lines(summary[kind], new)]
-	lines += [
-		"",
-		"Saving these rules starts no ToDo and no mail. If somebody followed up on all who are newly:",
-	]
+	lines += ["", "Saving these rules fires no signal. Customers who newly come into an audience:"]
+	coming = [f"  {row['customers']} customers → {_started(row)}" for row in summary["newcomers"]]
+	lines += coming or ["  nobody"]
+	lines.append("If somebody followed up on all who are newly:")
 	for signal in summary["signals"]:
-		starts = "; ".join(
-			f"{row['name']}: {row['todos']} ToDos, {row['mails']} mails{'' if row['enabled'] else ' (off)'}"
-			for row in signal["starts"]
-		)
+		starts = "; ".join(map(_started, signal["starts"]))
 		lines.append(f"  {signal['signal']}: {signal['customers']} customers → {starts or 'nothing listens'}")
 	if not summary["signals"]:
 		lines.append("  nobody")
 	return "\n".join([*lines, *summary["notes"]])
+
+
+def _started(row: dict) -> str:
+	off = "" if row["enabled"] else " (off)"
+	return f"{row['name']}: {row['todos']} ToDos, {row['mails']} mails{off}"
 
 
 def _matrix_lines(found: dict, new_names: dict[str, str]) -> list[str]:

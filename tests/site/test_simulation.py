@@ -262,6 +262,35 @@ def test_consequences_by_what_rules_and_sequences_listen_to_and_whom_they_are_fo
 	assert totals([found]) == {"todos": 6 + each, "mails": 4 + 2 * each}
 
 
+def test_who_newly_comes_into_an_audience_is_started_by_saving() -> None:
+	from customer_tiering.customer_insights.consequences import newcomers, totals
+
+	frappe.db.set_value("Follow Up Rule", {"enabled": 1}, "enabled", 0)
+	frappe.db.set_value("Outreach Sequence", {"enabled": 1}, "enabled", 0)
+	for name in ("Monthly call to an A customer", "Birthday greetings"):
+		frappe.db.set_value("Follow Up Rule", name, "enabled", 1)
+	by_tier = json.dumps([["Customer", "customer_tier", "=", "A"]])
+	frappe.db.set_value("Follow Up Rule", "Birthday greetings", "audience_filters", by_tier)
+	frappe.db.set_value("Outreach Sequence", "VIP Care", "enabled", 1)
+	names = [make.make_customer().name for _ in range(4)]
+	frappe.db.set_value("Customer", names[1], "key_date_birthday", "1980-05-05")
+	columns = {f"{kind}_{when}": None for kind in simulation.KINDS for when in ("now", "then")}
+	customers = pd.DataFrame(columns, index=names)
+	customers["tier_now"], customers["tier_then"] = ["B", "B", "A", "A"], ["A", "A", "A", "B"]
+	found = newcomers(customers)
+	steps = frappe.get_doc("Outreach Sequence", "VIP Care").steps
+	mails = 2 * sum(step.channel == "Email" for step in steps)
+	calls = 2 * sum(step.channel == "Call Task" for step in steps)
+	assert {
+		row["name"]: (row["customers"], row["todos"], row["mails"]) for row in found if row["enabled"]
+	} == {
+		"Monthly call to an A customer": (2, 2, 0),
+		"Birthday greetings": (1, 1, 0),
+		"VIP Care": (2, calls, mails),
+	}
+	assert totals([{"starts": found}]) == {"todos": 3 + calls, "mails": mails}
+
+
 def test_a_signal_that_has_come_in_its_period_does_not_come_again() -> None:
 	customer = make.make_customer().name
 	make.make_invoice(customer, 100, make.days_ago(58, AS_OF))

@@ -1,4 +1,6 @@
-"""What signals would start if somebody followed up on all of them: ToDos of rules, mails and call tasks of sequences."""
+"""What other rules would start, ToDos of rules, mails and call tasks of sequences: by signals, if somebody followed up on all of
+them, and by customers who newly come into an audience.
+"""
 
 import json
 from collections.abc import Iterator
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import frappe
 
 from customer_tiering.engine.assignment import is_held_out
+from customer_tiering.engine.key_dates import PREFIX
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
 
@@ -14,16 +17,22 @@ if TYPE_CHECKING:
 	import pandas as pd
 
 # Fields of an audience that a simulation knows as they would be.
-SIMULATED = {"customer_tier": "tier_then", "lifecycle_stage": "stage_then", "rfm_segment": "segment_then"}
+SIMULATED = {"customer_tier": "tier", "lifecycle_stage": "stage", "rfm_segment": "segment"}
 
 
 class Listener(NamedTuple):
-	"""A rule or sequence: what it listens to, whom it is for, and what it makes for each customer."""
+	"""A rule or sequence: what it listens to, whom it is for, and what it makes for each customer.
+
+	One that `takes_audience` waits for no signal: a regular rule, one of a key date (a field that has to be filled), a sequence
+	that is entered by being in the audience.
+	"""
 
 	doctype: str
 	name: str
 	enabled: int
 	signals: tuple[str, ...]
+	takes_audience: bool
+	date_field: str | None
 	audience: str | None
 	company: str | None
 	holdout: float
@@ -46,11 +55,27 @@ def consequences(signals: "pd.DataFrame", customers: "pd.DataFrame") -> list[dic
 		{
 			"signal": signal,
 			"customers": len(names),
-			"starts": [_started(each, names, customers) for each in listeners if signal in each.signals],
+			"starts": [
+				_started(each, _reached(each, names, customers))
+				for each in listeners
+				if signal in each.signals
+			],
 		}
 		for signal, names in by_signal.items()
 	]
 	return sorted(found, key=lambda each: -each["customers"])
+
+
+def newcomers(customers: "pd.DataFrame") -> list[dict]:
+	"""Who would be in an audience by the other rules and isn't by the current ones, where being in it is enough to start.
+
+	A row, as in `starts` and with the number of `customers`, for each such rule (a ToDo in its next period, or on the key date)
+	and sequence that gets any; the rules for the best of a month don't count, as those are so many whoever they are.
+	`customers` has, besides what `consequences` needs, the names that are: tier_now and so on.
+	"""
+	listeners = [each for each in (*_rules(), *_sequences()) if each.takes_audience]
+	reached = [(each, _newly_reached(each, customers)) for each in listeners]
+	return [{**_started(each, names), "customers": len(names)} for each, names in reached if names]
 
 
 def totals(found: list[dict]) -> dict[str, int]:
@@ -59,9 +84,8 @@ def totals(found: list[dict]) -> dict[str, int]:
 	return {key: sum(row[key] for row in rows) for key in ("todos", "mails")}
 
 
-def _started(listener: Listener, names: set[str], customers: "pd.DataFrame") -> dict:
-	number = len(_reached(listener, names, customers))
-	todos, mails = number * listener.todos, number * listener.mails
+def _started(listener: Listener, reached: set[str]) -> dict:
+	todos, mails = len(reached) * listener.todos, len(reached) * listener.mails
 	return {
 		**{key: getattr(listener, key) for key in ("doctype", "name", "enabled")},
 		"todos": todos,
@@ -70,11 +94,22 @@ def _started(listener: Listener, names: set[str], customers: "pd.DataFrame") -> 
 	}
 
 
+def _newly_reached(listener: Listener, customers: "pd.DataFrame") -> set[str]:
+	try:
+		_stored, simulated = _conditions(listener.audience)
+	except ValueError:
+		return set()
+	names = _fitting(customers, simulated, "then") - _fitting(customers, simulated, "now")
+	return _reached(listener, names, customers)
+
+
 def _reached(listener: Listener, names: set[str], customers: "pd.DataFrame") -> set[str]:
 	"""Those of the customers who are in the audience and not held out; nobody where the audience can't be read."""
 	try:
 		stored, simulated = _conditions(listener.audience)
-		names = {name for name in names if all(_fits(customers, name, row) for row in simulated)}
+		if listener.date_field:
+			stored.append(["Customer", listener.date_field, "is", "set"])
+		names = names & _fitting(customers, simulated, "then")
 		found = customers_in(stored, listener.company, among=names)
 	except (ValueError, frappe.ValidationError):
 		frappe.clear_last_message()
@@ -83,7 +118,7 @@ def _reached(listener: Listener, names: set[str], customers: "pd.DataFrame") -> 
 
 
 def _conditions(filters: str | None) -> tuple[list[list], list[list]]:
-	"""Conditions on what is stored, and [column, operator, names] on what is simulated."""
+	"""Conditions on what is stored, and [kind, operator, names] on what is simulated."""
 	stored, simulated = [], []
 	for row in json.loads(filters or "[]"):
 		doctype, field, operator, value = ("Customer", *row) if len(row) == 3 else row[:4]
@@ -96,13 +131,15 @@ def _conditions(filters: str | None) -> tuple[list[list], list[list]]:
 	return stored, simulated
 
 
-def _fits(customers: "pd.DataFrame", name: str, condition: list) -> bool:
-	column, operator, names = condition
-	return (customers.at[name, column] in names) == (operator in ("=", "in"))
+def _fitting(customers: "pd.DataFrame", conditions: list[list], when: str) -> set[str]:
+	"""Those whose tier, stage and segment, "now" or "then", are as the conditions want them."""
+	for kind, operator, names in conditions:
+		customers = customers[customers[f"{kind}_{when}"].isin(names) == (operator in ("=", "in"))]
+	return set(customers.index)
 
 
 def _rules() -> Iterator[Listener]:
-	"""Those that listen to signals, each making one ToDo for each."""
+	"""All of them, each making one ToDo for each customer."""
 	more: dict[str, list[str]] = {}
 	for row in frappe.get_all(
 		"Follow Up Signal", filters={"parenttype": "Follow Up Rule"}, fields=["parent", "signal"]
@@ -110,7 +147,15 @@ def _rules() -> Iterator[Listener]:
 		more.setdefault(row.parent, []).append(row.signal)
 	for row in frappe.get_all(
 		"Follow Up Rule",
-		fields=["name", "enabled", "trigger", "signal", "audience_filters", "audience_company"],
+		fields=[
+			"name",
+			"enabled",
+			"trigger",
+			"signal",
+			"key_date",
+			"audience_filters",
+			"audience_company",
+		],
 		order_by="name",
 	):
 		signals = (row.signal, *more.get(row.name, ())) if (row.trigger or "Signal") == "Signal" else ()
@@ -119,6 +164,8 @@ def _rules() -> Iterator[Listener]:
 			row.name,
 			row.enabled,
 			signals,
+			row.trigger in ("Cadence", "Key Date"),
+			PREFIX + frappe.scrub(row.key_date or "") if row.trigger == "Key Date" else None,
 			row.audience_filters,
 			row.audience_company,
 			holdout=0,
@@ -128,7 +175,7 @@ def _rules() -> Iterator[Listener]:
 
 
 def _sequences() -> Iterator[Listener]:
-	"""Those that customers enter by a signal; the variants of a step are one mail."""
+	"""All of them; the variants of a step are one mail."""
 	steps: dict[str, dict[str, set]] = {}
 	for row in frappe.get_all(
 		"Outreach Step",
@@ -149,6 +196,8 @@ def _sequences() -> Iterator[Listener]:
 			row.name,
 			row.enabled,
 			(row.entry_signal,) if row.entry_by == "Signal" else (),
+			row.entry_by == "Audience",
+			None,
 			row.audience_filters,
 			company=None,
 			holdout=row.holdout_percent or 0,

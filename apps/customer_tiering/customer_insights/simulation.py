@@ -15,7 +15,7 @@ from frappe import _
 from frappe.desk.reportview import build_match_conditions
 from frappe.utils import getdate
 
-from customer_tiering.customer_insights.consequences import consequences, totals
+from customer_tiering.customer_insights.consequences import consequences, newcomers, totals
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering.presets import apply_preset, presets, text
 from customer_tiering.tiering.proposal import Proposal
@@ -106,9 +106,11 @@ def rows(user: str) -> dict | None:
 
 
 def summarize(simulation: Simulation, proposal: Proposal) -> dict:
-	"""Counts, in plain values: a matrix and the money of each tier and stage now and then, segments, signals and their consequences."""
+	"""Counts, in plain values: a matrix and the money of each tier and stage now and then, segments, signals and their consequences
+	(`would_start`, if somebody followed up on them all) and who comes into an audience (`will_start`)."""
 	frame = simulation.customers
 	started = consequences(simulation.signals, frame)
+	coming = newcomers(frame)
 	moved = frame[_moved(frame, "tier")]
 	rank = {tier.name: -number for number, tier in enumerate(simulation.then.tiers)}
 	direction = moved["tier_then"].map(rank) - moved["tier_now"].map(rank)
@@ -125,6 +127,8 @@ def summarize(simulation: Simulation, proposal: Proposal) -> dict:
 		**{kind: _movement(frame, kind, simulation) for kind in KINDS},
 		"signals": started,
 		"would_start": totals(started),
+		"newcomers": coming,
+		"will_start": totals([{"starts": coming}]),
 		"notes": list(simulation.notes),
 	}
 

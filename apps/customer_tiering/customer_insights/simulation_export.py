@@ -73,11 +73,17 @@ def _signals(summary: dict) -> Iterator[list]:
 		_("ToDos"),
 		_("Mails"),
 	]
+	for row in summary["newcomers"]:
+		yield [_("Newly in the audience"), row["customers"], *_start(row)]
 	for signal in summary["signals"]:
 		yield [_(signal["signal"]), signal["customers"]]
 		for row in signal["starts"]:
-			enabled = _("Yes") if row["enabled"] else _("No", context="Tiering Simulation")
-			yield ["", "", f"{_(row['doctype'])}: {row['name']}", enabled, row["todos"], row["mails"]]
+			yield ["", "", *_start(row)]
+
+
+def _start(row: dict) -> list:
+	enabled = _("Yes") if row["enabled"] else _("No", context="Tiering Simulation")
+	return [f"{_(row['doctype'])}: {row['name']}", enabled, row["todos"], row["mails"]]
 
 
 def _customers(rows: dict) -> Iterator[list]:

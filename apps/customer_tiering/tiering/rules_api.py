@@ -62,7 +62,7 @@ def applied(change: "frappe.Document") -> dict:
 	return {
 		"name": change.name,
 		"message": _(
-			"{0}: saved. No ToDo and no mail starts from it. Customers move tonight, or with Recompute now."
+			"{0}: saved. No signal comes from it; regular follow-ups and sequences by audience take whoever newly comes into their audience. Customers move tonight, or with Recompute now."
 		).format(frappe.bold(change.title)),
 	}
 

@@ -301,7 +301,7 @@ class TieringSimulation {
 	}
 
 	started() {
-		const { signals, would_start } = this.summary;
+		const { signals, would_start, newcomers, will_start } = this.summary;
 		const made = (row) => [
 			...(row.doctype === "Follow Up Rule" || row.todos ? [__("{0} ToDos", [number(row.todos)])] : []),
 			...(row.doctype === "Outreach Sequence" ? [__("{0} mails", [number(row.mails)])] : []),
@@ -314,15 +314,24 @@ class TieringSimulation {
 			(signal) => `<tr><th scope="row">${html(__(signal.signal))}</th><td class="text-right">${number(signal.customers)}</td>
 			<td>${signal.starts.map(start).join("") || `<span class="text-muted">${__("Nothing listens to it.")}</span>`}</td></tr>`
 		);
-		const said = `<p><b>${__("Saving these rules starts nothing by itself: no ToDo and no mail.")}</b>
+		const coming = newcomers.map(
+			(row) => `<tr><th scope="row">${__("Newly in the audience")}</th><td class="text-right">${number(row.customers)}</td><td>${start(row)}</td></tr>`
+		);
+		const starts = coming.length
+			? __("Customers newly come into audiences by tier, stage or segment: {0} ToDos and {1} mails, caps and earlier ones aside, if these rules are saved.", [
+					number(will_start.todos),
+					number(will_start.mails),
+			  ])
+			: __("Nobody newly comes into an audience by tier, stage or segment.");
+		const said = `<p><b>${starts}</b> ${__("No signal comes from changed rules.")}
 			${__("If you followed up on everybody for whom a signal would hold newly, that would be {0} ToDos and {1} mails, caps aside.", [
 				number(would_start.todos),
 				number(would_start.mails),
 			])}</p>`;
-		if (!rows.length) return `${said}<p class="text-muted">${__("No signal would hold newly.")}</p>`;
+		if (!rows.length && !coming.length) return `${said}<p class="text-muted">${__("No signal would hold newly.")}</p>`;
 		return `${said}<div class="table-responsive"><table class="table table-sm"><thead><tr><th>${__("Signal")}</th>
 			<th class="text-right">${__("Customers", null, "Tiering Run")}</th><th>${__("Would start")}</th></tr></thead>
-			<tbody>${rows.join("")}</tbody></table></div>`;
+			<tbody>${coming.join("")}${rows.join("")}</tbody></table></div>`;
 	}
 
 	async show_customers({ kind, now, then, way }, start = 0) {
@@ -383,7 +392,7 @@ class TieringSimulation {
 
 	save() {
 		frappe.confirm(
-			__("Save these rules? They take effect tonight, or with Recompute now. No ToDo and no mail starts from them, and you can undo it."),
+			__("Save these rules? They take effect tonight, or with Recompute now, and you can undo it. No signal comes from them; regular follow-ups and sequences by audience take whoever newly comes into their audience."),
 			async () => {
 				const { message } = await frappe.call({ method: API + "save", args: this.given(), freeze: true });
 				frappe.show_alert({ message: message.message, indicator: "green" }, 10);

@@ -246,7 +246,7 @@ async function show_preset(dialog, presets) {
 				? `<div class="table-responsive"><table class="table table-sm table-bordered small mt-0">
 					<thead><tr><th style="width: 50%">${__("Field")}</th><th class="text-right">${__("Set Now")}</th>
 					<th class="text-right">${__("Preset")}</th></tr></thead><tbody>${lines.join("")}</tbody></table></div>
-					<p class="text-muted small">${__("Everything else stays as it is. No ToDo and no mail starts from a changed rule.")}</p>`
+					<p class="text-muted small">${__("Everything else stays as it is. No signal comes from a changed rule; regular follow-ups and sequences by audience take whoever newly comes into their audience.")}</p>`
 				: `<p class="text-muted">${__("Nothing would change: these rules are set already.")}</p>`)
 	);
 }
