@@ -352,6 +352,26 @@ class TestThePage:
 		simulation.run("retail", {}, str(AS_OF), "old", "en")
 		assert page.get_status() == {"token": "new", "state": "Queued"}
 
+	def test_an_older_simulation_ends_at_the_next_step(
+		self, manager: str, monkeypatch: pytest.MonkeyPatch
+	) -> None:
+		steps: list[int] = []
+
+		def result(_proposal: object, _day: date, progress: runs.Progress) -> tuple[dict, dict]:
+			for number in range(4):
+				progress(number, 4, "Reading")
+				steps.append(number)
+				simulation.start(manager, "new")
+			return {}, {}
+
+		monkeypatch.setattr(simulation, "result", result)
+		frappe.set_user(manager)
+		simulation.start(manager, "old")
+		for _again in "12":  # the second one finds that it is too late before it begins
+			simulation.run(None, {}, str(AS_OF), "old", "en")
+		assert steps == [0]
+		assert page.get_status() == {"token": "new", "state": "Queued"}
+
 	def test_rules_that_were_broken_meanwhile_are_told(
 		self, population: str, manager: str, monkeypatch: pytest.MonkeyPatch
 	) -> None:

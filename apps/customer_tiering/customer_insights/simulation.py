@@ -35,6 +35,10 @@ WAYS = ("rise", "fall")
 NONE = ""  # how "no tier" is written where a name is
 
 
+class SupersededError(Exception):
+	"""The user has started another simulation."""
+
+
 def propose(preset: str | None = None, changes: dict | None = None) -> Proposal:
 	"""The current rules with a preset and, on top of it, changes; nothing is validated yet but their words."""
 	proposal = Proposal()
@@ -51,15 +55,21 @@ def title_of(preset: str | None, changes: dict | None) -> str:
 
 
 def run(preset: str | None, changes: dict | None, as_of: str | None, token: str, language: str) -> None:
-	"""The job behind the page's button. The result is left out if the user has started another one meanwhile."""
+	"""The job behind the page's button. It ends early, without a result, when the user has started another one meanwhile."""
 	user = frappe.session.user
 	frappe.local.lang = language
 
 	def progress(done: int, total: int, what: str) -> None:
+		if not _is_current(user, token):
+			raise SupersededError
 		_tell(user, token, {"state": "Running", "percent": 10 + 85 * done // total, "what": what})
 
+	if not _is_current(user, token):
+		return
 	try:
 		summary, rows = result(propose(preset, changes), getdate(as_of) if as_of else None, progress)
+	except SupersededError:
+		return
 	except Exception as error:
 		frappe.db.rollback()
 		_tell(
