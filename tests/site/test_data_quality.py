@@ -341,6 +341,22 @@ def test_the_number_of_queries_does_not_grow_with_the_customers(monkeypatch: pyt
 	assert queries() == few
 
 
+def test_a_placeholder_on_very_many_customers_names_a_few_of_them() -> None:
+	found = list(data_quality._sharing((f"C{number}", "9999999999") for number in range(1000)))
+	assert len(found) == 1000 and {row[-1] for row in found} == {1000}
+	assert {len(row[2]) for row in found} == {3} and not any(row[0] in row[2] for row in found)
+
+
+def test_three_of_those_who_share_a_phone_are_named() -> None:
+	made = (make.make_customer(mobile_no="010 1234 5678").name for _number in range(5))
+	names = sorted(made, key=str.casefold)
+	found = {row["customer"]: row["detail"] for row in report(problem="Duplicate Customers")}
+	assert found[names[0]] == f"Same phone as {', '.join(names[1:4])} …"
+	frappe.db.set_value("Customer", names[4], "mobile_no", None)
+	found = {row["customer"]: row["detail"] for row in report(problem="Duplicate Customers")}
+	assert found[names[3]] == f"Same phone as {', '.join(names[:3])}"
+
+
 def test_an_unknown_problem_is_refused() -> None:
 	for wrong in ("nonsense", ["No Owner"], {"a": 1}):
 		with pytest.raises(frappe.ValidationError):

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from urllib.parse import quote, urlencode
 
 import frappe
@@ -50,6 +51,8 @@ NO_DATES = " AND ".join(f"`tabCustomer`.{field} IS NULL" for field in KEY_DATES)
 
 # Shorter numbers are extensions and the like.
 SHORTEST_PHONE = 7
+# Of those who share something with a customer so many are named.
+NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -252,9 +255,9 @@ def duplicate_addresses(customers: Customers) -> Findings:
 	form = form_urls("Contact")
 	return {
 		customer: Finding(
-			_("{0}: on {1} customers").format(address, len(others) + 1), form(contacts[customer, address])
+			_("{0}: on {1} customers").format(address, number), form(contacts[customer, address])
 		)
-		for customer, address, others in _sharing(pairs)
+		for customer, address, _others, number in _sharing(pairs)
 	}
 
 
@@ -280,8 +283,9 @@ def duplicate_customers(customers: Customers) -> Findings:
 		(_("Same name as {0}"), [(row[0], letters(row[1])) for row in rows]),
 		(_("Same tax ID as {0}"), [(row[0], letters(row[2])) for row in rows]),
 	):
-		for name, _mark, others in _sharing(pairs):
-			found[name] = Finding(said.format(", ".join(others[:3]) + (" …" if others[3:] else "")))
+		for name, _mark, others, number in _sharing(pairs):
+			more = " …" if number > NAMED + 1 else ""
+			found[name] = Finding(said.format(", ".join(others) + more))
 	return found
 
 
@@ -367,16 +371,20 @@ def _digits(text: str | None) -> str:
 	return digits[-11:] if len(digits) >= SHORTEST_PHONE else ""
 
 
-def _sharing(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str, list[str]]]:
-	"""Each customer who shares a mark with others, the mark and those others."""
+def _sharing(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str, list[str], int]]:
+	"""Each customer who shares a mark with others, the mark, the first of those others, and how many share it in all.
+
+	Not all others: thousands may have the same placeholder, and each of them would be listed for each.
+	"""
 	by_mark: dict[str, dict[str, None]] = {}
 	for name, mark in pairs:
 		if mark:
 			by_mark.setdefault(mark, {})[name] = None
 	for mark, names in by_mark.items():
 		if len(names) > 1:
+			first = list(islice(names, NAMED + 1))
 			for name in names:
-				yield name, mark, [other for other in names if other != name]
+				yield name, mark, [other for other in first if other != name][:NAMED], len(names)
 
 
 def _has_default_user() -> bool:
