@@ -263,6 +263,10 @@ class TestOnTheForm:
 		with_number = next(iter(predictions()))
 		fit = last_fit()
 		assert api.customer_hints(with_number)["prediction"]["fit"] == fit.name
+		frappe.db.set_single_value("Tiering Settings", "reporting_currency", "EUR")
+		make.forget_cached_rules()
+		hints = api.customer_hints(with_number)
+		assert (hints["currency"], hints["prediction"]["currency"]) == ("EUR", fit.currency)
 		said = self.said(with_number)
 		assert f"12 months from {format_date(AS_OF)} on" in said
 		assert f"off by {fmt_money(fit.test_error, currency=fit.currency)} a customer" in said
@@ -317,6 +321,26 @@ class TestJobs:
 		assert method is lifetime_value_jobs.run_fit and options["deduplicate"]
 		hooks = frappe.get_hooks("scheduler_events")["weekly_long"]
 		assert "customer_tiering.tiering.lifetime_value_jobs.fit_lifetime_value_weekly" in hooks
+
+	def test_settings_that_predictions_follow_from_start_a_fit(self, new_site: None) -> None:
+		def fits_after(**values: object) -> int:
+			settings = frappe.get_doc("Tiering Settings")
+			settings.update(values)
+			with (
+				patch.object(frappe, "enqueue") as enqueue,
+				patch.object(type(settings), "refuse_unused_currency"),
+			):
+				settings.save()
+			return sum(call.args[:1] == (lifetime_value_jobs.run_fit,) for call in enqueue.call_args_list)
+
+		assert fits_after(clv_horizon_months=6) == 0  # nobody has agreed to the first run yet
+		make.make_customer()
+		make.recompute(AS_OF)
+		assert fits_after(sleep_default_days=33) == 0
+		for fits in (1, 0):
+			assert fits_after(companies=[{"company": make.ensure_company()}]) == fits
+		assert fits_after(reporting_currency="EUR") == 1
+		assert fits_after(clv_horizon_months=18, clv_discount_percent=3) == 1
 
 	def test_the_job_fits_and_shows_how_far_it_is(self, shoppers: dict[str, list]) -> None:
 		with (

@@ -200,7 +200,7 @@ def explain_tier(customer: str, as_of: str | None = None) -> dict:
 @frappe.whitelist()
 def customer_hints(customer: str) -> dict:
 	"""For the customer's form: {"missing": fields that people are asked for and that are empty, "points": of the Loyalty Program,
-	"prediction": what is to be said of the predicted lifetime value}.
+	"prediction": what is to be said of the predicted lifetime value, "currency": of the value in the window}.
 
 	Raises PermissionError for who may not read the customer.
 	"""
@@ -210,12 +210,13 @@ def customer_hints(customer: str) -> dict:
 	from customer_tiering.tiering.prediction import prediction_of
 	from customer_tiering.tiering.required_fields import missing
 
-	doc, levels = (
+	doc, settings = (
 		frappe.get_doc("Customer", stored_name(customer)),
-		frappe.get_cached_doc("Tiering Settings").levels,
+		frappe.get_cached_doc("Tiering Settings"),
 	)
 	return {
-		"missing": missing(doc, levels),
+		"currency": settings.reporting_currency,
+		"missing": missing(doc, settings.levels),
 		"points": asdict(points_of(doc.name, getdate())),
 		"prediction": prediction_of(doc),
 	}

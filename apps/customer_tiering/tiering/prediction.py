@@ -24,15 +24,17 @@ FIELDS = (
 
 
 def prediction_of(customer: Document) -> dict:
-	"""{"sentences", "fit": the Lifetime Value Fit that says more, None where it says nothing of this customer}."""
+	"""{"sentences", "fit": the Lifetime Value Fit that says more, None where it says nothing of this customer, "currency" of the
+	value, which is the fit's until another one has run}.
+	"""
 	fits = frappe.get_all(
 		DOCTYPE, {"status": ("in", (FITTED, NOT_FITTED))}, FIELDS, order_by="creation desc", limit=1
 	)
 	fit = fits[0] if fits else None
 	if fit and flt(customer.predicted_clv):
-		return {"sentences": list(_trust(fit)), "fit": fit.name}
+		return {"sentences": list(_trust(fit)), "fit": fit.name, "currency": fit.currency}
 	says_why = fit and fit.status == NOT_FITTED
-	return {"sentences": [_why_none(customer, fit)], "fit": fit.name if says_why else None}
+	return {"sentences": [_why_none(customer, fit)], "fit": fit.name if says_why else None, "currency": None}
 
 
 def _trust(fit: frappe._dict) -> Iterator[str]:

@@ -78,6 +78,8 @@ customer_tiering.show_hints = async function (frm) {
 	const { message } = await frappe.call("customer_tiering.tiering.api.customer_hints", { customer });
 	if (!message || frm.doc.name !== customer || frm.tiering_hints !== question) return;
 	const { missing, points, prediction } = message;
+	customer_tiering.set_currency(frm, "annual_value", message.currency);
+	customer_tiering.set_currency(frm, "predicted_clv", prediction.currency);
 	customer_tiering.show_prediction(frm, prediction);
 	const labels = missing.map(
 		(field) => `<a data-field="${field.fieldname}">${frappe.utils.escape_html(field.label)}</a>`
@@ -100,6 +102,16 @@ customer_tiering.show_hints = async function (frm) {
 		const day = frappe.datetime.str_to_user(points.expire_on);
 		indicate(__("{0} points expire on {1}", [points.expiring, day]), "orange");
 	}
+};
+
+// Figures are in the currency of reports, or of the fit, which may be another than the site's.
+customer_tiering.set_currency = function (frm, fieldname, currency) {
+	const field = frm.fields_dict[fieldname];
+	if (!field || !currency) return;
+	const key = `__currency_of_${fieldname}`;
+	frm.doc[key] = currency;
+	field.df.options = key;
+	field.refresh();
 };
 
 // Where there is no number there is the reason.

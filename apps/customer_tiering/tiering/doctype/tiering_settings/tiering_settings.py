@@ -7,6 +7,7 @@ from frappe.utils import flt
 
 from customer_tiering.tiering import required_fields
 from customer_tiering.tiering.interests import enqueue_interests
+from customer_tiering.tiering.lifetime_value_jobs import fit_lifetime_value_after_change
 from customer_tiering.tiering.numbers import refuse_impossible_numbers
 from customer_tiering.tiering.policy import breakpoints
 from customer_tiering.tiering.zeros import tell_what_zero_does
@@ -57,6 +58,7 @@ RANGES = {
 	"interest_weight_page_view": (0, LARGEST_WEIGHT),
 }
 # Pairs of which the first must be less than the second.
+PREDICTED_BY = ("orders_from", "measure", "reporting_currency", "clv_horizon_months", "clv_discount_percent")
 RISING = (("abc_a_percent", "abc_b_percent"), ("churn_medium_factor", "churn_high_factor"))
 BREAKPOINTS = ("recency_breakpoints", "frequency_breakpoints", "monetary_breakpoints")
 
@@ -80,7 +82,9 @@ class TieringSettings(Document):
 		tell_what_zero_does(self)
 
 	def on_update(self) -> None:
-		"""Sales Orders are read through an index that they get when they count; interests follow their settings soon."""
+		"""Sales Orders are read through an index that they get when they count; interests and predictions follow their settings
+		soon.
+		"""
 		if self.has_value_changed("orders_from"):
 			frappe.enqueue(
 				"customer_tiering.setup.indexes.add_indexes", queue="long", enqueue_after_commit=True
@@ -89,6 +93,15 @@ class TieringSettings(Document):
 		self.warn_of_required_always()
 		if any(self.has_value_changed(field) for field in RANGES if field.startswith("interest_")):
 			enqueue_interests()
+		if self.predicts_otherwise:
+			fit_lifetime_value_after_change()
+
+	@property
+	def predicts_otherwise(self) -> bool:
+		"""Whether something changed that predicted lifetime values follow from: what counts as money, and the terms."""
+		before = self.get_doc_before_save()
+		companies = [{row.company for row in doc.companies} for doc in (self, before) if doc]
+		return any(map(self.has_value_changed, PREDICTED_BY)) or companies[0] != companies[-1]
 
 	@property
 	def levels(self) -> dict[str, str]:
