@@ -254,13 +254,28 @@ def test_the_owner_is_who_a_follow_up_would_reach() -> None:
 	change("User", disabled, "enabled", 0)
 	made = [sound(account_manager=user) for user in (None, enabled, disabled)]
 	for user in (enabled, disabled):
-		made.append(sound(account_manager=None, sales_team=[team_of(user)]))
+		member = team_of(user)
+		made.append(sound(account_manager=None, sales_team=[member]))
+		for territory in territories(member["sales_person"]):
+			made.append(sound(account_manager=None))
+			change("Customer", made[-1], "territory", territory)
 	reached = {name: owner_of(frappe.get_doc("Customer", name)) for name in made}
 	assert behind("No Owner") == sorted(name for name, owner in reached.items() if not owner)
-	assert len(behind("No Owner")) == 3
+	assert len(behind("No Owner")) == counts()["No Owner"] == 5
 	frappe.db.set_single_value("Tiering Settings", "default_follow_up_user", enabled)
 	make.forget_cached_rules()
 	assert counts()["No Owner"] == 0
+
+
+def territories(manager: str) -> tuple[str, str]:
+	"""One with this manager, and one below it without any."""
+	names = f"Of {manager}", f"Below {manager}"
+	parents = frappe.db.get_value("Territory", {"parent_territory": ("in", ("", None))}), names[0]
+	for name, parent in zip(names, parents, strict=True):
+		values = {"territory_name": name, "parent_territory": parent, "is_group": 1}
+		frappe.get_doc(doctype="Territory", **values).insert()
+	change("Territory", names[0], "territory_manager", manager)
+	return names
 
 
 def team_of(user: str) -> dict:

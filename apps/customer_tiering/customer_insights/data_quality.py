@@ -21,10 +21,11 @@ from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering.chunks import rows_of
 from customer_tiering.tiering.limits import at_limit
 from customer_tiering.tiering.orders import orders_for, orders_from_settings
+from customer_tiering.tiering.owner import Owners
 from customer_tiering.tiering.policy import read_rules
 from customer_tiering.tiering.rates import TABLE as RATES
 
-# As tiering.owner: the default user of Tiering Settings is asked for apart.
+# Most customers with an owner; the others are looked at as tiering.owner does it.
 REACHED = """(
 	EXISTS (SELECT 1 FROM `tabUser` user WHERE user.name = `tabCustomer`.account_manager AND user.enabled = 1)
 	OR EXISTS (
@@ -152,8 +153,10 @@ def problems() -> dict[str, Problem]:
 		),
 		"No Owner": Problem(
 			_("No Owner"),
-			_("No enabled account manager, sales person or default user: follow-ups reach nobody."),
-			where="FALSE" if _has_default_user() else f"NOT {REACHED}",
+			_(
+				"No enabled account manager, sales person, territory manager or default user: follow-ups reach nobody."
+			),
+			find=without_owner,
 			field="account_manager",
 		),
 		"Owner Left": Problem(
@@ -216,6 +219,17 @@ def problems() -> dict[str, Problem]:
 			field=KEY_DATES[0],
 		),
 	}
+
+
+def without_owner(customers: Customers) -> Findings:
+	"""Customers whose follow-ups reach nobody, whoever is on leave today."""
+	names = frappe.db.sql(
+		f"SELECT `tabCustomer`.name FROM `tabCustomer` WHERE {customers.counted} AND NOT {REACHED}",
+		pluck=True,
+	)
+	owners = Owners(names)
+	owners.absent = set()
+	return {name: Finding() for name in names if not any(owners.in_line(name))}
 
 
 def without_role(customers: Customers) -> Findings:
@@ -385,11 +399,6 @@ def _sharing(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str, list[
 			first = list(islice(names, NAMED + 1))
 			for name in names:
 				yield name, mark, [other for other in first if other != name][:NAMED], len(names)
-
-
-def _has_default_user() -> bool:
-	user = frappe.db.get_single_value("Tiering Settings", "default_follow_up_user")
-	return bool(user and frappe.db.get_value("User", user, "enabled"))
 
 
 @frappe.whitelist()
