@@ -9,10 +9,11 @@ import pytest
 from frappe.model.document import Document
 from frappe.utils import add_days, getdate
 
+from customer_tiering.engine.interest_rules import SIGNALS_KEPT_DAYS
 from customer_tiering.tiering import interest_api
 from customer_tiering.tiering.behaviour import record_behaviour
 from customer_tiering.tiering.interest_explain import explain_interests
-from customer_tiering.tiering.interests import compute_interests, interest_names
+from customer_tiering.tiering.interests import compute_interests, compute_interests_nightly, interest_names
 from tests.site import factories as make
 from tests.site.factories import days_ago
 
@@ -225,14 +226,36 @@ class TestBehaviour:
 		compute_interests()
 		assert tags(customer) == {COFFEE: "computed"} and scores(customer) == {COFFEE: 4}
 
-	def test_scanners_do_not_count(self, customer: str) -> None:
+	def test_a_mail_is_opened_once_however_often_it_is_read(self, customer: str) -> None:
 		template = mail()
 		topic(COFFEE, ("Email Template", template))
-		opened(customer, template, 9, counted=False)
-		record_behaviour(customer, "Click", email_template=template, counted=False)
-		assert scores(customer) == {}
-		record_behaviour(customer, "Click", email_template=template)
-		assert scores(customer) == {COFFEE: 5}
+		set_rules(interest_free_opens=1)
+
+		def touch() -> dict:
+			name = frappe.get_doc(doctype="ToDo", description="Touch").insert().name
+			return {"reference_doctype": "ToDo", "reference_name": name}
+
+		opened(customer, template, 4, on=f"{days_ago(180)} 10:00:00", **touch())
+		assert scores(customer) == {COFFEE: 0}
+		last = touch()
+		for day in (days_ago(90), getdate()):  # it is as old as the first time
+			opened(customer, template, 1, on=f"{day} 10:00:00", **last)
+		assert scores(customer) == {COFFEE: 2}
+
+	def test_forgetting_what_is_old_changes_nothing(self, customer: str) -> None:
+		template = mail()
+		topic(COFFEE, ("Email Template", template))
+		for day in (
+			SIGNALS_KEPT_DAYS + 1,
+			SIGNALS_KEPT_DAYS,
+			90,
+			90,
+			0,
+		):  # three of the last four are the free ones
+			opened(customer, template, 1, on=f"{days_ago(day)} 00:00:00")
+		assert scores(customer) == {COFFEE: 4}
+		compute_interests_nightly()
+		assert scores(customer) == {COFFEE: 4} and frappe.db.count("Interest Signal") == 4
 
 	def test_a_click_counts_by_mail_and_by_page_but_once(self, customer: str) -> None:
 		template = mail()
@@ -242,11 +265,11 @@ class TestBehaviour:
 			customer, "Click", email_template=template, route="https://shop.example.com/products/coffee-1?x=1"
 		)
 		assert scores(customer) == {COFFEE: 5}
-		record_behaviour(customer, "Page View", route="/products/coffee-2")
-		record_behaviour(customer, "Page View", route="products/tea-1000")
-		assert scores(customer) == {COFFEE: 6}
+		record_behaviour(customer, "Click", route="/products/coffee-2")
+		record_behaviour(customer, "Click", route="products/tea-1000")
+		assert scores(customer) == {COFFEE: 10}
 		record_behaviour(customer, "Click", route="products/tea_100%")
-		assert scores(customer) == {COFFEE: 6, TEA: 5}
+		assert scores(customer) == {COFFEE: 10, TEA: 5}
 
 	def test_pages_that_a_portal_user_saw_count_once_a_day(self, customer: str) -> None:
 		topic(COFFEE, ("Web Route", "products/*"))

@@ -193,8 +193,8 @@ class TestTheMailAndItsReader:
 			"Outreach Touch", row.name, ["first_opened_on", "first_clicked_on"]
 		)
 		assert opened < clicked
-		fields = ["kind", "email_template", "route", "counted", "customer", "reference_name", "happened_on"]
-		common = {"email_template": GREETING, "counted": 1, "customer": name, "reference_name": row.name}
+		fields = ["kind", "email_template", "route", "customer", "reference_name", "happened_on"]
+		common = {"email_template": GREETING, "customer": name, "reference_name": row.name}
 		assert frappe.get_all("Interest Signal", fields=fields, order_by="happened_on") == [
 			{"kind": "Open", "route": None, "happened_on": opened, **common},
 			{"kind": "Click", "route": PAGE[1:], "happened_on": clicked, **common},

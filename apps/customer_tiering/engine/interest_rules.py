@@ -8,13 +8,16 @@ PURCHASE, ENQUIRY, EVENT = "Purchase", "Enquiry", "Event"
 CLICK, OPEN, PAGE_VIEW = "Click", "Open", "Page View"
 KINDS = (PURCHASE, ENQUIRY, EVENT, CLICK, OPEN, PAGE_VIEW)
 DIGITS = 2
+# Whatever was opened and clicked before is forgotten, and so are the opened mails that were worth nothing.
+SIGNALS_KEPT_DAYS = 3 * 365
 
 
 @dataclass(frozen=True)
 class InterestRules:
 	"""What an event of each kind is worth on its day, after how many days half of that, and what a score must reach.
 
-	The first `free_opens` mails of a topic that a customer opens are worth nothing. A customer gets at most `topics` topics.
+	The first `free_opens` mails of a topic that a customer opens, within the days that signals are kept, are worth nothing. A
+	customer gets at most `topics` topics.
 	"""
 
 	weights: Mapping[str, float]

@@ -13,16 +13,15 @@ def record_behaviour(
 	email_template: str | None = None,
 	route: str | None = None,
 	on: datetime | None = None,
-	counted: bool = True,
 	reference_doctype: str | None = None,
 	reference_name: str | None = None,
 ) -> str:
 	"""Note that a customer did something that may tell an interest; gives the name of the new Interest Signal.
 
-	`kind` is "Open", "Click" or "Page View"; `email_template` the mail that was opened or that held the link; `route` the
+	`kind` is "Open" or "Click"; `email_template` the mail that was opened or that held the link; `route` the
 	address of this site that was opened or that the link led to, as a path or in full; at least one of the two. `on` is the
-	moment in the site's time zone, by default now. What a scanner or a bot did has `counted` False: it is kept and not counted.
-	The reference is the document that an explanation links to, such as the touch.
+	moment in the site's time zone, by default now. What a scanner or a bot did is no behaviour. The reference is the document
+	that an explanation links to, such as the touch: one mail, however often it is opened; without it each opening is another mail.
 
 	Every call is one event: whoever hears of the same one twice must leave the second out. Writes in the caller's transaction,
 	whoever the session's user is. Raises ValidationError for a kind that is none, and if neither mail nor route is given.
@@ -32,7 +31,6 @@ def record_behaviour(
 		customer=customer,
 		kind=kind,
 		happened_on=on or now_datetime(),
-		counted=int(counted),
 		email_template=email_template,
 		route=route,
 		reference_doctype=reference_doctype,

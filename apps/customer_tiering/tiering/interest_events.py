@@ -3,8 +3,8 @@
 * Purchase: an order, as tiering counts them, with at least one line that its returns did not take back wholly;
 * Enquiry: an Opportunity, or a Quotation that wasn't cancelled, with an item;
 * Event: one that the customer, a contact or an open opportunity takes part in, from its day on, unless it was cancelled;
-* Click, Open, Page View: what was recorded as Interest Signal and counts;
-* Page View: also a page of this site that a portal user of the customer opened while logged in, once a day. Frappe's Web Page
+* Click, Open: what was recorded as Interest Signal; a mail is opened once, on the day of the first time;
+* Page View: a page of this site that a portal user of the customer opened while logged in, once a day. Frappe's Web Page
   View knows other visitors by their browser alone, so theirs can't be told to a customer.
 """
 
@@ -14,7 +14,17 @@ from datetime import date, timedelta
 import frappe
 import pandas as pd
 
-from customer_tiering.engine.interest_rules import ENQUIRY, EVENT, KINDS, PAGE_VIEW, PURCHASE, InterestRules
+from customer_tiering.engine.interest_rules import (
+	CLICK,
+	ENQUIRY,
+	EVENT,
+	KINDS,
+	OPEN,
+	PAGE_VIEW,
+	PURCHASE,
+	SIGNALS_KEPT_DAYS,
+	InterestRules,
+)
 from customer_tiering.tiering.companies import counted_companies
 from customer_tiering.tiering.contact_facts import PARTIES
 from customer_tiering.tiering.interest_sources import (
@@ -54,9 +64,10 @@ ATTENDED = f"""
 
 SIGNALS = f"""
 	SELECT seen.customer, source.topic, DATE(seen.happened_on) AS day, seen.kind, seen.name,
-		COALESCE(seen.route, seen.email_template) AS text, seen.happened_on
+		COALESCE(seen.route, seen.email_template) AS text, seen.happened_on,
+		COALESCE(CONCAT(seen.reference_doctype, ' ', seen.reference_name), seen.name) AS mail
 	FROM `{TABLE}` source JOIN `tabInterest Signal` seen ON {{match}}
-	WHERE seen.counted = 1 AND DATE(seen.happened_on) <= %(as_of)s AND {{scope}}"""
+	WHERE DATE(seen.happened_on) BETWEEN %(kept_since)s AND %(as_of)s AND {{scope}}"""
 OF_MAIL = "source.source_type = 'Email Template' AND seen.email_template = source.source"
 OF_ROUTE = "source.source_type = 'Web Route' AND seen.route LIKE source.source"
 
@@ -78,7 +89,8 @@ VIEWS = f"""
 
 
 def read_events(sources: Iterable[Source], rules: InterestRules, as_of: date, scoped: bool) -> pd.DataFrame:
-	"""One row for each thing that a customer did for a topic, those that can't be worth anything any more left out.
+	"""One row for each thing that a customer did for a topic, those that can't be worth anything any more left out, but for clicks
+	and opens: those are read for as long as they are kept, as the first opened mails count in the number of them.
 
 	Columns: customer, topic, day (datetime64), kind, doctype and name of the document (name may be empty), text that says
 	what it was. Of everybody, or of the customers in the scope. A document counts once for a topic, however many lines.
@@ -105,7 +117,7 @@ def _read(kind: str, types: set[str], since: date, as_of: date, scoped: bool) ->
 		yield _attended(given, scoped)
 	if WEB_ROUTE in types and kind == PAGE_VIEW:
 		yield _views(given, scoped)
-	if types & {EMAIL_TEMPLATE, WEB_ROUTE} and kind not in (PURCHASE, ENQUIRY, EVENT):
+	if types & {EMAIL_TEMPLATE, WEB_ROUTE} and kind in (CLICK, OPEN):
 		yield _signals(kind, given, scoped)
 
 
@@ -155,9 +167,15 @@ def _attended(given: dict, scoped: bool) -> list[tuple]:
 
 def _signals(kind: str, given: dict, scoped: bool) -> list[tuple]:
 	"""In the order in which they happened. A click in a mail of a topic on a page of the same topic is one click."""
+	given = {**given, "kind": kind, "kept_since": given["as_of"] - timedelta(days=SIGNALS_KEPT_DAYS)}
 	scope = f"seen.kind = %(kind)s AND {in_scope('seen.customer', scoped)}"
 	query = " UNION ".join(SIGNALS.format(match=match, scope=scope) for match in (OF_MAIL, OF_ROUTE))
-	rows = frappe.db.sql(f"{query} ORDER BY happened_on, name", {**given, "kind": kind})
+	rows = frappe.db.sql(f"{query} ORDER BY happened_on, name", given)
+	if kind == OPEN:
+		first: dict[tuple, tuple] = {}
+		for row in rows:
+			first.setdefault((row[0], row[1], row[-1]), row)
+		rows = first.values()
 	return [(*row[:4], "Interest Signal", *row[4:6]) for row in rows]
 
 

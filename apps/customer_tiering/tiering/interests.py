@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import frappe
 from frappe.utils import add_days, cint, flt, getdate
 
-from customer_tiering.engine.interest_rules import KINDS, InterestRules
+from customer_tiering.engine.interest_rules import KINDS, SIGNALS_KEPT_DAYS, InterestRules
 from customer_tiering.tiering.groups import COUNTED
 from customer_tiering.tiering.interest_sources import Source, read_sources
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 	import pandas as pd
 
 CHUNK = 1000
-SIGNALS_KEPT_DAYS = 3 * 365
 OF_CUSTOMERS = {"parenttype": "Customer", "parentfield": "interests"}
 
 

@@ -105,7 +105,7 @@ customer_tiering.interests_html = function (explanation) {
 	const notes = [
 		__("Points halve every {0} days.", [explanation.half_life]),
 		explanation.free_opens &&
-			__("The first {0} opened mails of a topic are worth nothing.", [explanation.free_opens]),
+			__("The first {0} opened mails of a topic within three years are worth nothing.", [explanation.free_opens]),
 		__("The {0} strongest topics with {1} points or more are put on the customer.", [
 			explanation.most,
 			explanation.min_score,
