@@ -51,6 +51,7 @@ website_route_rules = [
 # The links and the picture by which we know that mails were read.
 page_renderer = "customer_tiering.outreach.tracked_page.TrackedPage"
 
+DORMANT_FILTER = "customer_tiering.customer_insights.dormant_filter.follow_stages"
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
 ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"
 VOICE = "customer_tiering.tiering.queue.on_voice"
@@ -94,12 +95,20 @@ doc_events = {
 			"customer_tiering.tiering.tier_discount.after_rename",
 		],
 	},
-	**{
-		doctype: {
-			"before_rename": "customer_tiering.tiering.renames.before_rename",
-			"after_rename": ["customer_tiering.tiering.renames.after_rename", IN_AUDIENCES, IN_RULE_CHANGES],
-		}
-		for doctype in ("Lifecycle Stage", "RFM Segment")
+	"Lifecycle Stage": {
+		"before_rename": "customer_tiering.tiering.renames.before_rename",
+		"after_rename": [
+			"customer_tiering.tiering.renames.after_rename",
+			IN_AUDIENCES,
+			IN_RULE_CHANGES,
+			DORMANT_FILTER,
+		],
+		"on_update": DORMANT_FILTER,
+		"after_delete": DORMANT_FILTER,
+	},
+	"RFM Segment": {
+		"before_rename": "customer_tiering.tiering.renames.before_rename",
+		"after_rename": ["customer_tiering.tiering.renames.after_rename", IN_AUDIENCES, IN_RULE_CHANGES],
 	},
 	**{
 		doctype: {"after_rename": IN_AUDIENCES}
