@@ -155,7 +155,7 @@ def forget_jobs() -> None:
 def start_process(code: str) -> subprocess.Popen:
 	"""Python code in a process of its own, connected to the site; it sees what was committed before."""
 	frappe.db.commit()
-	connect = f"import frappe, os, signal; frappe.init(site={SITE!r}); frappe.connect()\n"
+	connect = f"import frappe, os, signal, sys; frappe.init(site={SITE!r}); frappe.connect()\n"
 	pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 	return subprocess.Popen(
 		[sys.executable, "-c", connect + code], cwd=BENCH / "sites", env=os.environ, **pipes

@@ -16,6 +16,7 @@ from customer_tiering.outreach.names import new_touch_name
 from customer_tiering.outreach.offers import promise_for
 from customer_tiering.outreach.render import RenderError, site_language
 from customer_tiering.outreach.steps import Due, plan
+from customer_tiering.outreach.turns import turn
 
 FAILED, DEFERRED, SKIPPED, ENDED, ERROR = "Failed", "Deferred", "Skipped", "Ended", "Error"
 PREPARE = {
@@ -37,16 +38,17 @@ def dispatch_due(as_of: date | datetime | None = None) -> dict[str, int]:
 	sequences: dict = {}  # as they stand when the run comes to them
 	with site_language():
 		note_lost_mails()
-		for name in _due(moment):
-			frappe.db.commit()  # from here on it is seen what others committed, other dispatchers above all
+		for name, customer in _due(moment):
 			try:
-				if _take(name, moment):
-					enrollment = frappe.get_doc("Outreach Enrollment", name)
-					if enrollment.sequence not in sequences:
-						sequences[enrollment.sequence] = frappe.get_doc(
-							"Outreach Sequence", enrollment.sequence
-						)
-					results.update(_dispatch(enrollment, sequences[enrollment.sequence], moment))
+				with turn([customer]):  # inside it is seen what others committed, other dispatchers above all
+					if _take(name, moment):
+						enrollment = frappe.get_doc("Outreach Enrollment", name)
+						if enrollment.sequence not in sequences:
+							sequences[enrollment.sequence] = frappe.get_doc(
+								"Outreach Sequence", enrollment.sequence
+							)
+						results.update(_dispatch(enrollment, sequences[enrollment.sequence], moment))
+						frappe.db.commit()
 			except Exception:
 				frappe.db.rollback()
 				frappe.log_error(
@@ -61,14 +63,13 @@ def dispatch_due(as_of: date | datetime | None = None) -> dict[str, int]:
 DUE = "status = 'Active' AND next_due_on <= %(day)s AND (not_before IS NULL OR not_before <= %(moment)s)"
 
 
-def _due(moment: datetime) -> list[str]:
+def _due(moment: datetime) -> list[tuple[str, str]]:
 	return frappe.db.sql(
-		f"""SELECT enrollment.name FROM `tabOutreach Enrollment` enrollment
+		f"""SELECT enrollment.name, enrollment.customer FROM `tabOutreach Enrollment` enrollment
 		WHERE {DUE} AND EXISTS (
 			SELECT 1 FROM `tabOutreach Sequence` sequence WHERE sequence.name = enrollment.sequence AND sequence.enabled = 1
 		) ORDER BY next_due_on, name""",
 		{"day": moment.date(), "moment": moment},
-		pluck=True,
 	)
 
 
