@@ -16,6 +16,7 @@ import frappe
 import pytest
 from frappe.utils import getdate
 
+from customer_tiering.outreach import restored
 from customer_tiering.outreach.audience_entry import enrol_audience
 from customer_tiering.outreach.dispatch import dispatch_due
 
@@ -121,6 +122,7 @@ def bare_loop(enrollments: list[str]) -> None:
 def empty() -> None:
 	for table in ("Outreach Enrollment", "Outreach Touch", "Email Queue", "Email Queue Recipient"):
 		frappe.db.delete(table)
+	restored.forget()
 
 
 def _megabytes() -> int:

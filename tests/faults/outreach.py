@@ -21,6 +21,7 @@ from pathlib import Path
 import frappe
 from frappe.utils import add_to_date, getdate, now_datetime
 
+from customer_tiering.outreach import restored
 from tests.faults.sink import GOOD, MODES, Sink
 from tests.sandbox.common import write_json
 from tests.sandbox.mail import make_account
@@ -156,6 +157,7 @@ def set_up(port: int) -> None:
 	)()  # so that no process has to import everything again
 	for doctype in ("Outreach Enrollment", "Outreach Touch", "Email Queue", "Email Queue Recipient"):
 		frappe.db.delete(doctype)
+	restored.forget()
 	frappe.db.delete("Customer", {"name": ("like", "FAULT-%")})  # of an earlier run on a site that is kept
 	for name in SEQUENCES:
 		frappe.delete_doc("Outreach Sequence", name, ignore_missing=True, force=True)

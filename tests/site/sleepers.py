@@ -10,6 +10,7 @@ from datetime import date
 import frappe
 from frappe.utils import add_days, getdate
 
+from customer_tiering.outreach import restored
 from tests.conftest import BENCH, SITE
 
 GROUP = "Sleepers"
@@ -174,6 +175,7 @@ def _empty_ledgers() -> None:
 		frappe.db.delete(doctype)
 	frappe.db.delete("ToDo", {"follow_up_key": ("is", "set")})
 	frappe.db.delete("Follow Up")
+	restored.forget()
 	for doctype in READERS:
 		frappe.db.sql(f"UPDATE `tab{doctype}` SET last_event = NULL")
 

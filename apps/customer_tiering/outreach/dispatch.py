@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 import frappe
 from frappe.utils import get_datetime, strip_html
 
+from customer_tiering.outreach import restored
 from customer_tiering.outreach.channels import Skip, Target, call_task, email, sms, webhook
 from customer_tiering.outreach.clock import moment_of
 from customer_tiering.outreach.deferral import Deferral
@@ -15,7 +16,7 @@ from customer_tiering.outreach.lost_mails import note_lost_mails
 from customer_tiering.outreach.names import new_touch_name
 from customer_tiering.outreach.offers import promise_for
 from customer_tiering.outreach.render import RenderError, site_language
-from customer_tiering.outreach.steps import Due, plan
+from customer_tiering.outreach.steps import CALL, Due, plan
 from customer_tiering.outreach.turns import turn
 
 FAILED, DEFERRED, SKIPPED, ENDED, ERROR = "Failed", "Deferred", "Skipped", "Ended", "Error"
@@ -31,8 +32,12 @@ def dispatch_due(as_of: date | datetime | None = None) -> dict[str, int]:
 	"""Do every step that is due and say how many were queued, failed and so on.
 
 	`as_of`: a moment on the site's clock; a day means its noon, nothing means now. Any number of workers may run at once: each
-	takes enrollments that no other one holds.
+	takes enrollments that no other one holds. Does nothing where the database doesn't know what was sent.
 	"""
+	frappe.db.commit()
+	if restored.must_wait():
+		restored.tell_managers()
+		return {}
 	moment = moment_of(as_of)
 	results: Counter = Counter()
 	sequences: dict = {}  # as they stand when the run comes to them
@@ -115,11 +120,7 @@ def _touch(enrollment: "frappe.Document", sequence: "frappe.Document", due: Due,
 	frappe.db.savepoint("touch")
 	values = {"reason": None, "deferred_until": None}
 	try:
-		promise = promise_for(due.step, touch, customer, moment.date())
-		target = Target(customer, sequence, due.step, touch, moment, promise)
-		values.update(PREPARE[due.step.channel](target))
-		if promise and not due.step.get("reminds_of"):
-			values.update(offer=promise.offer, coupon_code=promise.code, offer_end=promise.end)
+		values.update(_prepare(due, touch, customer, sequence, moment))
 	except Deferral as reason:
 		frappe.db.rollback(save_point="touch")
 		values.update(status=DEFERRED, reason=str(reason), deferred_until=reason.until)
@@ -139,7 +140,27 @@ def _touch(enrollment: "frappe.Document", sequence: "frappe.Document", due: Due,
 		touch.save(ignore_permissions=True)
 	else:
 		touch.insert(ignore_permissions=True, set_name=touch.name)
+	if touch.status == "Queued":
+		frappe.db.after_commit.add(lambda: restored.note_queued(touch.name))
 	return touch.status
+
+
+def _prepare(
+	due: Due,
+	touch: "frappe.Document",
+	customer: "frappe.Document",
+	sequence: "frappe.Document",
+	moment: datetime,
+) -> dict:
+	"""What the channel did, as values of the touch."""
+	if due.step.channel != CALL and due.on <= restored.unknown_until():
+		return restored.in_doubt()
+	promise = promise_for(due.step, touch, customer, moment.date())
+	target = Target(customer, sequence, due.step, touch, moment, promise)
+	values = PREPARE[due.step.channel](target)
+	if promise and not due.step.get("reminds_of"):
+		values.update(offer=promise.offer, coupon_code=promise.code, offer_end=promise.end)
+	return values
 
 
 def _open_touch(enrollment: "frappe.Document", due: Due) -> "frappe.Document":

@@ -11,6 +11,8 @@ import frappe
 from frappe import _
 from frappe.email.doctype.email_queue.email_queue import EmailQueue
 
+from customer_tiering.outreach import restored
+
 WAITING = ("Not Sent", "Partially Sent")
 # Of smtplib, the framework's own mail service, and the framework's note of a mail that was taken: what breaks off in there
 # may have gone out.
@@ -19,9 +21,15 @@ UNDER_WAY = {"data", "send_raw", "update_recipient_status_to_sent"}
 
 class CarefulEmailQueue(EmailQueue):
 	def send(self, *arguments: object, **options: object) -> None:
-		"""As the framework does, unless another worker has it now or was faster."""
-		if options.get("force_send") or not self.can_send_now() or self._is_mine_to_send():
-			super().send(*arguments, **options)
+		"""As the framework does, unless another worker has it now or was faster, or nobody knows whether it was sent already."""
+		if not options.get("force_send"):
+			if (
+				not self.can_send_now()
+				or (self._touch() and restored.must_wait())
+				or not self._is_mine_to_send()
+			):
+				return
+		super().send(*arguments, **options)
 
 	def _is_mine_to_send(self) -> bool:
 		"""Locks the row until its state says Sending."""
@@ -39,6 +47,8 @@ class CarefulEmailQueue(EmailQueue):
 			doubt = {"status": "In Doubt", "reason": _("The mail may have gone out: see the Email Queue.")}
 			frappe.db.set_value("Outreach Touch", touch, doubt)
 		super().update_status(status, commit=commit, **values)
+		if status == "Sent" and (touch := self._touch()):
+			restored.note_sent(touch)
 
 	def _touch(self) -> str | None:
 		return self.message_id and frappe.db.get_value("Outreach Touch", {"message_id": self.message_id})
