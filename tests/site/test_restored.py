@@ -48,6 +48,7 @@ class Backup:
 
 @pytest.fixture(autouse=True)
 def settings() -> Iterator[None]:
+	frappe.db.delete("Notification Log", {"document_name": "Tiering Settings"})
 	yield
 	frappe.set_user("Administrator")
 	frappe.db.rollback()

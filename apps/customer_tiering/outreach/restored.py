@@ -17,8 +17,17 @@ from customer_tiering.tiering.permissions import MANAGERS
 
 FILE = "customer_tiering_outreach.json"
 SETTINGS = "Tiering Settings"
-SENT_OR_SO = {"channel": ("in", ("Email", "SMS", "Webhook")), "status": ("!=", "Deferred")}
+SENT_OR_SO = {
+	"channel": ("in", ("Email", "SMS", "Webhook")),
+	"status": ("in", ("Queued", "Sending", "Sent", "In Doubt")),
+}
 UNSENT = ("Not Sent", "Partially Sent")
+
+
+def begin() -> None:
+	"""From the first dispatch on there is a file."""
+	if not _says_something(_read()):
+		_note()
 
 
 def note_queued(touch: str) -> None:
@@ -106,7 +115,7 @@ def forget() -> None:
 
 
 def _says_something(known: dict) -> bool:
-	return bool(known.get("queued") or known.get("sent"))
+	return "at" in known
 
 
 def _is_unknown(touch: str | None) -> bool:
@@ -143,9 +152,7 @@ def _newest_touch() -> frappe._dict | None:
 
 
 def _note(**values: str | None) -> None:
-	known = _read()
-	if any(known.get(key) != value for key, value in values.items()) or not known:
-		_write({**known, **values, "at": str(now_datetime())})
+	_write({**_read(), **values, "at": str(now_datetime())})
 
 
 def _read() -> dict:
