@@ -105,6 +105,16 @@ class Crowd:
 	def has_associations(self) -> bool:
 		return bool(frappe.db.exists("Item Association"))
 
+	def address_of(self, company: str) -> str:
+		"""A company's default address, on one line."""
+		if company not in self._company_addresses:
+			self._company_addresses[company] = _address(company)
+		return self._company_addresses[company]
+
+	@cached_property
+	def _company_addresses(self) -> dict[str, str]:
+		return {}
+
 	@cached_property
 	def busy(self) -> set[str]:
 		return {row.customer for row in rows_of(BUSY, self.names, day=self.day)}
@@ -147,3 +157,13 @@ class Crowd:
 			["name", "email", "full_name"],
 		)
 		return {row.name: row for row in rows}
+
+
+def _address(company: str) -> str:
+	from frappe.contacts.doctype.address.address import get_default_address
+
+	address = get_default_address("Company", company) if company else None
+	if not address:
+		return ""
+	lines = frappe.db.get_value("Address", address, ["address_line1", "pincode", "city", "country"])
+	return ", ".join(line for line in lines if line)

@@ -24,6 +24,7 @@ from customer_tiering.outreach.turns import turn
 BATCH = 100  # enrollments that are done and committed together
 QUEUED, FAILED, DEFERRED, SKIPPED = "Queued", "Failed", "Deferred", "Skipped"
 ENDED, ERROR = "Ended", "Error"
+STOPS = (Deferral, Skip, RenderError, frappe.OutgoingEmailError, frappe.ValidationError)
 PREPARE = {
 	"Email": email.prepare,
 	"SMS": sms.prepare,
@@ -138,22 +139,16 @@ def _touch(
 	enrollment: frappe._dict, sequence: "frappe.Document", due: Due, batch: Batch
 ) -> "frappe._dict | frappe.Document":
 	touch = _open_touch(enrollment, due)
-	frappe.db.savepoint("touch")
+	writes = due.step.channel == CALL or due.step.get("offer")  # documents, at once
+	if writes:
+		frappe.db.savepoint("touch")
 	values = {"reason": None, "deferred_until": None}
 	try:
 		values.update(_prepare(due, touch, sequence, batch))
-	except Deferral as reason:
-		frappe.db.rollback(save_point="touch")
-		values.update(status=DEFERRED, reason=str(reason), deferred_until=reason.until)
-	except frappe.OutgoingEmailError as reason:
-		frappe.db.rollback(save_point="touch")
-		values.update(status=DEFERRED, reason=strip_html(str(reason)))
-	except Skip as reason:
-		frappe.db.rollback(save_point="touch")
-		values.update(status=SKIPPED, reason=str(reason))
-	except (RenderError, frappe.ValidationError) as error:
-		frappe.db.rollback(save_point="touch")
-		values.update(status=FAILED, reason=strip_html(str(error)) or type(error).__name__)
+	except STOPS as error:
+		if writes:
+			frappe.db.rollback(save_point="touch")
+		values.update(_stopped_by(error))
 	touch.update({**values, "touched_on": batch.moment.date()})
 	touch.touch_key = f"{touch.enrollment}|{touch.step}|{touch.address or ''}"
 	if due.touch:
@@ -168,6 +163,17 @@ def _touch(
 	if touch.status == QUEUED:
 		batch.newest = touch.name
 	return touch
+
+
+def _stopped_by(error: Exception) -> dict:
+	"""What a touch says of what kept it from being sent."""
+	if isinstance(error, Deferral):
+		return {"status": DEFERRED, "reason": str(error), "deferred_until": error.until}
+	if isinstance(error, frappe.OutgoingEmailError):
+		return {"status": DEFERRED, "reason": strip_html(str(error))}
+	if isinstance(error, Skip):
+		return {"status": SKIPPED, "reason": str(error)}
+	return {"status": FAILED, "reason": strip_html(str(error)) or type(error).__name__}
 
 
 def _prepare(due: Due, touch: frappe._dict, sequence: "frappe.Document", batch: Batch) -> dict:

@@ -2,6 +2,7 @@
 
 import frappe
 from frappe.email.doctype.email_queue.email_queue import QueueBuilder
+from frappe.email.email_body import get_email
 
 from customer_tiering.outreach.render import Mail
 from customer_tiering.outreach.rows import insert_all, stamp
@@ -23,11 +24,22 @@ class OutreachMail(QueueBuilder):
 	def get_unsubscribed_user_emails(self) -> list[str]:
 		return [] if self.is_known_to_be_welcome else super().get_unsubscribed_user_emails()
 
-	def email_html_content(self) -> str:
-		return self._message
-
 	def prepare_email_content(self) -> object:
-		email = super().prepare_email_content()
+		account = self.get_outgoing_email_account()
+		if account.get("always_bcc"):
+			self._bcc = [account.always_bcc]
+		email = get_email(
+			recipients=self.final_recipients(),
+			sender=self.sender,
+			subject=self.subject,
+			content=self._message,
+			formatted=self._message,
+			text_content=self._text_content,
+			reply_to=self.reply_to,
+			bcc=self.bcc,
+			email_account=account,
+		)
+		email.set_message_id(self.message_id, self.is_notification)
 		value = f"<{self.leave_url}>"
 		if self.leave_url and len(value) <= LONGEST_HEADER:
 			email.msg_root["List-Unsubscribe"] = value

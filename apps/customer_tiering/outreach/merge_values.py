@@ -62,7 +62,7 @@ def merge_values(
 	return {
 		"customer": {field: customer.get(field) or "" for field in SAMPLE["customer"]},
 		"contact_name": contact_name or customer.customer_name,
-		"company": {"name": company, "address": _address(company)},
+		"company": {"name": company, "address": crowd.address_of(company)},
 		"last_order_date": format_date(customer.last_order_date) if customer.last_order_date else "",
 		"days_since_order": date_diff(as_of, customer.last_order_date) if customer.last_order_date else "",
 		"last_item": crowd.top_items.get(last_invoice.name, ""),
@@ -79,16 +79,6 @@ def merge_values(
 		"survey_url": survey_url,
 		"unsubscribe_url": unsubscribe_url,
 	}
-
-
-def _address(company: str) -> str:
-	from frappe.contacts.doctype.address.address import get_default_address
-
-	address = get_default_address("Company", company) if company else None
-	if not address:
-		return ""
-	lines = frappe.db.get_value("Address", address, ["address_line1", "pincode", "city", "country"])
-	return ", ".join(line for line in lines if line)
 
 
 def _benefits(tier: str | None) -> str:

@@ -12,4 +12,9 @@ def stamp() -> dict:
 def insert_all(doctype: str, rows: list[dict]) -> None:
 	"""All have the same fields."""
 	if rows:
-		frappe.db.bulk_insert(doctype, list(rows[0]), [tuple(row.values()) for row in rows])
+		columns = ", ".join(f"`{field}`" for field in rows[0])
+		places = f"({', '.join(['%s'] * len(rows[0]))})"
+		frappe.db.sql(
+			f"INSERT INTO `tab{doctype}` ({columns}) VALUES {', '.join([places] * len(rows))}",
+			[value for row in rows for value in row.values()],
+		)
