@@ -23,8 +23,9 @@ doctype_js = {
 		"public/js/outreach_entry.js",
 		"public/js/customer_sequences.js",
 	],
+	"Email Template": ["public/js/merge_variables.js", "public/js/email_template.js"],
 	"Follow Up Rule": "public/js/audience.js",
-	"Outreach Sequence": "public/js/audience.js",
+	"Outreach Sequence": ["public/js/audience.js", "public/js/merge_variables.js"],
 	"ToDo": ["public/js/follow_up.js", "public/js/todo.js"],
 	"User": ["public/js/follow_up.js", "public/js/user.js"],
 }
@@ -33,6 +34,11 @@ doctype_list_js = {
 	"ToDo": ["public/js/follow_up.js", "public/js/todo_list.js"],
 }
 page_js = {"my-follow-ups": "public/js/follow_up.js"}
+app_include_js = "/assets/customer_tiering/js/names.js"
+standard_queries = {
+	doctype: "customer_tiering.tiering.name_search.search_names"
+	for doctype in ("Customer Tier", "Lifecycle Stage", "RFM Segment", "Feedback Reason")
+}
 override_doctype_dashboards = {"Customer": "customer_tiering.tiering.connections.customer_connections"}
 override_doctype_class = {
 	"Email Account": "customer_tiering.outreach.email_account.WatchfulEmailAccount",

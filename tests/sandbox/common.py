@@ -81,4 +81,7 @@ def download_variables(folder: Path) -> dict[str, str]:
 		"PYTHONDONTWRITEBYTECODE": "1",
 		"npm_config_cache": str(folder / "npm"),
 		"npm_config_update_notifier": "false",
+		"RUSTUP_HOME": str(
+			folder / "rustup"
+		),  # pip asks a compiler for its version, and rustup would settle at home
 	}

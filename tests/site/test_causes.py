@@ -174,6 +174,29 @@ class TestRates:
 		(tier,) = [row for row in events(customer, decision="Tier") if row.old_value]
 		assert (tier.cause, tier.new_value, tier.signal) == ("Policy", "C", None)
 
+	@pytest.mark.parametrize("days", [0, 30])
+	def test_a_corrected_rate_beside_a_small_order(self, company: str, days: int) -> None:
+		"""What lowers the money is the rate: also when a grace delays the fall."""
+		frappe.get_doc("Customer Tier", "B").update({"grace_days": days}).save()
+		customer, _invoice = customer_with_order(110_000, 10)
+		recompute(AS_OF)
+		self.correct_all_documents(0.8)
+		make.make_invoice(customer, 10, AS_OF)
+		recompute(AS_OF, full=False)
+		recompute(AS_OF + timedelta(days=days), full=False)
+		assert events(customer, decision="Tier")[-1].new_value == "C"
+		assert [(row.cause, row.signal) for row in events(customer, decision="Tier")][1:] == [
+			("Policy", None)
+		]
+
+	def test_a_return_beside_a_small_order(self, company: str) -> None:
+		customer, _invoice = customer_with_order(110_000, 10)
+		recompute(AS_OF)
+		make.make_invoice(customer, 10, NEXT_DAY)
+		make.make_credit_note(customer, 20_000, NEXT_DAY)
+		recompute(NEXT_DAY, full=False)
+		assert events(customer, decision="Tier")[-1].signal == "Tier Down"
+
 	def test_a_corrected_rate_makes_no_upsell(self, company: str) -> None:
 		frappe.get_single("Tiering Settings").update({"upsell_value": 100_000}).save()
 		customer, _invoice = customer_with_order(90_000, 10)

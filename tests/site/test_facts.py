@@ -95,7 +95,7 @@ def test_random_documents(name: str, as_of: date, companies: dict[str, str]) -> 
 def test_explanations_add_up(name: str, companies: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
 	policy, as_of = policy_of(name), DAYS[2]
 	monkeypatch.setattr("customer_tiering.tiering.explain.read_policy", lambda: policy)
-	world = make_world(random.Random(name), as_of, companies, people=40)
+	world = make_world(random.Random(name), as_of, companies, people=20)
 	write(world)
 	facts = plain.facts(world, policy, as_of)
 	groups: dict[str, Decimal] = {}

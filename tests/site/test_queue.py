@@ -38,7 +38,7 @@ def queued() -> set[tuple[str, str]]:
 class TestWhatFeedsIt:
 	def test_an_order_its_return_and_its_cancellation(self, customer: str) -> None:
 		invoice = make.make_invoice(customer, 100)
-		assert queued() == {(customer, "Order")}
+		assert queued() == {(customer, "Sale")}
 		credit = make.make_return(invoice)
 		assert queued() == {(customer, "Order")}
 		credit.cancel()
@@ -128,7 +128,7 @@ class TestWhatItCosts:
 		assert bool(program) == bool(frappe.db.exists("Loyalty Point Entry", {"invoice": draft.name}))
 		assert [re.search("FOR (INSERT INTO|SELECT)", each)[1] for each in ours] == ["INSERT INTO", "SELECT"]
 		assert all("lock_wait_timeout = 2" in each for each in ours)
-		assert queued() == {(customer, "Order")}
+		assert queued() == {(customer, "Sale")}
 		frappe.db.after_commit.run()
 		assert started == [1]
 

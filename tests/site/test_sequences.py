@@ -481,3 +481,24 @@ def test_who_switches_on_mails_without_an_outgoing_account_is_told() -> None:
 	document.update({"enabled": 1}).save()
 	(said,) = frappe.get_message_log()
 	assert "no outgoing Email Account" in str(said)
+
+
+class TestMergeVariables:
+	def test_every_one_is_described_and_every_description_works(self) -> None:
+		from customer_tiering.outreach.api import merge_variables
+		from customer_tiering.outreach.merge_values import SAMPLE
+
+		written = " ".join(row["code"] for row in merge_variables())
+		names = [name for name in SAMPLE if name not in ("customer", "company")]
+		names += [f"{group}.{name}" for group in ("customer", "company") for name in SAMPLE[group]]
+		assert {name for name in names if name not in written} == {"customer.name"}
+		assert {row["code"]: row["example"] for row in merge_variables()}[
+			"{{ contact_name }}"
+		] == "Ms Example"
+
+	def test_they_are_for_managers(self) -> None:
+		from customer_tiering.outreach.api import merge_variables
+
+		frappe.set_user(user("variables@example.com", "Sales User"))
+		with pytest.raises(frappe.PermissionError):
+			merge_variables()

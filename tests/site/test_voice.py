@@ -236,7 +236,8 @@ class TestFeedback:
 		("values", "words"),
 		[
 			({"score": "11"}, "Score"),
-			({"feedback_date": "2199-01-01"}, "future"),
+			({"feedback_date": "2199-01-01"}, "until today"),
+			({"feedback_date": "0001-01-01"}, "until today"),
 			({"customer": None}, "Customer"),
 		],
 	)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
+from datetime import date
 
 ASLEEP = ("Dormant", "Lost")  # meanings of stages
 
@@ -140,6 +141,12 @@ class Policy:
 			self.feedback_days,
 			self.asks_for_issues,
 		)
+
+	def asleep_since(self, as_of: date) -> date:
+		"""Whoever ordered last on that day, or before, can be asleep on `as_of`; the first day that there is where nobody can."""
+		lengths = [stage.min_days_since_order for stage in self.stages if stage.meaning in ASLEEP]
+		first = as_of.toordinal() - min(filter(None, lengths), default=as_of.toordinal())
+		return date.fromordinal(max(first, date.min.toordinal()))
 
 	@property
 	def asks_for_issues(self) -> bool:

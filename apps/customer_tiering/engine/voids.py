@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 import pandas as pd
 
 from customer_tiering.engine.conditions import is_upsell_ready
 from customer_tiering.engine.decline import is_declining
-from customer_tiering.engine.policy import ASLEEP, Policy
+from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.replay import leaves_window_on
 from customer_tiering.engine.signals import (
 	BECAME_DORMANT,
@@ -82,11 +82,13 @@ def is_void(
 	orders = [document for document in documents if document.is_order]
 	since = fired.last_order_date
 	if fired.signal in QUIET_SIGNALS:
-		return any((since is None or since < order.day) and order.day < fired.as_of for order in orders)
+		days = [order.day for order in orders if order.day < fired.as_of]
+		return any(day > since for day in days) or not days if since else bool(days)
 	if fired.signal == FIRST_ORDER:
-		return not orders
+		return not orders or min(order.day for order in orders) <= policy.asleep_since(fired.as_of)
 	if fired.signal == WON_BACK:
-		return all(order.day <= _asleep_after(fired, policy) for order in orders)
+		slept = [order.day <= policy.asleep_since(fired.as_of) for order in orders]
+		return all(slept) or not any(slept)
 	if fired.signal == WHALE_ORDER:
 		return all(order.name != fired.period for order in orders)
 	if fired.signal == UPSELL_READY:
@@ -100,12 +102,6 @@ def is_void(
 			referred > 0 and 100 * referred >= Decimal(str(policy.promoter_percent)) * max(own, Decimal(0))
 		)
 	raise NotImplementedError(fired.signal)
-
-
-def _asleep_after(fired: Fired, policy: Policy) -> date:
-	"""Who ordered no later than this was still asleep when it fired."""
-	lengths = [stage.min_days_since_order for stage in policy.stages if stage.meaning in ASLEEP]
-	return fired.as_of - timedelta(days=min(lengths, default=0))
 
 
 def _tier_was_other(fired: Fired, documents: list[Known], policy: Policy, today: date) -> bool:

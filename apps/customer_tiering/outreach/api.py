@@ -86,6 +86,15 @@ def go_on_sending(leave_out: int | str) -> None:
 
 
 @frappe.whitelist()
+def merge_variables() -> list[dict]:
+	"""What texts to customers may use: code, about, example of each; see `merge_variables.variables`."""
+	frappe.only_for(MANAGERS)
+	from customer_tiering.outreach.merge_variables import variables
+
+	return [variable._asdict() for variable in variables()]
+
+
+@frappe.whitelist()
 def preview_sequence(sequence: str) -> dict:
 	"""Who would enter and what would go out over the next 30 days; see `preview.preview`."""
 	frappe.only_for(MANAGERS)

@@ -9,7 +9,7 @@ import frappe
 import pandas as pd
 
 from customer_tiering.engine.policy import ASLEEP, Policy
-from customer_tiering.engine.signals import SIGNALS, SUPER_PROMOTER
+from customer_tiering.engine.signals import FIRST_ORDER, SIGNALS, SUPER_PROMOTER
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
 from customer_tiering.tiering.rule_records import KINDS
 from customer_tiering.tiering.signals import (
@@ -51,14 +51,15 @@ class OldRules:
 class Context:
 	"""What all changes of a run have in common.
 
-	`ordered` are customers whose orders changed since the last run, `edited` those who were merged, regrouped, disabled or
+	`ordered` are customers whose orders changed since the last run, `lowered` those who did more than buy, `edited` those who were merged, regrouped, disabled or
 	enabled, made internal or not, or referred others, `…_in_group` also those tiered with them, `referrers_of_ordered` those
 	who referred them; `old` is None where the rules have not changed since, `conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
 	ledger's signals whose cause is gone (see find_voids), `tiers_before` where those stood whose way up is gone (see
-	gone_rises), `refitted_whales` orders that are whales
+	as_if_never), `refitted_whales` orders that are whales
 	only because the median order is another one now, `untouched` customers to whom nothing has happened and for whom no day
 	has come, `not_ordered` also those of whom somebody changed what has nothing to do with money: what their tiers changed
-	by is an exchange rate, a cost or a figure of the population.
+	by is an exchange rate, a cost or a figure of the population. So are the ways down of those `not_lowered`, who have done
+	nothing but buy.
 	"""
 
 	policy: Policy
@@ -66,6 +67,7 @@ class Context:
 	baseline: bool
 	ordered: frozenset[str]
 	ordered_in_group: frozenset[str]
+	lowered_in_group: frozenset[str]
 	edited: frozenset[str]
 	edited_in_group: frozenset[str]
 	referrers_of_ordered: frozenset[str]
@@ -76,6 +78,7 @@ class Context:
 	refitted_whales: frozenset[str]
 	untouched: frozenset[str]
 	not_ordered: frozenset[str]
+	not_lowered: frozenset[str]
 	run: str = ""
 
 	@cached_property
@@ -134,9 +137,9 @@ def _why_below_keep(customer: str, decisions: pd.DataFrame, context: Context) ->
 		stays = old["customer_tier"] == decisions.at[customer, "customer_tier"]
 		if stays and pd.isna(old["below_keep_since"]):
 			return "Policy"
-	if customer in context.not_ordered:
+	if customer in context.not_ordered or customer in context.not_lowered:
 		return "Policy"
-	cause = _happened(customer, context.ordered_in_group, context.edited_in_group)
+	cause = _happened(customer, context.lowered_in_group, context.edited_in_group)
 	return None if cause in FIRING_CAUSES else cause
 
 
@@ -183,7 +186,7 @@ def ledger_rows(
 	"""Tiering Events: one for each changed tier, stage and segment, with the signal that it fires, if any; one for each
 	condition that is new; one for each signal that is void."""
 	before = [f"current_{field}" for field in (*DECISION_FIELDS.values(), "below_keep_cause")]
-	rows = changes.join(facts[before]).join(decisions[["by_hand", "by_hand_ended"]])
+	rows = changes.join(facts[[*before, "first_order_date"]]).join(decisions[["by_hand", "by_hand_ended"]])
 	rows["turned_by_hand"] = _turned_by_hand(facts, decisions)
 	records = dict(zip(rows.index, rows.to_dict("records"), strict=True))
 	candidates = []
@@ -202,7 +205,9 @@ def ledger_rows(
 					event["detail"] = reasons.get(customer)
 				fires = event["cause"] in FIRING_CAUSES
 				before = stood.get(decision, {}).get(customer, event["old_value"])
-				candidates.append((event, _signal(event, before, context) if fires else None))
+				candidates.append(
+					(event, _signal(event, before, row["first_order_date"], context) if fires else None)
+				)
 	return [
 		*_keep_new_signals(candidates, context),
 		*_condition_events(records, context),
@@ -305,8 +310,11 @@ def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
 			return "Policy"
 	if customer in (context.not_ordered if decision == "Tier" else context.untouched):
 		return "Policy"
+	if decision == "Tier" and customer in context.not_lowered and context.fell(row):
+		return "Policy"
 	if decision == "Tier":
-		return _happened(customer, context.ordered_in_group, context.edited_in_group)
+		ordered = context.lowered_in_group if context.fell(row) else context.ordered_in_group
+		return _happened(customer, ordered, context.edited_in_group)
 	if decision == "Stage" and context.came_with_tier(row):
 		return _cause(customer, "Tier", row, context)
 	return _happened(customer, context.ordered, () if context.fell_asleep(row) else context.edited)
@@ -318,7 +326,7 @@ def _happened(customer: str, ordered: Collection[str], edited: Collection[str]) 
 	return "Edit" if customer in edited else "Time"
 
 
-def _signal(event: dict, before: str | None, context: Context) -> Signal | None:
+def _signal(event: dict, before: str | None, first_order: pd.Timestamp, context: Context) -> Signal | None:
 	"""Counted from `before`, where the customer stood before what is taken back now; the way back there is no news."""
 	new = event["new_value"]
 	if before != event["old_value"] and (new == before or _undoes(event, before, context.entry_values)):
@@ -326,16 +334,24 @@ def _signal(event: dict, before: str | None, context: Context) -> Signal | None:
 	if event["decision"] == "Tier":
 		return tier_signal(before, new, context.entry_values, context.as_of)
 	if event["decision"] == "Stage":
-		return stage_signal(context.meanings.get(before), context.meanings.get(new), event["last_order_date"])
+		found = stage_signal(
+			context.meanings.get(before), context.meanings.get(new), event["last_order_date"]
+		)
+		return None if found and found.name == FIRST_ORDER and _is_history(first_order, context) else found
 	return None
 
 
+def _is_history(first_order: pd.Timestamp, context: Context) -> bool:
+	"""Whether who has slept since would be asleep now: orders of long ago that somebody typed in welcome nobody."""
+	return first_order.date() <= context.policy.asleep_since(context.as_of)
+
+
 def _undoes(event: dict, before: str | None, entry: dict[str, float]) -> bool:
-	"""Whether a tier that changed is but the end of what was taken back: a way up, or a part of the way down."""
+	"""Whether a tier that changed is but the end of a way down that was taken back, and not all of it is made up for."""
 	if event["decision"] != "Tier" or not {before, event["old_value"], event["new_value"]} <= set(entry):
 		return False
 	old, new = entry[event["old_value"]], entry[event["new_value"]]
-	return new < entry[before] and (old > entry[before] or new > old)
+	return old < new < entry[before]
 
 
 def _keep_new_signals(candidates: list[tuple[dict, Signal | None]], context: Context) -> Iterator[dict]:

@@ -56,12 +56,13 @@ class Evidence:
 			by_rules[event.rule_version].append(event)
 		found = set()
 		for version, same in by_rules.items():
-			policy = self._policy_of(version)
+			policy = self.policy_of(version)
 			judged = same if policy else [event for event in same if event.signal not in RULED_SIGNALS]
 			found |= {id(event) for event in self._gone(judged, policy or self.policy)}
 		return [event for event in events if id(event) in found]
 
-	def _policy_of(self, version: str) -> Policy | None:
+	def policy_of(self, version: str) -> Policy | None:
+		"""The rules of that version, if a full run has kept them."""
 		if version == self.policy.rule_version:
 			return self.policy
 		if version not in self._policies:

@@ -12,6 +12,8 @@ from functools import wraps
 import frappe
 
 ORDER = "Order"
+# A sale was submitted: more money, and never less of it.
+SALE = "Sale"
 # Customers were merged, put into another group, disabled or enabled, made internal or not; somebody changed whom they referred.
 EDIT = "Edit"
 OTHER = "Other"
@@ -50,7 +52,8 @@ def log_exception(what: str) -> None:
 @never_in_the_way
 def on_order(document: "frappe.Document", method: str | None = None) -> None:
 	"""A Sales Invoice was submitted or cancelled, a return or a debit note too."""
-	add([document.customer], ORDER)
+	sold = method == "on_submit" and not document.get("is_return") and document.base_net_total >= 0
+	add([document.customer], SALE if sold else ORDER)
 
 
 @never_in_the_way
@@ -139,8 +142,8 @@ def has_rows() -> bool:
 
 
 def read() -> list[frappe._dict]:
-	"""All rows: name, customer, cause."""
-	return frappe.get_all("Tiering Queue", fields=["name", "customer", "cause"], order_by="name")
+	"""All rows: name, customer, cause, creation."""
+	return frappe.get_all("Tiering Queue", fields=["name", "customer", "cause", "creation"], order_by="name")
 
 
 def remove(rows: Iterable[frappe._dict]) -> None:

@@ -97,7 +97,7 @@ def recompute(
 
 
 def _scope(as_of: date, full: bool, customers: Collection[str] | None) -> Scope:
-	return full_scope() if full else incremental_scope(as_of, customers)
+	return full_scope(as_of) if full else incremental_scope(as_of, customers)
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,12 @@ class Decided:
 
 
 def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
+	from customer_tiering.tiering.as_if_never import restored, with_standings
 	from customer_tiering.tiering.changes import Context, changed_rows, count_events, target_values
 	from customer_tiering.tiering.evidence import Evidence
 	from customer_tiering.tiering.facts import read_facts
 	from customer_tiering.tiering.judgement import judge
 	from customer_tiering.tiering.limits import within_limits
-	from customer_tiering.tiering.rises import gone_rises, without_rises
 	from customer_tiering.tiering.signals import new_conditions
 	from customer_tiering.tiering.voids import find_voids, without_voids
 
@@ -129,34 +129,38 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	in_groups = _in_groups_of(scope.ordered, facts)
 	evidence = Evidence(facts["root"], policy, as_of)
 	voids = find_voids(in_groups, scope.edited, facts, evidence)
-	before = gone_rises(in_groups, facts, evidence)
-	facts = without_rises(without_voids(facts, voids), before)
+	back = restored(scope.lowered, facts, evidence)
+	stored = facts
+	facts = with_standings(without_voids(facts, voids), back)
 	judged = judge(facts, policy, as_of, scope.population)
 	decisions = judged.decisions
 	last = last_full_run()
 	if last and scope.is_full and not _is_readable(last.name):
 		last = None  # what a changed rule did can't be told apart: as in the first run, nothing is fired
 	turned_back = _turned_back(scope, facts, as_of, last)
+	lowering = [row for row in scope.queued if row.cause in (queue.ORDER, queue.EDIT)]
 	context = Context(
 		policy=policy,
 		as_of=as_of,
 		baseline=last is None,
 		ordered=scope.ordered,
 		ordered_in_group=in_groups,
+		lowered_in_group=_in_groups_of(scope.lowered, facts),
 		edited=scope.edited,
 		edited_in_group=_in_groups_of(scope.edited, facts),
 		referrers_of_ordered=evidence.referrers_of(scope.ordered),
 		old=_old_rules(last, scope, facts, as_of, judged),
 		conditions=new_conditions(judged.conditions),
 		voids=voids,
-		tiers_before={customer: each.stood for customer, each in before.items()},
+		tiers_before={customer: each.stood for customer, each in back.items()},
 		refitted_whales=_refitted_whales(judged.whales, scope, last),
 		untouched=turned_back | (_untouched(scope.queued, facts, as_of) if scope.is_full else frozenset()),
 		not_ordered=turned_back
 		| _untouched([row for row in scope.queued if row.cause != queue.OTHER], facts, as_of),
+		not_lowered=turned_back | _untouched(lowering, facts, as_of, bought_more=True),
 	)
 	target = target_values(facts, decisions, context)
-	changes = changed_rows(facts, target, decisions, context)
+	changes = changed_rows(stored, target, decisions, context)
 	summary = Summary(
 		run=None,
 		scope="Full" if scope.is_full else "Incremental",
@@ -188,13 +192,19 @@ def _turned_back(
 	return frozenset(facts.index) - _in_groups_of(scope.ordered, facts)
 
 
-def _untouched(queued: Iterable[frappe._dict], facts: "pd.DataFrame", as_of: date) -> frozenset[str]:
-	"""Who isn't in these rows of the work list, for whom no day has come, and who has the orders that were there before."""
+def _untouched(
+	queued: Iterable[frappe._dict], facts: "pd.DataFrame", as_of: date, bought_more: bool = False
+) -> frozenset[str]:
+	"""Who isn't in these rows of the work list, for whom no day has come, and who has the orders that were there before,
+	or more of them where that is asked."""
 	import pandas as pd
 
 	stored, last_order = pd.to_datetime(facts["current_last_order_date"]), facts["last_order_date"]
+	orders = facts["current_annual_orders"].fillna(0).astype("int64")
 	as_it_was = (stored == last_order) | (stored.isna() & last_order.isna())
-	as_it_was &= facts["current_annual_orders"].fillna(0).astype("int64") == facts["annual_orders"]
+	as_it_was &= orders == facts["annual_orders"]
+	if bought_more:
+		as_it_was |= (orders < facts["annual_orders"]) & (stored.isna() | (stored <= last_order))
 	ordered = _in_groups_of(facts.index[~as_it_was], facts)  # though the work list missed it
 	return frozenset(facts.index) - whom_something_happened(queued, as_of) - ordered
 

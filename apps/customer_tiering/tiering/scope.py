@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import frappe
@@ -10,6 +10,7 @@ from frappe import _
 
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import queue
+from customer_tiering.tiering.orders import Orders
 from customer_tiering.tiering.policy import read_policy, read_rules
 from customer_tiering.tiering.rule_records import KINDS
 
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
 RATE_DELETED = "customer_tiering_rate_deleted_at"
 FULL_RUN_EVERY = timedelta(days=7)
+ARRIVED = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class Scope:
-	"""The customers of a run (None: all), the rows of the work list that it answers, its rules and its population.
+	"""The customers of a run (None: all), the rows of the work list that it answers, its rules and its population, and those
+	of whom a document that was entered ahead has its day.
 
 	An incremental run decides by the rules and the population of the last full run, also of one that broke off after it had
 	written something; a full run fits the population anew.
@@ -32,6 +35,7 @@ class Scope:
 	queued: tuple[frappe._dict, ...]
 	policy: Policy
 	population: "Population | None"
+	arrived: frozenset[str]
 
 	@property
 	def is_full(self) -> bool:
@@ -39,8 +43,17 @@ class Scope:
 
 	@property
 	def ordered(self) -> frozenset[str]:
-		"""Customers of whom an order was submitted, cancelled or changed."""
-		return self._queued_because(queue.ORDER)
+		"""Customers of whom an order was submitted, cancelled or changed, or one that was entered ahead has its day."""
+		return self._queued_because(queue.ORDER, queue.SALE) | self.arrived
+
+	@property
+	def lowered(self) -> dict[str, datetime]:
+		"""Customers of whom a document may have gone or taken money away, and the moment from which on that happened."""
+		found: dict[str, datetime] = {}
+		for row in self.queued:
+			if row.cause == queue.ORDER:
+				found[row.customer] = min(row.creation, found.get(row.customer, row.creation))
+		return found
 
 	@property
 	def edited(self) -> frozenset[str]:
@@ -48,12 +61,13 @@ class Scope:
 		somebody edited."""
 		return self._queued_because(queue.EDIT)
 
-	def _queued_because(self, cause: str) -> frozenset[str]:
-		return frozenset(row.customer for row in self.queued if row.cause == cause)
+	def _queued_because(self, *causes: str) -> frozenset[str]:
+		return frozenset(row.customer for row in self.queued if row.cause in causes)
 
 
-def full_scope() -> Scope:
-	return Scope(None, tuple(queue.read()), read_policy(), None)
+def full_scope(as_of: date) -> Scope:
+	policy = read_policy()
+	return Scope(None, tuple(queue.read()), policy, None, _arrived(policy, as_of))
 
 
 def incremental_scope(as_of: date, customers: Collection[str] | None = None) -> Scope:
@@ -72,11 +86,30 @@ def incremental_scope(as_of: date, customers: Collection[str] | None = None) -> 
 	queued = rows if customers is None else [row for row in rows if row.customer in related]
 	rules = frappe.db.get_value("Tiering Run", in_force.name, ["policy", "population"], as_dict=True)
 	policy = Policy.from_json(rules.policy)
+	policy = policy if _records_exist(policy) else read_policy()
 	return Scope(
 		frozenset(related),
 		tuple(queued),
-		policy if _records_exist(policy) else read_policy(),
+		policy,
 		Population.from_json(rules.population),
+		_arrived(policy, as_of),
+	)
+
+
+def _arrived(policy: Policy, as_of: date) -> frozenset[str]:
+	"""Customers with an order or a return that was entered before its day and has come to count since the last run."""
+	before = frappe.db.sql(
+		"SELECT MAX(as_of) FROM `tabTiering Run` WHERE status = 'Completed' AND as_of < %s", as_of
+	)
+	since = min(before[0][0] or as_of, as_of - ARRIVED)  # a run may have been for others alone
+	orders = Orders(policy.orders_from)
+	return frozenset(
+		frappe.db.sql(
+			f"""SELECT DISTINCT document.customer FROM {orders.table} document
+			WHERE {orders.day} > %s AND {orders.day} <= %s AND document.creation < {orders.day} AND {orders.counts}""",
+			(since, as_of),
+			pluck=True,
+		)
 	)
 
 

@@ -25,6 +25,12 @@ frappe.ui.form.on("Outreach Sequence", {
 		if (frm.perm[0]?.write) {
 			frm.add_custom_button(__("Who Would Get What?"), () => customer_tiering.preview_sequence(frm));
 			frm.add_custom_button(__("Look at a Step"), () => customer_tiering.try_step(frm));
+			frm.add_custom_button(__("Variables"), () =>
+				customer_tiering.pick_merge_variable(
+					(code) => frappe.utils.copy_to_clipboard(code),
+					__("For messages, preview texts and mail templates. A click copies it.")
+				)
+			);
 			if (frm.doc.enabled)
 				frm.add_custom_button(__("Enter a Backlog"), () => customer_tiering.enter_backlog(frm));
 		}

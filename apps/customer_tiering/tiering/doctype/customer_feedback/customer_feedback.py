@@ -3,17 +3,23 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import getdate, nowdate
 
+FIRST_YEAR = 1900
+
 
 class CustomerFeedback(Document):
 	"""An answer of a customer; what it decides, engine.voice says."""
 
 	def validate(self) -> None:
-		self.refuse_coming_date()
+		self.refuse_other_days()
 		self.refuse_issue_of_somebody_else()
 
-	def refuse_coming_date(self) -> None:
-		if self.has_value_changed("feedback_date") and getdate(self.feedback_date) > getdate(nowdate()):
-			frappe.throw(_("{0} can't be in the future.").format(_(self.meta.get_label("feedback_date"))))
+	def refuse_other_days(self) -> None:
+		if not self.has_value_changed("feedback_date"):
+			return
+		day = getdate(self.feedback_date)  # None for the first day of all
+		if not day or day > getdate(nowdate()) or day.year < FIRST_YEAR:
+			label = _(self.meta.get_label("feedback_date"))
+			frappe.throw(_("{0} must be a day from {1} until today.").format(label, FIRST_YEAR))
 
 	def refuse_issue_of_somebody_else(self) -> None:
 		if not self.issue:
