@@ -7,7 +7,7 @@ import frappe
 
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.holds import REACHED
-from customer_tiering.outreach.suppress import stopped_customers
+from customer_tiering.outreach.suppress import stopped_among, stopped_customers
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.orders import orders_from_settings
 
@@ -50,13 +50,22 @@ def leavers(day: date, among: Collection[str] | None = None) -> list[str]:
 		values,
 		as_dict=True,
 	)
-	found |= _suppressed(active) | _out_of_audience(day, active)
+	suppressed = _suppressed(active) if among is None else _suppressed_among(active)
+	found |= suppressed | _out_of_audience(day, active)
 	return sorted(found | _replied(only, values))
 
 
 def _suppressed(active: list[frappe._dict]) -> set[str]:
 	stopped = stopped_customers()
 	return {row.name for row in active if row.customer in stopped}
+
+
+def _suppressed_among(active: list[frappe._dict]) -> set[str]:
+	"""The same for a few, without reading all that is on the lists."""
+	crowd = Crowd({row.customer for row in active})
+	addresses = {row.customer: crowd.addresses_of(row.customer) for row in active}
+	stopped = stopped_among({each for some in addresses.values() for each in some})
+	return {row.name for row in active if not stopped.isdisjoint(addresses[row.customer])}
 
 
 def _replied(only: str, values: dict) -> set[str]:
