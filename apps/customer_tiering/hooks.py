@@ -40,7 +40,10 @@ standard_queries = {
 	for doctype in ("Customer Tier", "Lifecycle Stage", "RFM Segment", "Feedback Reason")
 }
 override_doctype_dashboards = {"Customer": "customer_tiering.tiering.connections.customer_connections"}
-override_doctype_class = {"Email Account": "customer_tiering.outreach.email_account.WatchfulEmailAccount"}
+override_doctype_class = {
+	"Email Account": "customer_tiering.outreach.email_account.WatchfulEmailAccount",
+	"Email Queue": "customer_tiering.outreach.email_queue.CarefulEmailQueue",
+}
 
 # The way out of mails: short, so that it fits into their headers.
 website_route_rules = [
