@@ -8,12 +8,11 @@ from customer_tiering.outreach.recipients import mobile_of
 from customer_tiering.outreach.render import merge_values, render_text
 from customer_tiering.outreach.survey import survey_url
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
-from customer_tiering.tiering.owner import owner_of
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, _sequence, step, touch, moment, promise = target
-	recipient = mobile_of(customer)
+	customer, _sequence, step, touch, moment, crowd, promise, _outbox = target
+	recipient = mobile_of(customer, crowd)
 	values = merge_values(
 		customer,
 		recipient and recipient.name,
@@ -21,11 +20,12 @@ def prepare(target: Target) -> dict[str, str]:
 		unsubscribe_url(touch.name),
 		promise,
 		survey_url(touch.name),
+		crowd,
 	)
 	text = render_text(step.message, values)
 	todo = frappe.get_doc(
 		doctype="ToDo",
-		allocated_to=owner_of(customer),
+		allocated_to=crowd.owner_of(customer.name),
 		description=f"<p>{escape_html(text)}</p>".replace("\n", "<br>"),
 		reference_type="Customer",
 		reference_name=customer.name,
