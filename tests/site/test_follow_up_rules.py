@@ -798,3 +798,43 @@ class TestTheRepsDay:
 		frappe.db.set_value("ToDo", todos(names[0])[0].name, "date", add_days(TODAY, -1))
 		frappe.set_user(busy)
 		assert [row.customer for row in api.my_follow_ups()["rows"]] == [names[0], names[2], names[1]]
+
+
+class TestWhatGoesWrong:
+	"""Nothing is lost, and nothing holds up the others."""
+
+	def test_what_a_deleted_rule_made_can_still_be_closed(self) -> None:
+		made = rule()
+		name = customer(account_manager=rep("keeps"))
+		signal(name)
+		todo = the_todo(name)
+		made.delete()
+		frappe.set_user(rep("keeps"))
+		assert api.close(todo.name, "Reached")["status"] == "Closed"
+
+	def test_one_that_cant_be_handed_over_stops_no_other(self) -> None:
+		rule()
+		leaver, heir = rep("leaver"), rep("heir")
+		names = [customer(account_manager=leaver) for _number in range(2)]
+		for name in names:
+			signal(name)
+		create_follow_ups()
+		stuck = min(todo.name for todo in todos(allocated_to=leaver))
+		frappe.db.set_value("ToDo", stuck, "follow_up_rule", "A rule that is gone")
+		with make.shared():
+			assert api.hand_over(leaver, heir) == {"handed_over": 1, "left": 1}
+		assert [todo.name for todo in todos(allocated_to=leaver)] == [stuck]
+		frappe.get_last_doc("Error Log").delete()  # no transaction takes it back
+
+	def test_a_signal_waits_until_it_can_be_noted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		def fail(*_: object) -> None:
+			raise OSError("the disk is full")
+
+		rule()
+		name = customer()
+		signal(name)
+		with monkeypatch.context() as broken:
+			broken.setattr(plan, "add", fail)
+			assert run_follow_ups()["broken"] == 1
+		frappe.get_last_doc("Error Log").delete()  # no transaction takes it back
+		assert create_follow_ups() == 1

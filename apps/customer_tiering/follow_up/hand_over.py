@@ -14,14 +14,15 @@ from customer_tiering.tiering.owner import ACCOUNT_MANAGER, Owners
 def hand_over(user: str, to: str | None = None, day: date | None = None) -> int:
 	"""Reassign the user's open follow-ups to `to`, or to whoever is next in line; returns how many found somebody.
 
-	Saves each ToDo, so that its events run; the caller commits.
+	Saves each ToDo, so that its events run. Commits one by one: many are locked only as long as one takes, and broken off it
+	goes on from there. One that can't be saved is logged and stays.
 	"""
 	fields = ["name", "reference_name", "follow_up_rule"]
 	todos = frappe.get_all("ToDo", filters=open_ones(user), fields=fields, order_by="date, name")
 	owners = Owners({todo.reference_name for todo in todos}, day or getdate(), absent={user})
 	first = first_choices({todo.follow_up_rule for todo in todos if todo.follow_up_rule})
 	return sum(
-		_reassign(
+		_reassigned(
 			todo.name,
 			user,
 			to
@@ -52,23 +53,30 @@ def first_choices(rules: Collection[str]) -> dict[str, str]:
 
 
 def hand_over_of_disabled(day: date) -> int:
-	"""Of all users who were disabled; commits user by user. What nobody could take over stays where it is."""
+	"""Of all users who were disabled. What nobody could take over stays where it is."""
 	gone = frappe.db.sql(
 		"""SELECT DISTINCT todo.allocated_to FROM `tabToDo` todo
 		JOIN `tabUser` user ON user.name = todo.allocated_to AND user.enabled = 0
 		WHERE todo.status = 'Open' AND COALESCE(todo.follow_up_key, '') != '' ORDER BY todo.allocated_to""",
 		pluck=True,
 	)
-	handed_over = 0
-	for user in gone:
-		handed_over += hand_over(user, day=day)
+	return sum(hand_over(user, day=day) for user in gone)
+
+
+def _reassigned(name: str, user: str, to: str | None) -> bool:
+	try:
+		done = bool(to) and _reassign(name, user, to)
 		frappe.db.commit()
-	return handed_over
+	except Exception:
+		frappe.db.rollback()
+		frappe.log_error(title="Follow-up not handed over", reference_doctype="ToDo", reference_name=name)
+		return False
+	return done
 
 
-def _reassign(name: str, user: str, to: str | None) -> bool:
+def _reassign(name: str, user: str, to: str) -> bool:
 	todo = frappe.get_doc("ToDo", name, for_update=True)
-	if not to or todo.status != "Open" or (todo.allocated_to or "") != user:
+	if todo.status != "Open" or (todo.allocated_to or "") != user:
 		return False
 	before = get_fullname(user) if user else _("nobody")
 	todo.allocated_to = to
