@@ -100,6 +100,15 @@ class TestWhen:
 		assert run_follow_ups(add_days(TODAY, 9))["created"] == 1  # the days between were missed
 		assert len(todos(name)) == len(todos(late)) == 1
 
+	def test_a_key_date_that_becomes_known_late(self) -> None:
+		rule(trigger="Key Date", key_date="Birthday", days_ahead=7)
+		name, past = customer(), customer()
+		frappe.db.set_value("Customer", past, "key_date_birthday", add_months(add_days(TODAY, -1), -480))
+		assert create_follow_ups() == 0
+		frappe.db.set_value("Customer", name, "key_date_birthday", add_months(add_days(TODAY, 4), -480))
+		assert run_follow_ups(add_days(TODAY, 1))["created"] == 1
+		assert run_follow_ups(add_days(TODAY, 2))["created"] == 0
+
 	def test_a_key_date_of_another_millennium(self) -> None:
 		rule(trigger="Key Date", key_date="Founded", days_ahead=0, description="Call")
 		old, coming = customer(), customer()
@@ -488,16 +497,22 @@ class TestHowItEnds:
 		one = todo(close_on_opportunity=switch)
 		opportunity = make.make_opportunity(one.reference_name)
 		assert run_follow_ups()["settled"] == 0
-		frappe.db.set_value("Opportunity", opportunity.name, "status", "Lost")
-		frappe.db.set_value(
-			"Opportunity",
-			opportunity.name,
-			"modified",
-			f"{add_days(TODAY, 1)} 10:00:00",
-			update_modified=False,
-		)
+		opportunity.db_set("status", "Lost")
 		run_follow_ups()
 		assert self.status(one) == expected
+
+	def test_a_closed_opportunity_that_is_merely_edited(self) -> None:
+		rule(close_on_opportunity=1)
+		name = customer()
+		opportunity = make.make_opportunity(name)
+		opportunity.db_set("status", "Lost")
+		signal(name)
+		the_todo(name)
+		opportunity.reload()
+		opportunity.title = "Without the typo"
+		opportunity.save()
+		assert opportunity.status == "Lost"
+		assert run_follow_ups()["settled"] == 0
 
 	def test_what_waits_is_not_made_after_an_order(self) -> None:
 		rule()
@@ -838,3 +853,15 @@ class TestWhatGoesWrong:
 			assert run_follow_ups()["broken"] == 1
 		frappe.get_last_doc("Error Log").delete()  # no transaction takes it back
 		assert create_follow_ups() == 1
+
+	def test_who_deletes_the_todo_sees_the_customer_no_more(self) -> None:
+		narrow = rep("deletes")
+		rule(assign_to="User", user=narrow)
+		seen, other = customer(), customer()
+		frappe.get_doc(doctype="User Permission", user=narrow, allow="Customer", for_value=seen).insert()
+		signal(other)
+		todo = the_todo(other)
+		assert frappe.db.exists("DocShare", {"user": narrow, "share_name": other})
+		frappe.set_user(narrow)
+		frappe.delete_doc("ToDo", todo.name)
+		assert not frappe.db.exists("DocShare", {"user": narrow, "share_name": other})
