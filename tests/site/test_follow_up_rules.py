@@ -865,3 +865,49 @@ class TestWhatGoesWrong:
 		frappe.set_user(narrow)
 		frappe.delete_doc("ToDo", todo.name)
 		assert not frappe.db.exists("DocShare", {"user": narrow, "share_name": other})
+
+	def test_who_may_not_use_the_desk_is_passed_over(self) -> None:
+		guest, manager = rep("portal", user_type="Website User"), rep("manager")
+		rule(assign_to="User", user=manager).db_set("user", guest)
+		name = customer(account_manager=manager)
+		signal(name)
+		assert the_todo(name).allocated_to == manager
+		with pytest.raises(frappe.ValidationError, match="Desk"):
+			api.hand_over(manager, guest)
+
+	def test_whoever_is_assigned_sees_it(self) -> None:
+		supporter = rep("support", "Support Team")
+		rule(assign_to="User", user=supporter)
+		name = customer()
+		signal(name)
+		todo = the_todo(name)
+		frappe.set_user(supporter)
+		assert [row.name for row in api.my_follow_ups()["rows"]] == [todo.name]
+		assert frappe.get_doc("Page", "my-follow-ups").is_permitted()
+
+	def test_what_goes_round_a_role_is_handed_over_to_the_next_one(self) -> None:
+		frappe.get_doc(doctype="Role", role_name="Caller Test").insert()
+		callers = [rep(f"caller{number}", "Sales User", "Caller Test") for number in range(3)]
+		made = rule(assign_to="Role in Turn", role="Caller Test")
+		names = [customer(account_manager=rep("manager")) for _number in range(2)]
+		for name in names:
+			signal(name)
+		create_follow_ups()
+		assert api.hand_over(callers[0]) == {"handed_over": 1, "left": 0}
+		assert {todo.allocated_to for todo in todos()} == {callers[1], callers[2]}
+		assert frappe.db.get_value("Follow Up Rule", made.name, "last_user") == callers[2]
+
+	def test_what_nobody_owns_comes_to_the_owner_who_is_named_as_far_as_there_is_room(self) -> None:
+		rule()
+		named = rep("named")
+		names = [customer() for _number in range(2)]
+		for name in names:
+			signal(name)
+		assert run_follow_ups()["unowned"] == 2
+		about = {"reference_doctype": "Customer", "reference_name": ("in", names)}
+		assert not frappe.db.exists("Comment", {**about, "comment_type": "Assigned"})
+		frappe.db.set_value("Customer", {"name": ("in", names)}, "account_manager", named)
+		capacity(user=named, per_day=1)
+		assert [run_follow_ups()["handed_over"] for _twice in "12"] == [1, 0]
+		assert run_follow_ups(add_days(TODAY, 1))["handed_over"] == 1
+		assert {todo.allocated_to for todo in todos()} == {named}

@@ -8,12 +8,11 @@ from datetime import date
 import frappe
 from frappe import _
 
+from customer_tiering.follow_up.assignees import Assignees
 from customer_tiering.follow_up.capacity import Capacity
 from customer_tiering.follow_up.waiting import WAITING
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.owner import Owners
-
-IN_TURN = "Role in Turn"
 
 # The best first: by tier, then by the money of the window; of equals those who wait the longest.
 BEST_FIRST = """
@@ -49,9 +48,9 @@ def decide(day: date) -> Decision:
 	rows = list(_still_due(rows, decision, day))
 	capacity = Capacity(day)
 	owners = Owners({row.customer for row in rows}, day, absent=capacity.away)
-	turns = {name: _Turn(rule, owners) for name, rule in decision.rules.items() if rule.assign_to == IN_TURN}
+	assignees = Assignees(decision.rules.values(), owners, capacity)
 	for row in rows:
-		user = _user_for(row, decision.rules[row.rule], owners, capacity, turns)
+		user = assignees.user_for(row.rule, row.customer)
 		if user and not capacity.has_room(user):
 			decision.full.append((row, user))
 			continue
@@ -96,34 +95,3 @@ def _audiences(rows: list[frappe._dict], decision: Decision, day: date) -> dict[
 		except frappe.ValidationError:
 			decision.broken.add(name)
 	return audiences
-
-
-def _user_for(
-	row: frappe._dict, rule: "frappe.Document", owners: Owners, capacity: Capacity, turns: dict[str, "_Turn"]
-) -> str | None:
-	if rule.name in turns:
-		user = turns[rule.name].next(capacity)
-		if user:
-			return user
-	first = rule.user if rule.assign_to == "User" else rule.assign_to
-	return next(owners.in_line(row.customer, first), None)
-
-
-class _Turn:
-	"""The users of a role, one after the other from where the last run stopped; whoever is full is passed over."""
-
-	def __init__(self, rule: "frappe.Document", owners: Owners) -> None:
-		holders = frappe.get_all(
-			"Has Role", filters={"role": rule.role, "parenttype": "User"}, pluck="parent"
-		)
-		self.users = sorted(user for user in set(holders) - {"Administrator", "Guest"} if owners.works(user))
-		self.last = rule.last_user
-
-	def next(self, capacity: Capacity) -> str | None:
-		"""None where nobody has the role; where all are full, the one for whom it waits."""
-		later = [user for user in self.users if user > (self.last or "")]
-		in_turn = [*later, *(user for user in self.users if user not in later)]
-		user = next(filter(capacity.has_room, in_turn), None)
-		if user:
-			self.last = user
-		return user or next(iter(in_turn), None)

@@ -73,9 +73,7 @@ def on_opportunity_changed(opportunity: "frappe.Document", method: str | None = 
 	ended = opportunity.status in ENDINGS and opportunity.has_value_changed("status")
 	if ended and opportunity.opportunity_from == "Customer":
 		undone = {"customer": opportunity.party_name, "status": ("in", (WAITING, HANDED_OUT))}
-		frappe.db.set_value(
-			"Follow Up", undone, "ended_opportunity", opportunity.name, update_modified=False
-		)
+		frappe.db.set_value("Follow Up", undone, "ended_opportunity", opportunity.name, update_modified=False)
 
 
 def _ordered() -> str:
