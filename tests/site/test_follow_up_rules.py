@@ -10,7 +10,7 @@ import pytest
 from frappe.utils import add_days, add_months, format_date, get_fullname, getdate, now_datetime
 
 from customer_tiering.customer_insights.report.follow_ups_by_rep import follow_ups_by_rep
-from customer_tiering.follow_up import api, plan
+from customer_tiering.follow_up import api, digest, escalate, hand_over, plan, settle, withdraw
 from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
 from customer_tiering.outreach.channels import Target, call_task
 from customer_tiering.tiering import owner
@@ -911,3 +911,32 @@ class TestWhatGoesWrong:
 		assert [run_follow_ups()["handed_over"] for _twice in "12"] == [1, 0]
 		assert run_follow_ups(add_days(TODAY, 1))["handed_over"] == 1
 		assert {todo.allocated_to for todo in todos()} == {named}
+
+	def test_a_run_reads_what_is_open_and_not_all_that_ever_was(self) -> None:
+		made = rule(escalate_after_days=1, close_on_reply=1, close_on_opportunity=1)
+		busy, name = rep("history"), customer(account_manager=rep("history"))
+		signal(name)
+		the_todo(name)
+		old = 3000
+		closed = [(f"fu-{n}", "Closed", busy, "Customer", name, made.name, f"old|{n}") for n in range(old)]
+		columns = ("name", "status", "allocated_to", "reference_type", "reference_name")
+		frappe.db.bulk_insert("ToDo", (*columns, "follow_up_rule", "follow_up_key"), closed)
+		done = [(f"fu-{n}", "Handed Out", f"fu-{n}", made.name, f"old|{n}", 1) for n in range(old)]
+		frappe.db.bulk_insert("Follow Up", ("name", "status", "todo", "rule", "follow_up_key", "told"), done)
+		frappe.set_user(busy)
+		for read in (
+			withdraw.withdraw_follow_ups,
+			lambda: settle.settle(TODAY),
+			lambda: escalate.escalate(TODAY),
+			digest.tell,
+			lambda: hand_over.hand_over_of_disabled(TODAY),
+			api.my_follow_ups,
+		):
+			before = rows_read()
+			read()
+			assert rows_read() - before < old, read
+
+
+def rows_read() -> int:
+	"""By this connection, as the database server counts them."""
+	return sum(int(value) for _key, value in frappe.db.sql("SHOW SESSION STATUS LIKE 'Handler_read%'"))

@@ -12,12 +12,18 @@ SETTLED = "Settled"
 
 # Follow-ups that are waiting or whose ToDo is open, of rules that say so. `begun` is when it came up.
 UNDONE = """
+	SELECT waiting.name, NULL AS todo, waiting.customer, waiting.since, waiting.ended_opportunity,
+		waiting.creation AS begun
+	FROM `tabFollow Up` waiting
+	JOIN `tabFollow Up Rule` rule ON rule.name = waiting.rule AND rule.{switch} = 1
+	WHERE waiting.status = 'Waiting'
+	UNION ALL
 	SELECT follow_up.name, follow_up.todo, follow_up.customer, follow_up.since, follow_up.ended_opportunity,
-		COALESCE(todo.creation, follow_up.creation) AS begun
-	FROM `tabFollow Up` follow_up
+		todo.creation
+	FROM `tabToDo` todo
+	JOIN `tabFollow Up` follow_up ON follow_up.todo = todo.name AND follow_up.status = 'Handed Out'
 	JOIN `tabFollow Up Rule` rule ON rule.name = follow_up.rule AND rule.{switch} = 1
-	LEFT JOIN `tabToDo` todo ON todo.name = follow_up.todo
-	WHERE follow_up.status = 'Waiting' OR (follow_up.status = 'Handed Out' AND todo.status = 'Open')
+	WHERE todo.status = 'Open'
 """
 # An opportunity that ended, and that nobody has opened again.
 ENDINGS = ("Closed", "Lost", "Converted")
