@@ -54,7 +54,7 @@ def run_follow_ups(
 		return _dry(day, progress) if dry_run else _run(day, progress)
 
 
-COUNTS = (*("created", "unowned", "waiting", "withdrawn", "settled", "escalated", "handed_over", "broken"),)
+COUNTS = ("created", "unowned", "waiting", "withdrawn", "settled", "escalated", "handed_over", "broken")
 
 
 def _run(day: date, progress: Progress) -> dict[str, int]:

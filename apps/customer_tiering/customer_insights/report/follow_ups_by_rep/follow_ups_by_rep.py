@@ -21,6 +21,7 @@ from customer_tiering.customer_insights.filters import (
 	visible_customers,
 	whole,
 )
+from customer_tiering.follow_up.escalate import ESCALATED
 from customer_tiering.follow_up.outcome import OUTCOMES
 from customer_tiering.follow_up.settle import SETTLED
 
@@ -37,7 +38,7 @@ TODOS = """
 		SUM(todo.status = 'Closed' AND todo.follow_up_outcome = %(settled)s) AS settled
 	FROM `tabToDo` todo LEFT JOIN `tabCustomer` ON `tabCustomer`.name = todo.reference_name
 	WHERE todo.reference_type = 'Customer' AND COALESCE(todo.follow_up_key, '') != ''
-		AND todo.follow_up_key NOT LIKE '%%|escalated'
+		AND todo.follow_up_key NOT LIKE %(escalated)s
 		AND (todo.status = 'Open' OR (
 			todo.status = 'Closed' AND todo.modified >= %(from_date)s AND todo.modified < %(after)s))
 		AND {customers}
@@ -49,7 +50,7 @@ OPEN = """
 		`tabCustomer`.customer_name AS rep, `tabCustomer`.customer_tier AS tier
 	FROM `tabToDo` todo LEFT JOIN `tabCustomer` ON `tabCustomer`.name = todo.reference_name
 	WHERE todo.reference_type = 'Customer' AND COALESCE(todo.follow_up_key, '') != ''
-		AND todo.follow_up_key NOT LIKE '%%|escalated' AND todo.status = 'Open' AND {customers} AND {todos}
+		AND todo.follow_up_key NOT LIKE %(escalated)s AND todo.status = 'Open' AND {customers} AND {todos}
 	ORDER BY todo.date, todo.name
 	LIMIT %(shown)s
 """
@@ -125,7 +126,9 @@ def _select(query: str, rep: str, rule: str, values: dict) -> list[frappe._dict]
 		for outcome in OUTCOMES
 	)
 	query = query.format(customers=visible_customers(), outcomes=outcomes, **conditions)
-	return frappe.db.sql(query, {**values, "rep": rep, "rule": rule}, as_dict=True)
+	return frappe.db.sql(
+		query, {**values, "escalated": f"%{ESCALATED}", "rep": rep, "rule": rule}, as_dict=True
+	)
 
 
 def columns() -> list[dict]:
