@@ -47,7 +47,7 @@ TODOS = """
 """
 OPEN = """
 	SELECT COALESCE(todo.allocated_to, '') AS user, todo.reference_name AS customer, todo.date, todo.follow_up_rule AS rule,
-		`tabCustomer`.customer_name AS rep, `tabCustomer`.customer_tier AS tier
+		`tabCustomer`.customer_name, `tabCustomer`.customer_tier AS tier
 	FROM `tabToDo` todo LEFT JOIN `tabCustomer` ON `tabCustomer`.name = todo.reference_name
 	WHERE todo.reference_type = 'Customer' AND COALESCE(todo.follow_up_key, '') != ''
 		AND todo.follow_up_key NOT LIKE %(escalated)s AND todo.status = 'Open' AND {customers} AND {todos}
@@ -106,11 +106,15 @@ def read(from_date: date, to_date: date, rep: str = "", rule: str = "") -> list[
 
 
 def with_open_ones(rows: list[dict], rep: str = "", rule: str = "") -> list[dict]:
-	"""Below each rep the open follow-ups, those due first at the top: the customer stands where the rep does."""
+	"""Below each rep the open follow-ups, those due first at the top."""
 	below: dict[str, list[dict]] = {}
 	for each in _select(OPEN, rep, rule, {"shown": SHOWN}):
 		below.setdefault(each.user, []).append({**dict.fromkeys(COUNTS), **each, "user": None, "indent": 1})
-	return [line for row in rows for line in (row, *below.get(row["user"], ()))]
+	return [
+		line
+		for row in rows
+		for line in (row, *({**each, "rep": row["rep"]} for each in below.get(row["user"], ())))
+	]
 
 
 def _select(query: str, rep: str, rule: str, values: dict) -> list[frappe._dict]:
@@ -133,7 +137,8 @@ def _select(query: str, rep: str, rule: str, values: dict) -> list[frappe._dict]
 
 def columns() -> list[dict]:
 	return [
-		column("rep", _("Rep"), "Data", 280),
+		column("rep", _("Rep"), "Data", 200),
+		column("customer_name", _("Customer"), "Data", 200),
 		column("date", _("Due Date"), "Date", 110),
 		column("open", _("Open", context="Follow Up")),
 		column("overdue", _("Overdue", context="Follow Up")),
