@@ -13,6 +13,7 @@ from customer_tiering.customer_insights.report.follow_ups_by_rep import follow_u
 from customer_tiering.follow_up import api, digest, escalate, hand_over, plan, settle, withdraw
 from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
 from customer_tiering.outreach.channels import Target, call_task
+from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.tiering import owner
 from customer_tiering.tiering.api import get_policy
 from customer_tiering.tiering.contact_facts import read_contact_facts
@@ -455,6 +456,25 @@ class TestHowMany:
 		name = customer()
 		signal(name)
 		assert the_todo(name).date == add_days(TODAY, 4)
+		signal(name)
+		result = run_follow_ups(add_days(TODAY, 2))
+		assert (result["created"], result["waiting"]) == (0, 1)
+		assert "1 wait for the next working day" in frappe.db.get_single_value(
+			"Tiering Settings", "follow_up_log"
+		)
+		assert run_follow_ups(add_days(TODAY, 3))["created"] == 1
+
+	def test_what_a_manager_is_told_of_is_limited_too(self) -> None:
+		boss = rep("boss", "Sales Manager")
+		rule(escalate_after_days=1, escalate_to=boss)
+		manager = rep("late")
+		for _number in range(2):
+			signal(customer(account_manager=manager))
+		create_follow_ups()
+		capacity(user=boss, per_day=1)
+		late = add_days(TODAY, 5)
+		assert [run_follow_ups(late)["escalated"] for _twice in "12"] == [1, 0]
+		assert run_follow_ups(add_days(late, 1))["escalated"] == 1
 
 
 class TestHowItEnds:
@@ -646,6 +666,9 @@ class TestSight:
 		assert rep("preview") in shown["about"]
 		with pytest.raises(frappe.ValidationError, match="no rule"):
 			api.preview("{ no JSON", name)
+		for nonsense in ({"more_signals": "x"}, {"more_signals": [1]}, {"user": ["a"]}):
+			with pytest.raises(frappe.ValidationError, match="no rule"):
+				api.preview(json.dumps(nonsense), name)
 		with pytest.raises(frappe.ValidationError, match="shoe_size"):
 			api.preview(json.dumps({"description": "{{ customer.shoe_size }}", "trigger": "Cadence"}), name)
 
@@ -695,6 +718,18 @@ class TestTheRepsDay:
 		assert (row["open"], row["closed"]) == (1, 1)
 		assert api.open_follow_ups_of(caller) == 1
 		assert api.hand_over(caller, heir) == {"handed_over": 1, "left": 0}
+
+	def test_a_call_of_a_sequence_waits_for_room_and_takes_it(self) -> None:
+		caller = rep("caller")
+		capacity(user=caller, per_day=2)
+		rule()
+		one = customer(account_manager=caller)
+		signal(one)
+		self.call_task(caller)
+		self.call_task(caller)
+		with pytest.raises(Deferral, match="fit in a day"):
+			self.call_task(caller)
+		assert run_follow_ups()["waiting"] == 1
 
 	def test_not_reached_comes_back_until_it_was_tried_three_times(self, mine: "frappe.Document") -> None:
 		frappe.db.set_single_value("Tiering Settings", "try_again_after_days", 2)

@@ -8,10 +8,10 @@ from frappe.utils import cint, escape_html, flt, format_date, get_fullname, getd
 
 from customer_tiering.follow_up import hand_over as handing_over
 from customer_tiering.follow_up.assignees import IN_TURN, first_choice
-from customer_tiering.follow_up.capacity import NO_LIMIT, Capacity
 from customer_tiering.follow_up.escalate import ESCALATED
 from customer_tiering.follow_up.outcome import NOT_REACHED, OUTCOMES
 from customer_tiering.follow_up.todos import customer_values, event_without_signal
+from customer_tiering.tiering.capacity import NO_LIMIT, Capacity
 from customer_tiering.tiering.owner import Owners
 from customer_tiering.tiering.permissions import MANAGERS
 from customer_tiering.tiering.templates import fill
@@ -184,15 +184,30 @@ def preview(rule: str, customer: str) -> dict:
 		values = json.loads(rule)
 	except (ValueError, TypeError):
 		values = None
-	if not isinstance(values, dict):
-		frappe.throw(_("This is no rule."))
-	doc = frappe.get_doc({**values, "doctype": "Follow Up Rule"})
+	doc = _rule_of(values)
 	about = customer_values([customer])[customer]
 	try:
 		text = fill(doc.description or "", {"customer": about, "event": _example_event(doc, about)})
 	except Exception as error:
 		frappe.throw(escape_html(str(error)), title=_("Text of the ToDo"))
 	return {"text": frappe.utils.sanitize_html(f"<div>{text}</div>"), "about": _who(doc, customer)}
+
+
+def _rule_of(values: object) -> "frappe.Document":
+	"""The document of a form. Raises ValidationError for what no form sends: a table that is none, a list for a text."""
+	meta = frappe.get_meta("Follow Up Rule")
+	tables = {field.fieldname for field in meta.get_table_fields()}
+	if not isinstance(values, dict) or any(
+		not _is_table(value or []) if key in tables else isinstance(value, list | dict)
+		for key, value in values.items()
+		if meta.has_field(key)
+	):
+		frappe.throw(_("This is no rule."))
+	return frappe.get_doc({**values, "doctype": "Follow Up Rule"})
+
+
+def _is_table(value: object) -> bool:
+	return isinstance(value, list) and all(isinstance(row, dict) for row in value)
 
 
 def _example_event(rule: "frappe.Document", customer: dict) -> dict:

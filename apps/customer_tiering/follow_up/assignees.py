@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import frappe
 
-from customer_tiering.follow_up.capacity import Capacity
+from customer_tiering.tiering.capacity import Capacity
 from customer_tiering.tiering.owner import ACCOUNT_MANAGER, Owners
 
 IN_TURN = "Role in Turn"

@@ -92,7 +92,7 @@ def _dry(day: date, progress: Progress) -> dict[str, int]:
 		**dict.fromkeys(COUNTS, 0),
 		"created": len(decision.to_hand_out),
 		"unowned": sum(not user for _row, user in decision.to_hand_out),
-		"waiting": len(decision.full),
+		"waiting": len(decision.full) + decision.day_off,
 		"withdrawn": sum(map(len, decision.withdrawn.values())),
 		"broken": len(broken | decision.broken),
 	}

@@ -9,9 +9,10 @@ import frappe
 from frappe import _
 
 from customer_tiering.follow_up.assignees import Assignees
-from customer_tiering.follow_up.capacity import Capacity
+from customer_tiering.follow_up.holidays import is_day_off
 from customer_tiering.follow_up.waiting import WAITING
 from customer_tiering.tiering.audience import customers_in
+from customer_tiering.tiering.capacity import Capacity
 from customer_tiering.tiering.owner import Owners
 
 # The best first: by tier, then by the money of the window; of equals those who wait the longest.
@@ -35,11 +36,12 @@ class Decision:
 	full: list[tuple[frappe._dict, str]] = field(default_factory=list)  # row and the user it waits for
 	withdrawn: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # reason: names
 	rules: dict[str, "frappe.Document"] = field(default_factory=dict)
+	day_off: int = 0  # how many wait as it is a holiday
 	broken: set[str] = field(default_factory=set)
 
 
 def decide(day: date) -> Decision:
-	"""Who gets what; writes nothing. Whoever is away or disabled is passed over, a rep who is full makes it wait."""
+	"""Who gets what; writes nothing. Whoever is away or disabled is passed over, a rep who is full or a holiday makes it wait."""
 	decision = Decision()
 	rows = frappe.db.sql(BEST_FIRST, {"status": WAITING, "day": day}, as_dict=True)
 	if not rows:
@@ -69,6 +71,7 @@ def _rules(names: set[str]) -> dict[str, "frappe.Document"]:
 
 def _still_due(rows: list[frappe._dict], decision: Decision, day: date) -> Iterator[frappe._dict]:
 	audiences = _audiences(rows, decision, day)
+	off = {name for name in decision.rules if is_day_off(day, name)}
 	for row in rows:
 		if not row.is_there:
 			decision.withdrawn[_("The customer was deleted.")].append(row.name)
@@ -78,6 +81,8 @@ def _still_due(rows: list[frappe._dict], decision: Decision, day: date) -> Itera
 			continue
 		elif row.customer not in audiences[row.rule]:
 			decision.withdrawn[_("The customer is not in the rule's audience any more.")].append(row.name)
+		elif row.rule in off:  # else all of a long weekend would be due on the day after it
+			decision.day_off += 1
 		else:
 			yield row
 

@@ -8,7 +8,7 @@ from frappe import _
 from frappe.utils import get_fullname, getdate
 
 from customer_tiering.follow_up.assignees import Assignees
-from customer_tiering.follow_up.capacity import Capacity
+from customer_tiering.tiering.capacity import Capacity
 from customer_tiering.tiering.owner import Owners
 
 
