@@ -135,8 +135,9 @@ def _simulation_text(summary: dict) -> str:
 		"Saving these rules starts no ToDo and no mail. If somebody followed up on all who are newly:",
 	]
 	for signal in summary["signals"]:
-		starts = ", ".join(
-			f"{row['count']} × {row['name']}{'' if row['enabled'] else ' (off)'}" for row in signal["starts"]
+		starts = "; ".join(
+			f"{row['name']}: {row['todos']} ToDos, {row['mails']} mails{'' if row['enabled'] else ' (off)'}"
+			for row in signal["starts"]
 		)
 		lines.append(f"  {signal['signal']}: {signal['customers']} customers → {starts or 'nothing listens'}")
 	if not summary["signals"]:

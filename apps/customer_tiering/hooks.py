@@ -34,6 +34,11 @@ doctype_list_js = {
 	"ToDo": ["public/js/follow_up.js", "public/js/todo_list.js"],
 }
 page_js = {"my-follow-ups": "public/js/follow_up.js"}
+app_include_js = "/assets/customer_tiering/js/names.js"
+standard_queries = {
+	doctype: "customer_tiering.tiering.name_search.search_names"
+	for doctype in ("Customer Tier", "Lifecycle Stage", "RFM Segment", "Feedback Reason")
+}
 override_doctype_dashboards = {"Customer": "customer_tiering.tiering.connections.customer_connections"}
 override_doctype_class = {"Email Account": "customer_tiering.outreach.email_account.WatchfulEmailAccount"}
 

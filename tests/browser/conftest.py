@@ -20,6 +20,7 @@ QUIET = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-back
 BROWSER = pytest.StashKey[Browser]()
 FAILED = pytest.StashKey[bool]()
 FOLDERS = {f"XDG_{name}_HOME": str(BENCH / "browser") for name in ("CACHE", "CONFIG", "DATA")}
+FOLDERS["PULSE_RUNTIME_PATH"] = str(BENCH / "browser/pulse")
 OPTIONS = [*QUIET.split(), "--disable-component-update", "--disable-sync"]
 
 

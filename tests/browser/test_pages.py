@@ -4,15 +4,18 @@ from collections.abc import Iterator
 
 import frappe
 import pytest
+from frappe.utils.password import update_password
 from playwright.sync_api import Page, expect
 
 from customer_tiering.customer_insights import simulation
 from customer_tiering.follow_up.create import create_follow_ups
 from customer_tiering.tiering.lifetime_value import fit_lifetime_value
 from tests.browser.test_desk import SLOW, field
+from tests.site import factories as make
 from tests.site import sleepers
 
 NAME = "Sleepy Ltd"
+PASSWORD = "reads-Tiering-26"
 PHONE = {"width": 390, "height": 800}
 
 
@@ -60,6 +63,19 @@ def test_a_preset_is_shown_before_it_is_used(page: Page) -> None:
 	dialog.locator("select").select_option(label="Retail 7 / 30 / 90", timeout=SLOW)
 	expect(dialog).to_contain_text("Days since First Order", timeout=SLOW)
 	expect(dialog).to_contain_text("180")
+
+
+def test_whoever_may_only_read_sees_the_customer_in_chinese(page: Page) -> None:
+	reader = make.ensure_user("reader@example.com", "Sales Manager")
+	update_password(reader, PASSWORD)
+	frappe.db.set_value("User", reader, "language", "zh")
+	frappe.db.commit()
+	assert page.context.request.post("/api/method/login", form={"usr": reader, "pwd": PASSWORD}).ok
+	page.goto("/app/customer?lifecycle_stage=Repeat")
+	expect(page.locator('input[data-fieldname="lifecycle_stage"]')).to_have_value("复购", timeout=SLOW)
+	page.goto(f"/app/customer/{NAME}#predicted_clv")
+	expect(field(page, "predicted_clv")).to_contain_text("无预测", timeout=SLOW)
+	expect(field(page, "lifecycle_stage")).to_contain_text("沉睡")
 
 
 def test_what_keeps_tiering_from_working(page: Page) -> None:

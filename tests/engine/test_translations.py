@@ -100,6 +100,10 @@ def _seeded_texts() -> Iterator[str]:
 	for kind, field in SEEDED_NAMES.items():
 		for record in json.loads((APP / "setup" / "defaults" / "en" / f"{kind}.json").read_text()):
 			yield record[field]
+	for path in (APP / "setup" / "presets").glob("*.json"):
+		preset = json.loads(path.read_text())
+		for row in (*preset.get("tiers", []), *preset.get("stages", [])):
+			yield from (row[field]["en"] for field in ("tier_name", "stage_name") if field in row)
 	for language in ("en", "zh"):
 		for rule in json.loads((APP / "setup" / "defaults" / language / "follow_up_rule.json").read_text()):
 			yield from (ast.literal_eval(text) for text in HTML_CALL.findall(rule["description"]))

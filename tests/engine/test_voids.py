@@ -28,7 +28,9 @@ def known(
 	[(LAST, False), (LAST + timedelta(days=1), True), (DAY - timedelta(days=1), True), (DAY, False)],
 )
 def test_a_quiet_time_is_broken_by_an_order_dated_into_it(signal: str, order: date, void: bool) -> None:
-	assert is_void(Fired(signal, "", DAY, LAST), [known(LAST), known(order)], policy(), DAY) is void
+	fired = Fired(signal, "", DAY, LAST)
+	assert is_void(fired, [known(LAST), known(order)], policy(), DAY) is void
+	assert is_void(fired, [known(DAY)], policy(), DAY)  # the order that it was counted from is gone
 
 
 def test_a_first_order_while_there_is_any() -> None:
@@ -48,8 +50,9 @@ def test_a_first_order_with_an_older_one_typed_in(days_before: int, void: bool) 
 @pytest.mark.parametrize(("days_before", "void"), [(0, False), (179, False), (180, True)])
 def test_won_back_while_any_order_keeps_awake(days_before: int, void: bool) -> None:
 	fired = Fired("Won Back", str(DAY), DAY, DAY)
-	standing = known(DAY - timedelta(days=days_before))
-	assert is_void(fired, [known(DAY, is_order=False), standing], policy(), DAY) is void
+	slept, standing = known(DAY - timedelta(days=300)), known(DAY - timedelta(days=days_before))
+	assert is_void(fired, [slept, known(DAY, is_order=False), standing], policy(), DAY) is void
+	assert is_void(fired, [known(DAY)], policy(), DAY)  # who never slept
 	assert is_void(fired, [], policy(), DAY)
 
 

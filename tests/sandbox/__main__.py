@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.sandbox import demo, desk
 from tests.sandbox.common import CACHE, CHECKOUT, Trouble, lock, say
 from tests.sandbox.environment import environment, find_bench, real_bench
-from tests.sandbox.services import Services, install_missing
+from tests.sandbox.services import PACKAGES, Services, install_missing
 from tests.sandbox.sites import OWN, THROWAWAY, Sandbox, all_sandboxes, delete_leftovers, site_name
 
 DEFAULT_SITE = "tiering.localhost"
@@ -23,8 +23,8 @@ def test(arguments: list[str]) -> int:
 	"""run the tests; arguments go to pytest, SITE=<name> keeps the site and reuses it"""
 	if engine_only(arguments):
 		return pytest(environment(real_bench()), arguments, dict(os.environ))
+	install_missing({**PACKAGES, "chromium": "chromium"}, CACHE / "logs/apt.log")
 	bench = find_bench()
-	install_missing({"chromium": "chromium"}, CACHE / "logs/apt.log")
 	with site_for_tests(bench) as sandbox:
 		variables = {**sandbox.variables(), "TIERING_SITE": sandbox.site}
 		return pytest(sandbox.folder / "env", arguments, variables)

@@ -36,7 +36,7 @@ def lock(path: Path) -> Iterator[None]:
 		try:
 			fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 		except BlockingIOError:
-			say(f"waiting for another run ({path.stem})")
+			say(f"waiting for another run that makes or uses the same thing ({path.stem})")
 			fcntl.flock(file, fcntl.LOCK_EX)
 		yield
 
@@ -66,6 +66,20 @@ def write_json(path: Path, value: dict) -> None:
 	half.touch(mode=0o600)
 	half.write_text(json.dumps(value, indent="\t") + "\n")
 	half.replace(path)
+
+
+def fetch(registry: str, command: Sequence[object], log: Path, **options: object) -> None:
+	"""Run what downloads from a registry; raises Trouble that says what to do where that fails."""
+	try:
+		run(command, log, **options)
+	except Trouble as trouble:
+		raise Trouble(f"{trouble}\n{advice(registry, str(trouble))}") from None
+
+
+def advice(registry: str, text: str) -> str:
+	if "DO NOT MATCH THE HASHES" in text or "EINTEGRITY" in text:
+		return f"{registry} sent a file with another hash than the pinned one, so it is refused: try again."
+	return f"If {registry} can't be reached from here, set up the network or its proxy and run this again."
 
 
 def download_variables(folder: Path) -> dict[str, str]:

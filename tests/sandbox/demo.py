@@ -53,7 +53,9 @@ def company(sandbox: Sandbox, port: int | None) -> Iterator[None]:
 
 
 def load(sandbox: Sandbox) -> None:
-	say("loading the demo company: 3,000 customers, three years of orders; then its last weeks are played")
+	say(
+		"loading the demo company: 3,000 customers, three years of orders; then its last 30 days are played, 1 to 2 minutes"
+	)
 	sandbox.bench_run("--site", sandbox.site, "set-config", "customer_tiering_demo", "1")
 	command = sandbox.command("--site", sandbox.site, "tiering", "demo")
 	if subprocess.run(command, **sandbox.inside()).returncode:

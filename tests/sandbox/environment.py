@@ -6,15 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.sandbox.common import CACHE, CHECKOUT, Trouble, digest, download_variables, lock, run, say
+from tests.sandbox.common import CACHE, CHECKOUT, Trouble, digest, download_variables, fetch, lock, run, say
 from tests.sandbox.framework import build_bench, build_standin
+from tests.sandbox.services import PACKAGES, install_missing
 
 REQUIREMENTS = CHECKOUT / "tests" / "requirements.txt"
 NEEDED = ("apps/frappe/frappe/__init__.py", "apps/erpnext/erpnext/__init__.py", "env/bin/python")
 
 
 def find_bench() -> Path:
-	"""A real bench, else one built from package registries."""
+	"""A real bench, else one built from package registries; what neither can do without is asked for before that."""
+	install_missing(PACKAGES, CACHE / "logs/apt.log")
 	return real_bench() or build_bench()
 
 
@@ -48,19 +50,17 @@ def build(folder: Path, python: Path, bench: Path | None) -> None:
 	say("installing the tests' Python packages, about a minute")
 	shutil.rmtree(folder, ignore_errors=True)
 	log = CACHE / "logs" / "environment.log"
+	variables = download_variables(CACHE / "downloads")
 	try:
-		run([python, "-m", "venv", folder], log)
+		run([python, "-m", "venv", folder], log, env=variables)
 	except Trouble as trouble:
 		raise Trouble(f"{trouble}\nOn Debian and Ubuntu, install python3-venv and try again.") from None
 	if bench:
 		packages = next(folder.glob("lib/python3*/site-packages"))
 		theirs = next((bench / "env").glob("lib/python3*/site-packages"))
 		(packages / "bench.pth").write_text(f"import site; site.addsitedir({str(theirs)!r})\n")
-	run(
-		[folder / "bin/python", "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS],
-		log,
-		env=download_variables(CACHE / "downloads"),
-	)
+	command = [folder / "bin/python", "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS]
+	fetch("PyPI", command, log, env=variables)
 	(folder / "done").touch()
 
 

@@ -28,7 +28,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.sandbox.common import CACHE, Trouble, digest, download_variables, lock, run, say
+from tests.sandbox.common import CACHE, Trouble, advice, digest, download_variables, fetch, lock, run, say
 from tests.sandbox.standin import table
 
 HERE = Path(__file__).resolve().parent
@@ -220,7 +220,7 @@ class Build:
 
 	def make_environment(self) -> None:
 		"""The virtual environment. Its link to the framework is relative, so it can be moved."""
-		run([self.python, "-m", "venv", self.half / "env"], self.log)
+		run([self.python, "-m", "venv", self.half / "env"], self.log, env=self.variables)
 		packages = next(self.half.glob("env/lib/python3*/site-packages"))
 		(packages / "bench.pth").write_text("../../../../apps/frappe\n")
 
@@ -229,10 +229,7 @@ class Build:
 		self.fetch("PyPI", [python, "-m", "pip", *arguments], self.log)
 
 	def fetch(self, registry: str, command: list[str | Path], log: Path, **options) -> None:
-		try:
-			run(command, log, env=self.variables, **options)
-		except Trouble as trouble:
-			raise Trouble(f"{trouble}\n{advice(registry, str(trouble))}") from None
+		fetch(registry, command, log, env=self.variables, **options)
 
 	def wheel(self) -> Path:
 		"""The framework's wheel, downloaded once and never used with another hash than the audited one."""
@@ -350,12 +347,6 @@ def only(requirements: str, names: tuple[str, ...]) -> str:
 
 def sha256(path: Path) -> str:
 	return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def advice(registry: str, text: str) -> str:
-	if "DO NOT MATCH THE HASHES" in text or "EINTEGRITY" in text:
-		return f"{registry} sent a file with another hash than the pinned one, so it is refused: try again."
-	return f"If {registry} can't be reached from here, set up the network or its proxy and run this again."
 
 
 def node_version(node: str) -> int:

@@ -9,14 +9,16 @@ import hashlib
 import os
 import signal
 import sys
+import threading
 import time
 import zipfile
 from pathlib import Path
 
-from tests.sandbox import environment, framework
+from tests.sandbox import common, environment, framework
 
 what, kill_at, calls = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 WHEEL = calls.with_name("registry.whl")
+ONE_BY_ONE = threading.Lock()
 
 
 def write_wheel() -> None:
@@ -28,9 +30,10 @@ def write_wheel() -> None:
 def program(command: list, _log: Path, **options: object) -> None:
 	"""What the program leaves where it is killed half-way, and where it isn't."""
 	words = list(map(str, command))
-	with calls.open("a") as file:
-		file.write(" ".join(words[1:4]) + "\n")
-	half_way = len(calls.read_text().splitlines()) == kill_at
+	with ONE_BY_ONE:
+		with calls.open("a") as file:
+			file.write(" ".join(words[1:4]) + "\n")
+		half_way = len(calls.read_text().splitlines()) == kill_at
 	if kill_at < 0:
 		time.sleep(0.5)
 	if "venv" in words:
@@ -60,5 +63,5 @@ framework.WHEEL_SHA256 = hashlib.sha256(WHEEL.read_bytes()).hexdigest()
 framework.REPAIRS, framework.ADDITIONS = {}, {}
 framework.find_python = environment.any_python = lambda: Path(sys.executable)
 framework.Build.node = lambda build: Path("/registry")
-framework.run = environment.run = program
+common.run = framework.run = environment.run = program
 print(framework.build_bench() if what == "bench" else environment.environment(None))

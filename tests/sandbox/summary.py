@@ -29,12 +29,19 @@ def deliver() -> None:
 def lines() -> list[tuple[str, str]]:
 	customers, invoices = frappe.db.count("Customer"), frappe.db.count("Sales Invoice", {"docstatus": 1})
 	touches = frappe.db.count("Outreach Touch", {"status": "Queued"})
+	todos = [
+		frappe.db.count("ToDo", {"follow_up_rule": ("is", "set"), "status": status})
+		for status in ("Open", "Closed")
+	]
 	return [
 		("Company", f"{customers:,} customers, {invoices:,} invoices and credit notes"),
 		("Tiers", counts("customer_tier", "Customer Tier", "entry_value desc")),
 		("Stages", counts("lifecycle_stage", "Lifecycle Stage", "position")),
-		("ToDos", f"{frappe.db.count('ToDo', {'follow_up_rule': ('is', 'set')}):,} for the account managers"),
-		("Mails", f"{touches:,} wake-up mails queued, {mails('Sent'):,} delivered"),
+		("ToDos", f"{todos[0]:,} open and {todos[1]:,} done, by the account managers"),
+		(
+			"Mails",
+			f"{touches:,} to sleeping customers; with what tells reps of their ToDos, {mails('Sent'):,} delivered",
+		),
 	]
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import frappe
 import pytest
@@ -178,6 +178,8 @@ CASES = {
 
 # Where it is mended, if not on the customer's form; and the problems of which a list can hold exactly the customers.
 PLACES = {
+	"No Address": "contact",
+	"No Buying Role": "contact",
 	"Duplicate Contacts": "contact",
 	"Missing Rates": "currency-exchange",
 	"Future Documents": "sales-invoice",
@@ -221,6 +223,29 @@ def check_links(key: str, customers: list[str], row: dict) -> None:
 		assert frappe.get_list("Customer", filters=filters, pluck="name", order_by="name") == customers
 	kinds = {urlsplit(each["mend"]).path.split("/")[2] for each in report(problem=key)}
 	assert kinds == {PLACES.get(key, "customer")}
+
+
+def test_a_row_opens_the_field_that_is_to_be_filled() -> None:
+	customer = sound(industry=None, account_manager=None, key_date_founded=None)
+	second, first = contact_of(customer), make.make_contact(customer, "", is_primary_contact=1).name
+	for contact in (first, second):
+		frappe.db.set_value("Contact", contact, {"email_id": None, "buying_role": None})
+	frappe.db.set_value("Customer", customer, {"email_id": None, "customer_primary_contact": None})
+
+	def opened(problem: str) -> list[str]:
+		(row,) = [row for row in report(problem=problem) if row["customer"] == customer]
+		place = urlsplit(row["mend"])
+		return [*map(unquote, place.path.split("/")[2:]), place.fragment]
+
+	assert opened("No Industry") == ["customer", customer, "industry"]
+	assert opened("No Owner") == ["customer", customer, "account_manager"]
+	assert opened("No Key Dates") == ["customer", customer, "key_date_birthday"]
+	assert opened("No Buying Role") == ["contact", first, "buying_role"]
+	assert opened("No Address") == ["contact", first, "email_ids"]
+	frappe.db.set_value("Customer", customer, "customer_primary_contact", second)
+	assert opened("No Address") == ["contact", second, "email_ids"]
+	frappe.db.delete("Dynamic Link", {"link_doctype": "Customer", "link_name": customer})
+	assert opened("No Address") == ["customer", customer, "contact_html"]
 
 
 def test_the_owner_is_who_a_follow_up_would_reach() -> None:

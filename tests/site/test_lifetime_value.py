@@ -10,7 +10,7 @@ from unittest.mock import patch
 import frappe
 import pandas as pd
 import pytest
-from frappe.utils import add_days, getdate
+from frappe.utils import add_days, fmt_money, format_date, getdate
 
 from customer_tiering.engine.buyers import buyers, order_days
 from customer_tiering.engine.lifetime_value import NoFitError, fit
@@ -248,6 +248,41 @@ class TestNoFit:
 			fit_lifetime_value(AS_OF)
 		assert predictions() == before
 		assert last_fit().status == "Failed" and "Broken" in last_fit().error
+
+
+class TestOnTheForm:
+	"""What the customer's form says beside the number, or in its place."""
+
+	def said(self, customer: str) -> str:
+		return " ".join(api.customer_hints(customer)["prediction"]["sentences"])
+
+	def test_the_day_of_the_fit_and_how_far_it_was_off(self, shoppers: dict[str, list]) -> None:
+		name, *_others = sorted(shoppers)
+		assert "the first one comes with the weekly fit" in self.said(name)
+		fit_lifetime_value(AS_OF)
+		with_number = next(iter(predictions()))
+		fit = last_fit()
+		assert api.customer_hints(with_number)["prediction"]["fit"] == fit.name
+		said = self.said(with_number)
+		assert f"12 months from {format_date(AS_OF)} on" in said
+		assert f"off by {fmt_money(fit.test_error, currency=fit.currency)} a customer" in said
+		assert "do not rely" not in said and fit.test_error < fit.naive_error
+		fit.db_set("naive_error", fit.test_error / 2)
+		assert "do not rely on this number alone" in self.said(with_number)
+
+	def test_every_customer_without_a_number_has_a_reason(self, shoppers: dict[str, list]) -> None:
+		fit_lifetime_value(AS_OF)
+		name, *_others = sorted(shoppers)
+		frappe.db.set_value("Customer", name, {"predicted_clv": 0, "last_order_date": None})
+		assert "has not ordered yet" in self.said(name)
+		frappe.db.set_value("Customer", name, "last_order_date", AS_OF + timedelta(days=1))
+		assert f"after the last fit of {format_date(AS_OF)}" in self.said(name)
+		frappe.db.set_value("Customer", name, "last_order_date", AS_OF)
+		assert "expects no money" in self.said(name)
+		last_fit().db_set({"status": "Not Fitted", "reason": "Too few."})
+		assert self.said(name) == "No prediction: Too few."
+		frappe.db.set_value("Customer", name, "disabled", 1)
+		assert "disabled" in self.said(name)
 
 
 class TestOneAtATime:

@@ -311,6 +311,8 @@ class TestThePage:
 		rising = done["summary"]["tier"]["counts"][row][0]
 		behind = page.get_customers("tier", "B", "A")
 		assert behind["total"] == rising == len(behind["rows"]) > 0 == behind["hidden"]
+		assert page.get_customers("tier", way="rise") == behind
+		assert page.get_customers("tier", way="fall")["total"] == done["summary"]["fall"] == 0
 		change = page.save(changes)
 		assert read_policy().tiers[0].entry_value == 300_000
 		assert frappe.db.get_value("Tiering Rule Change", change["name"], "status") == "Applied"
@@ -375,7 +377,11 @@ class TestThePage:
 		assert {row[1] for row in rows[1:]} == {f"'{name}" if name[0] in "=@-+" else name for name in names}
 		assert not [cell for row in rows for cell in row if cell.startswith(("=", "@", "+", "-"))]
 		book = self.exported("xlsx")
-		assert book.sheetnames == ["Tier", "Stage", "Segment", "Signals", "Customers"]
+		assert book.sheetnames == ["Rules", "Tier", "Stage", "Segment", "Signals", "Customers"]
+		said = {row[0]: row[1] for row in book["Rules"].iter_rows(values_only=True)}
+		assert said["As of"].date() == AS_OF and said["Customers rise"] == len(names)
+		assert said["The rules that differ"] == "Customer Tier A · Entry Value: 500,000 → 300,000"
+		assert {row[10].date() for row in book["Customers"].iter_rows(min_row=2, values_only=True)} == {AS_OF}
 		assert {row[1] for row in book["Customers"].iter_rows(min_row=2, values_only=True)} == set(names)
 		assert all(cell.data_type != "f" for sheet in book for row in sheet.iter_rows() for cell in row)
 		assert book["Tier"]["B3"].value == len(names)
@@ -386,6 +392,7 @@ class TestThePage:
 		("call", "words"),
 		[
 			(lambda: page.get_customers("name"), "tier, stage, segment"),
+			(lambda: page.get_customers("tier", way="up"), "rise, fall"),
 			(lambda: page.get_rules("../../x"), "no preset"),
 			(lambda: page.start(preset="nope"), "no preset"),
 			(lambda: page.start('{"x": 1}', as_of="2026-13-01"), "As of"),

@@ -257,7 +257,7 @@ class TestWithoutASignal:
 		night(days_ago(1))
 		assert last_tier(customer) == ("A", "B", "Order", None)
 		assert heard(customer, "Tier Up") == [("Tier", "A"), ("Void", None)]
-		assert computed(customer).tier_since == days_ago(9)
+		assert computed(customer).tier_since == days_ago(2)
 
 	def test_what_was_before_goes_on(self) -> None:
 		customer = customer_with(100_000, days_ago(390))
@@ -463,3 +463,87 @@ class TestWhatAWrongOrderHides:
 			assert heard(customer, "First Order") == [("Stage", "First Purchase")]
 		night(days_ago(-2))
 		assert heard(customer, "First Order") == [("Stage", "First Purchase"), ("Void", None)]
+
+	def test_one_mistake_after_the_other(self) -> None:
+		"""The first one left a tier that only the second one explained; a second one restarts nothing."""
+		grace("B", 20)
+		customer = customer_with(35_000, days_ago(30))
+		recompute(days_ago(30))
+		first, second = (make.make_invoice(customer, amount, days_ago(9)) for amount in (200_000, 900_000))
+		night(days_ago(9))
+		second.cancel()
+		night(days_ago(7))
+		assert last_tier(customer) == ("A", "B", "Order", "Tier Up")
+		first.cancel()
+		night(days_ago(6))
+		assert last_tier(customer) == ("B", "C", "Order", None)
+		assert computed(customer).tier_since == days_ago(30)
+		third = make.make_invoice(customer, 900_000, days_ago(4))
+		night(days_ago(4))
+		third.cancel()
+		night(days_ago(3))
+		assert (computed(customer).customer_tier, computed(customer).tier_since) == ("C", days_ago(30))
+		assert heard(customer, "Tier Down") == []
+
+	def test_a_grace_goes_on_through_a_changed_rule(self) -> None:
+		grace("B", 30)
+		customer = customer_with(100_000, days_ago(372))
+		make.make_invoice(customer, 1000, days_ago(100))
+		recompute(days_ago(20))
+		night(days_ago(7))
+		wrong = make.make_invoice(customer, 150_000, days_ago(4))
+		night(days_ago(4))
+		settings(key_date_lead_days=9)
+		recompute(days_ago(3))
+		wrong.cancel()
+		night(days_ago(2))
+		assert computed(customer).below_keep_since == days_ago(7)
+
+	def test_a_rule_that_brought_the_fall_is_still_its_cause(self) -> None:
+		grace("B", 3)
+		customer = customer_with(100_000, days_ago(20))
+		recompute(days_ago(10))
+		wrong = make.make_invoice(customer, 450_000, days_ago(9))
+		night(days_ago(9))
+		frappe.get_doc("Customer Tier", "B").update({"entry_value": 110_000}).save()
+		recompute(days_ago(6))
+		wrong.cancel()
+		night(days_ago(5))
+		found = computed(customer)
+		assert (found.customer_tier, found.below_keep_since) == ("B", days_ago(6))
+		night(days_ago(3))
+		assert last_tier(customer) == ("B", "C", "Policy", None)
+
+	def test_a_mistake_that_no_run_has_seen_changes_nothing(self) -> None:
+		grace("B", 20)
+		customer = customer_with(100_000, days_ago(30))
+		make.make_invoice(customer, 500, days_ago(29)).cancel()
+		recompute(days_ago(20))
+		make.make_credit_note(customer, 50_000, days_ago(18))
+		night(days_ago(3))
+		assert computed(customer).below_keep_since == days_ago(3)
+
+	def test_a_tier_by_hand_that_ended_meanwhile(self) -> None:
+		customer = customer_with(1000, days_ago(30))
+		given = {"tier_override": "A", "tier_override_until": days_ago(5), "tier_override_reason": "Fair"}
+		frappe.db.set_value("Customer", customer, given)
+		grace("B", 20)
+		recompute(days_ago(20))
+		wrong = make.make_invoice(customer, 100_000, days_ago(7))
+		for days in (7, 4):
+			night(days_ago(days))
+		assert last_tier(customer) == ("A", "B", "Override Ended", None)
+		wrong.cancel()
+		night(days_ago(3))
+		assert last_tier(customer) == ("B", "D", "Order", None)
+
+	def test_a_wrong_credit_note_restarts_nothing(self) -> None:
+		customer = customer_with(40_000, days_ago(30))
+		recompute(days_ago(20))
+		wrong = make.make_credit_note(customer, 20_000, days_ago(9))
+		night(days_ago(9))
+		assert last_tier(customer) == ("C", "D", "Order", "Tier Down")
+		wrong.cancel()
+		night(days_ago(8))
+		assert last_tier(customer) == ("D", "C", "Order", None)
+		assert computed(customer).tier_since == days_ago(20)

@@ -17,6 +17,7 @@ from frappe.utils import format_date, get_url_to_form, get_url_to_list, getdate
 from customer_tiering.customer_insights.filters import visible_customers, whole
 from customer_tiering.engine.key_dates import KEY_DATES
 from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering.chunks import rows_of
 from customer_tiering.tiering.limits import at_limit
 from customer_tiering.tiering.orders import orders_for, orders_from_settings
 from customer_tiering.tiering.policy import read_rules
@@ -64,7 +65,10 @@ Findings = dict[str, Finding]
 
 @dataclass(frozen=True)
 class Problem:
-	"""`where` or `find` says which customers have it; `fields` are the filters of the list that holds exactly these."""
+	"""`where` or `find` says which customers have it; `fields` are the filters of the list that holds exactly these.
+
+	`field` is where one mends it: on the customer's form, or, with `on_contact`, on that of the first contact, if there is one.
+	"""
 
 	label: str
 	why: str
@@ -72,6 +76,8 @@ class Problem:
 	find: Callable[["Customers"], Findings] | None = None
 	fields: dict | None = None
 	shown: str | None = None
+	field: str = ""
+	on_contact: str = ""
 
 	@property
 	def list_url(self) -> str | None:
@@ -138,17 +144,21 @@ def problems() -> dict[str, Problem]:
 			_("No Address to Write To"),
 			_("Neither the customer nor a contact has an e-mail address: no mail can be sent."),
 			where=NO_ADDRESS,
+			field="contact_html",
+			on_contact="email_ids",
 		),
 		"No Owner": Problem(
 			_("No Owner"),
 			_("No enabled account manager, sales person or default user: follow-ups reach nobody."),
 			where="FALSE" if _has_default_user() else f"NOT {REACHED}",
+			field="account_manager",
 		),
 		"Owner Left": Problem(
 			_("Owner Disabled"),
 			_("The account manager's user is disabled: follow-ups go to somebody else or to nobody."),
 			where=LEFT,
 			shown="`tabCustomer`.account_manager",
+			field="account_manager",
 		),
 		"Duplicate Contacts": Problem(
 			_("Same E-Mail on Several Customers"),
@@ -180,23 +190,27 @@ def problems() -> dict[str, Problem]:
 			_("More returned than bought: are returns booked twice or on the wrong customer?"),
 			where="`tabCustomer`.annual_value < 0",
 			fields={"annual_value": ["<", 0]},
+			field="annual_value",
 		),
 		"No Industry": Problem(
 			_("No Industry"),
 			_("Rules and audiences by industry leave these customers out."),
 			where="COALESCE(`tabCustomer`.industry, '') = ''",
 			fields={"industry": ["is", "not set"]},
+			field="industry",
 		),
 		"No Buying Role": Problem(
 			_("No Buying Role"),
 			_("It isn't known which contact decides: mails go to whoever comes first."),
 			find=without_role,
+			on_contact="buying_role",
 		),
 		"No Key Dates": Problem(
 			_("No Key Dates"),
 			_("Neither birthday, foundation nor start of the partnership: no greeting, no reminder."),
 			where=f"({NO_DATES})",
 			fields={field: ["is", "not set"] for field in KEY_DATES},
+			field=KEY_DATES[0],
 		),
 	}
 
@@ -204,6 +218,20 @@ def problems() -> dict[str, Problem]:
 def without_role(customers: Customers) -> Findings:
 	"""Customers none of whose contacts has a role; those without a contact have another problem."""
 	return {name: Finding() for name, role in customers.contacts.items() if not role}
+
+
+def first_contacts(names: list[str]) -> dict[str, str]:
+	"""Of each of the customers that has one: the contact who is written to first, as outreach.recipients has it."""
+	rows = rows_of(
+		"""SELECT link.link_name AS customer, contact.name AS contact
+		FROM `tabDynamic Link` link
+		JOIN `tabContact` contact ON contact.name = link.parent
+		JOIN `tabCustomer` customer ON customer.name = link.link_name
+		WHERE link.parenttype = 'Contact' AND link.link_doctype = 'Customer' AND link.link_name IN %(names)s
+		ORDER BY contact.name = customer.customer_primary_contact, contact.is_primary_contact, contact.creation DESC""",
+		names,
+	)
+	return {row.customer: row.contact for row in rows}
 
 
 def duplicate_addresses(customers: Customers) -> Findings:

@@ -31,6 +31,7 @@ KEY = "customer_tiering.simulation"
 EXPIRES = 3600  # seconds
 TIMEOUT = 1800  # seconds that the job may take
 KINDS = ("tier", "stage", "segment")
+WAYS = ("rise", "fall")
 NONE = ""  # how "no tier" is written where a name is
 
 
@@ -190,6 +191,20 @@ def places(rows: dict, kind: str, now: str | None = None, then: str | None = Non
 		for place, (old, new) in enumerate(zip(codes_now, codes_then, strict=True))
 		if (now is None or old == wanted_now) and (then is None or new == wanted_then)
 	]
+
+
+def places_of_way(rows: dict, tiers: list[str], way: str) -> list[int]:
+	"""Where the customers stand who rise (or, for "fall", go down) among these tiers, the best one first."""
+	rank = {name: -number for number, name in enumerate(tiers) if name != NONE}
+	ranks_now, ranks_then = (
+		[rank.get(name) for name in rows["names"][f"tier_{when}"]] for when in ("now", "then")
+	)
+	found = []
+	for place, (old, new) in enumerate(zip(rows["tier_now"], rows["tier_then"], strict=True)):
+		was, comes = ranks_now[old], ranks_then[new]
+		if was is not None and comes is not None and was != comes and (comes > was) == (way == "rise"):
+			found.append(place)
+	return found
 
 
 def row(rows: dict, place: int) -> dict:

@@ -3,6 +3,9 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from datetime import date
+from itertools import zip_longest
+from unicodedata import east_asian_width
 
 from frappe import _
 
@@ -11,6 +14,7 @@ from customer_tiering.tiering.chunks import rows_of
 from customer_tiering.tiering.rule_records import KINDS
 
 FORMATS = ("xlsx", "csv")
+WIDEST, WIDTHS_FROM = 60, 1000  # letters; rows that are looked at
 # How a cell begins that a spreadsheet would take for a formula (OWASP, CSV Injection).
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 DOCTYPES = {kind.decision.lower(): doctype for doctype, kind in KINDS.items()}
@@ -21,11 +25,30 @@ def export_file(file_format: str, summary: dict | None, rows: dict) -> bytes:
 	customers = list(_customers(rows))
 	if file_format == "csv":
 		return _csv(customers)
-	sheets = {_("Tier", context="Tiering Simulation"): [], _("Stage"): [], _("Segment"): []}
-	for title, kind in zip(sheets, simulation.KINDS, strict=True):
-		sheets[title] = list(_matrix(kind, summary)) if summary else []
-	signals = list(_signals(summary)) if summary else []
-	return _xlsx({**sheets, _("Signals"): signals, _("Customers", context="Tiering Run"): customers})
+	if not summary:
+		return _xlsx({_("Customers", context="Tiering Run"): customers})
+	return _xlsx(
+		{
+			_("Rules", context="Tiering Simulation"): list(_rules(summary)),
+			_("Tier", context="Tiering Simulation"): list(_matrix("tier", summary)),
+			_("Stage"): list(_matrix("stage", summary)),
+			_("Segment"): list(_matrix("segment", summary)),
+			_("Signals"): list(_signals(summary)),
+			_("Customers", context="Tiering Run"): customers,
+		}
+	)
+
+
+def _rules(summary: dict) -> Iterator[list]:
+	"""What was simulated, so that the file says it when it is sent on."""
+	yield [_("As of"), date.fromisoformat(summary["as_of"])]
+	yield [_("Customers", context="Customer Tiering"), summary["customers"]]
+	yield [_("Customers rise", context="Tiering Simulation"), summary["rise"]]
+	yield [_("Customers fall", context="Tiering Simulation"), summary["fall"]]
+	yield [_("Kept only by grace or dwell", context="Tiering Simulation"), summary["grace"]]
+	yield [_("Reporting Currency"), summary["currency"]["then"]]
+	for words in summary["changes_in_words"] or [_("No rule differs from the current ones.")]:
+		yield [_("The rules that differ"), words]
 
 
 def _matrix(kind: str, summary: dict) -> Iterator[list]:
@@ -47,12 +70,14 @@ def _signals(summary: dict) -> Iterator[list]:
 		_("Customers", context="Customer Tiering"),
 		_("Would start"),
 		_("Enabled"),
-		_("Count"),
+		_("ToDos"),
+		_("Mails"),
 	]
 	for signal in summary["signals"]:
 		yield [_(signal["signal"]), signal["customers"]]
 		for row in signal["starts"]:
-			yield ["", "", f"{_(row['doctype'])}: {row['name']}", row["enabled"], row["count"]]
+			enabled = _("Yes") if row["enabled"] else _("No", context="Tiering Simulation")
+			yield ["", "", f"{_(row['doctype'])}: {row['name']}", enabled, row["todos"], row["mails"]]
 
 
 def _customers(rows: dict) -> Iterator[list]:
@@ -61,9 +86,15 @@ def _customers(rows: dict) -> Iterator[list]:
 	yield [
 		_("Customer"),
 		_("Customer Name"),
-		*(f"{_(label)} {when}" for label in ("Tier", "Stage", "Segment") for when in (_("now"), _("then"))),
-		f"{_('Money in the Window')} {_('now')}",
-		f"{_('Money in the Window')} {_('then')}",
+		*(
+			f"{_(label)} {when}"
+			for label in ("Tier", "Stage", "Segment")
+			for when in (_("now", context="Tiering Simulation"), _("then"))
+		),
+		*(
+			f"{_('Money in the Window')} {when}"
+			for when in (_("now", context="Tiering Simulation"), _("then"))
+		),
 		_("Last Order"),
 	]
 	seen = simulation.visible(rows, moving)
@@ -71,8 +102,9 @@ def _customers(rows: dict) -> Iterator[list]:
 	for place in seen:
 		row = simulation.row(rows, place)
 		names = [_name(kind, row[f"{kind}_{when}"]) for kind in simulation.KINDS for when in ("now", "then")]
-		money = [row["money_now"], row["money_then"], row["last_order"] or ""]
-		yield [row["customer"], titles.get(row["customer"], ""), *names, *money]
+		last_order = date.fromisoformat(row["last_order"]) if row["last_order"] else ""
+		title = titles.get(row["customer"], "")
+		yield [row["customer"], title, *names, row["money_now"], row["money_then"], last_order]
 
 
 def _titles(names: list[str]) -> dict[str, str]:
@@ -102,25 +134,47 @@ def _harmless(value: object) -> object:
 
 def _xlsx(sheets: dict[str, list[list]]) -> bytes:
 	from openpyxl import Workbook
-	from openpyxl.cell import WriteOnlyCell
-	from openpyxl.utils.exceptions import IllegalCharacterError
+	from openpyxl.utils import get_column_letter
 
 	book = Workbook(write_only=True)
 	for title, rows in sheets.items():
 		sheet = book.create_sheet(title[:31])
-
-		def cell(value: object, sheet: object = sheet) -> object:
-			if not isinstance(value, str):
-				return value
-			try:
-				made = WriteOnlyCell(sheet, value)
-			except IllegalCharacterError:
-				made = WriteOnlyCell(sheet, "".join(char for char in value if char.isprintable()))
-			made.data_type = "s"  # a text, also where it begins like a formula
-			return made
-
-		for row in rows:
-			sheet.append([cell(value) for value in row])
+		sheet.freeze_panes = "B2"
+		for number, width in enumerate(_widths(rows), start=1):
+			sheet.column_dimensions[get_column_letter(number)].width = width
+		for number, row in enumerate(rows):
+			sheet.append([_cell(sheet, value, is_head=not number) for value in row])
 	file = io.BytesIO()
 	book.save(file)
 	return file.getvalue()
+
+
+def _cell(sheet: object, value: object, is_head: bool) -> object:
+	from openpyxl.cell import WriteOnlyCell
+	from openpyxl.styles import Font
+	from openpyxl.utils.exceptions import IllegalCharacterError
+
+	try:
+		cell = WriteOnlyCell(sheet, value)
+	except IllegalCharacterError:
+		cell = WriteOnlyCell(sheet, "".join(char for char in value if char.isprintable()))
+	if isinstance(value, str):
+		cell.data_type = "s"  # a text, also where it begins like a formula
+	elif isinstance(value, float):
+		cell.number_format = "#,##0.00"
+	elif isinstance(value, date):
+		cell.number_format = "yyyy-mm-dd"
+	if is_head:
+		cell.font = Font(bold=True)
+	return cell
+
+
+def _widths(rows: list[list]) -> list[int]:
+	"""Of each column, for what its longest cell takes; a Chinese character is as wide as two letters."""
+	columns = zip_longest(*rows[:WIDTHS_FROM])
+	return [min(WIDEST, 3 + max(map(_width, column))) for column in columns]
+
+
+def _width(value: object) -> int:
+	text = f"{value:,.2f}" if isinstance(value, float) else str(value or "")
+	return sum(2 if east_asian_width(each) in "WF" else 1 for each in text)

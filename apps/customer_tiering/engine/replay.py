@@ -18,12 +18,18 @@ class Entry:
 	"""A document as the tier sees it: its day and its money in the reporting currency.
 
 	`is_order` tells an order from a return or a debit note; `undone_on` is the day on which its returns took all of it.
+	`known_on` is given where it counts only from a later day than its own on, as nobody knew of it before.
 	"""
 
 	day: date
 	money: Decimal
 	is_order: bool
 	undone_on: date | None = None
+	known_on: date | None = None
+
+	@property
+	def counts_from(self) -> date:
+		return max(self.day, self.known_on or self.day)
 
 	def is_order_on(self, day: date) -> bool:
 		return self.is_order and self.day <= day and (self.undone_on is None or self.undone_on > day)
@@ -49,12 +55,17 @@ def leaves_window_on(day: date, months: int) -> date:
 
 
 def replay(
-	entries: Sequence[Entry], policy: Policy, until: date, known: Standing | None = None
+	entries: Sequence[Entry],
+	policy: Policy,
+	until: date,
+	known: Standing | None = None,
+	*,
+	with_past: bool = True,
 ) -> list[Standing]:
 	"""The standing on every day up to `until` on which money, grace or dwell could change the tier, oldest first.
 
 	Overrides are left out: they are decisions, not documents. `known` is what a run had decided before its day: from then
-	on it goes on from there, whatever the documents say of the days before.
+	on it goes on from there, whatever the documents say of the days before, which can be left out.
 	"""
 	money_moves, order_moves = _moves(entries, policy.window_months)
 	due = {*money_moves, *order_moves, *([known.day] if known else ())}
@@ -68,6 +79,8 @@ def replay(
 		goes_on = known is not None and day == known.day
 		before = known if goes_on else way[-1] if way else None
 		money, orders = money + money_moves.get(day, 0), orders + order_moves.get(day, 0)
+		if known is not None and day < known.day and not with_past:
+			continue
 		now = _what_matters(money, orders, before, policy)
 		if before and now == seen and day not in waits and not goes_on:
 			way.append(replace(before, day=day, money=money))
@@ -84,10 +97,12 @@ def _moves(entries: Sequence[Entry], months: int) -> tuple[dict[date, Decimal], 
 	money: dict[date, Decimal] = defaultdict(Decimal)
 	orders: dict[date, int] = defaultdict(int)
 	for entry in entries:
-		money[entry.day] += entry.money
-		money[leaves_window_on(entry.day, months)] -= entry.money
-		if entry.is_order_on(entry.day):
-			orders[entry.day] += 1
+		first, last = entry.counts_from, leaves_window_on(entry.day, months)
+		if first < last:
+			money[first] += entry.money
+			money[last] -= entry.money
+		if entry.is_order_on(first):
+			orders[first] += 1
 			if entry.undone_on:
 				orders[entry.undone_on] -= 1
 	return money, orders

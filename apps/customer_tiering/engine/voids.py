@@ -82,11 +82,13 @@ def is_void(
 	orders = [document for document in documents if document.is_order]
 	since = fired.last_order_date
 	if fired.signal in QUIET_SIGNALS:
-		return any((since is None or since < order.day) and order.day < fired.as_of for order in orders)
+		days = [order.day for order in orders if order.day < fired.as_of]
+		return any(day > since for day in days) or not days if since else bool(days)
 	if fired.signal == FIRST_ORDER:
 		return not orders or min(order.day for order in orders) <= policy.asleep_since(fired.as_of)
 	if fired.signal == WON_BACK:
-		return all(order.day <= policy.asleep_since(fired.as_of) for order in orders)
+		slept = [order.day <= policy.asleep_since(fired.as_of) for order in orders]
+		return all(slept) or not any(slept)
 	if fired.signal == WHALE_ORDER:
 		return all(order.name != fired.period for order in orders)
 	if fired.signal == UPSELL_READY:

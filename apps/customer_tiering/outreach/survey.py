@@ -49,6 +49,8 @@ def answer(t: object = None, score: object = None, reason: object = None, commen
 		_("Thank you"),
 		_("Your answer has reached us. You may open the link again to correct it."),
 		indicator_color="green",
+		primary_action=None,  # customers have no business on the home page of the Desk's site
+		fullpage=True,
 	)
 
 

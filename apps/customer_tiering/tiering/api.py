@@ -199,20 +199,26 @@ def explain_tier(customer: str, as_of: str | None = None) -> dict:
 
 @frappe.whitelist()
 def customer_hints(customer: str) -> dict:
-	"""For the customer's form: {"missing": fields that people are asked for and that are empty, "points": of the Loyalty Program}.
+	"""For the customer's form: {"missing": fields that people are asked for and that are empty, "points": of the Loyalty Program,
+	"prediction": what is to be said of the predicted lifetime value}.
 
 	Raises PermissionError for who may not read the customer.
 	"""
 	frappe.has_permission("Customer", "read", doc=customer, throw=True)
 	from customer_tiering.tiering.customer import stored_name
 	from customer_tiering.tiering.points import points_of
+	from customer_tiering.tiering.prediction import prediction_of
 	from customer_tiering.tiering.required_fields import missing
 
 	doc, levels = (
 		frappe.get_doc("Customer", stored_name(customer)),
 		frappe.get_cached_doc("Tiering Settings").levels,
 	)
-	return {"missing": missing(doc, levels), "points": asdict(points_of(doc.name, getdate()))}
+	return {
+		"missing": missing(doc, levels),
+		"points": asdict(points_of(doc.name, getdate())),
+		"prediction": prediction_of(doc),
+	}
 
 
 SHOWN, LOOKED_AT = 8, 1000

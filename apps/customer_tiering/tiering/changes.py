@@ -51,11 +51,11 @@ class OldRules:
 class Context:
 	"""What all changes of a run have in common.
 
-	`ordered` are customers whose orders changed since the last run, `edited` those who were merged, regrouped, disabled or
+	`ordered` are customers whose orders changed since the last run, `lowered` those who did more than buy, `edited` those who were merged, regrouped, disabled or
 	enabled, made internal or not, or referred others, `…_in_group` also those tiered with them, `referrers_of_ordered` those
 	who referred them; `old` is None where the rules have not changed since, `conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
 	ledger's signals whose cause is gone (see find_voids), `tiers_before` where those stood whose way up is gone (see
-	gone_rises), `refitted_whales` orders that are whales
+	as_if_never), `refitted_whales` orders that are whales
 	only because the median order is another one now, `untouched` customers to whom nothing has happened and for whom no day
 	has come, `not_ordered` also those of whom somebody changed what has nothing to do with money: what their tiers changed
 	by is an exchange rate, a cost or a figure of the population. So are the ways down of those `not_lowered`, who have done
@@ -67,6 +67,7 @@ class Context:
 	baseline: bool
 	ordered: frozenset[str]
 	ordered_in_group: frozenset[str]
+	lowered_in_group: frozenset[str]
 	edited: frozenset[str]
 	edited_in_group: frozenset[str]
 	referrers_of_ordered: frozenset[str]
@@ -138,7 +139,7 @@ def _why_below_keep(customer: str, decisions: pd.DataFrame, context: Context) ->
 			return "Policy"
 	if customer in context.not_ordered or customer in context.not_lowered:
 		return "Policy"
-	cause = _happened(customer, context.ordered_in_group, context.edited_in_group)
+	cause = _happened(customer, context.lowered_in_group, context.edited_in_group)
 	return None if cause in FIRING_CAUSES else cause
 
 
@@ -312,7 +313,8 @@ def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
 	if decision == "Tier" and customer in context.not_lowered and context.fell(row):
 		return "Policy"
 	if decision == "Tier":
-		return _happened(customer, context.ordered_in_group, context.edited_in_group)
+		ordered = context.lowered_in_group if context.fell(row) else context.ordered_in_group
+		return _happened(customer, ordered, context.edited_in_group)
 	if decision == "Stage" and context.came_with_tier(row):
 		return _cause(customer, "Tier", row, context)
 	return _happened(customer, context.ordered, () if context.fell_asleep(row) else context.edited)

@@ -42,19 +42,6 @@ class Evidence:
 		"""Customers whom another one referred: the one who did, by customer."""
 		return referred(scoped=False)
 
-	@cached_property
-	def rules_since(self) -> date:
-		"""The day of the first full run by the rules of now after the last one by others; today without any."""
-		found = frappe.db.sql(
-			"""SELECT MIN(run.as_of) FROM `tabTiering Run` run
-			WHERE run.status = 'Completed' AND run.scope = 'Full' AND run.rule_version = %(rules)s AND run.name > (
-				SELECT COALESCE(MAX(other.name), '') FROM `tabTiering Run` other
-				WHERE other.status = 'Completed' AND other.scope = 'Full' AND other.rule_version != %(rules)s
-			)""",
-			{"rules": self.policy.rule_version},
-		)
-		return min(found[0][0] or self.as_of, self.as_of)
-
 	def referrers_of(self, customers: Collection[str]) -> frozenset[str]:
 		"""Who referred these customers."""
 		if not customers:
@@ -69,12 +56,13 @@ class Evidence:
 			by_rules[event.rule_version].append(event)
 		found = set()
 		for version, same in by_rules.items():
-			policy = self._policy_of(version)
+			policy = self.policy_of(version)
 			judged = same if policy else [event for event in same if event.signal not in RULED_SIGNALS]
 			found |= {id(event) for event in self._gone(judged, policy or self.policy)}
 		return [event for event in events if id(event) in found]
 
-	def _policy_of(self, version: str) -> Policy | None:
+	def policy_of(self, version: str) -> Policy | None:
+		"""The rules of that version, if a full run has kept them."""
 		if version == self.policy.rule_version:
 			return self.policy
 		if version not in self._policies:

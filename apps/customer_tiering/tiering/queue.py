@@ -142,8 +142,8 @@ def has_rows() -> bool:
 
 
 def read() -> list[frappe._dict]:
-	"""All rows: name, customer, cause."""
-	return frappe.get_all("Tiering Queue", fields=["name", "customer", "cause"], order_by="name")
+	"""All rows: name, customer, cause, creation."""
+	return frappe.get_all("Tiering Queue", fields=["name", "customer", "cause", "creation"], order_by="name")
 
 
 def remove(rows: Iterable[frappe._dict]) -> None:

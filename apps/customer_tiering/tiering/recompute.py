@@ -113,13 +113,12 @@ class Decided:
 
 
 def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
+	from customer_tiering.tiering.as_if_never import restored, with_standings
 	from customer_tiering.tiering.changes import Context, changed_rows, count_events, target_values
 	from customer_tiering.tiering.evidence import Evidence
 	from customer_tiering.tiering.facts import read_facts
-	from customer_tiering.tiering.graces import with_graces
 	from customer_tiering.tiering.judgement import judge
 	from customer_tiering.tiering.limits import within_limits
-	from customer_tiering.tiering.rises import gone_rises, without_rises
 	from customer_tiering.tiering.signals import new_conditions
 	from customer_tiering.tiering.voids import find_voids, without_voids
 
@@ -130,29 +129,30 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	in_groups = _in_groups_of(scope.ordered, facts)
 	evidence = Evidence(facts["root"], policy, as_of)
 	voids = find_voids(in_groups, scope.edited, facts, evidence)
-	before = gone_rises(in_groups, facts, evidence)
+	back = restored(scope.lowered, facts, evidence)
 	stored = facts
-	facts = with_graces(in_groups, without_rises(without_voids(facts, voids), before), evidence)
+	facts = with_standings(without_voids(facts, voids), back)
 	judged = judge(facts, policy, as_of, scope.population)
 	decisions = judged.decisions
 	last = last_full_run()
 	if last and scope.is_full and not _is_readable(last.name):
 		last = None  # what a changed rule did can't be told apart: as in the first run, nothing is fired
 	turned_back = _turned_back(scope, facts, as_of, last)
-	lowering = [row for row in scope.queued if row.cause in _may_lower(policy)]
+	lowering = [row for row in scope.queued if row.cause in (queue.ORDER, queue.EDIT)]
 	context = Context(
 		policy=policy,
 		as_of=as_of,
 		baseline=last is None,
 		ordered=scope.ordered,
 		ordered_in_group=in_groups,
+		lowered_in_group=_in_groups_of(scope.lowered, facts),
 		edited=scope.edited,
 		edited_in_group=_in_groups_of(scope.edited, facts),
 		referrers_of_ordered=evidence.referrers_of(scope.ordered),
 		old=_old_rules(last, scope, facts, as_of, judged),
 		conditions=new_conditions(judged.conditions),
 		voids=voids,
-		tiers_before={customer: each.stood for customer, each in before.items()},
+		tiers_before={customer: each.stood for customer, each in back.items()},
 		refitted_whales=_refitted_whales(judged.whales, scope, last),
 		untouched=turned_back | (_untouched(scope.queued, facts, as_of) if scope.is_full else frozenset()),
 		not_ordered=turned_back
@@ -190,11 +190,6 @@ def _turned_back(
 	if not last or not clock_was_ahead(last, as_of):
 		return frozenset()
 	return frozenset(facts.index) - _in_groups_of(scope.ordered, facts)
-
-
-def _may_lower(policy: Policy) -> tuple[str, ...]:
-	"""Causes of the work list by which a customer can come to less money: a sale at a loss lowers the margin."""
-	return (queue.ORDER, queue.EDIT, *([queue.SALE] if policy.measure == "Gross Margin" else []))
 
 
 def _untouched(

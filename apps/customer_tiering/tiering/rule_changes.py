@@ -202,7 +202,7 @@ def in_words(difference: Difference) -> tuple[str, str]:
 	if field is None:
 		values = tuple(value and _(value, context=doctype) for value in values)
 	elif frappe.get_meta(doctype).get_field(field).fieldtype == "Select":
-		values = tuple(value and _(value) for value in values)
+		values = tuple(value and _(value, context=doctype) for value in values)
 	return shown(values[0]), shown(values[1])
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import frappe
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RATE_DELETED = "customer_tiering_rate_deleted_at"
 FULL_RUN_EVERY = timedelta(days=7)
+ARRIVED = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,15 @@ class Scope:
 	def ordered(self) -> frozenset[str]:
 		"""Customers of whom an order was submitted, cancelled or changed, or one that was entered ahead has its day."""
 		return self._queued_because(queue.ORDER, queue.SALE) | self.arrived
+
+	@property
+	def lowered(self) -> dict[str, datetime]:
+		"""Customers of whom a document may have gone or taken money away, and the moment from which on that happened."""
+		found: dict[str, datetime] = {}
+		for row in self.queued:
+			if row.cause == queue.ORDER:
+				found[row.customer] = min(row.creation, found.get(row.customer, row.creation))
+		return found
 
 	@property
 	def edited(self) -> frozenset[str]:
@@ -91,12 +101,13 @@ def _arrived(policy: Policy, as_of: date) -> frozenset[str]:
 	before = frappe.db.sql(
 		"SELECT MAX(as_of) FROM `tabTiering Run` WHERE status = 'Completed' AND as_of < %s", as_of
 	)
+	since = min(before[0][0] or as_of, as_of - ARRIVED)  # a run may have been for others alone
 	orders = Orders(policy.orders_from)
 	return frozenset(
 		frappe.db.sql(
 			f"""SELECT DISTINCT document.customer FROM {orders.table} document
 			WHERE {orders.day} > %s AND {orders.day} <= %s AND document.creation < {orders.day} AND {orders.counts}""",
-			(before[0][0] or as_of, as_of),
+			(since, as_of),
 			pluck=True,
 		)
 	)

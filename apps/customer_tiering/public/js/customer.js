@@ -3,8 +3,7 @@ frappe.provide("customer_tiering");
 
 customer_tiering.SHOWN_AT_FIRST = 200; // documents of an explanation
 
-// A stage or a tier may have a name that means something else elsewhere in the Desk.
-frappe.form.link_formatters["Lifecycle Stage"] = (name) => __(name, null, "Lifecycle Stage");
+// A tier may have a name that means something else elsewhere in the Desk.
 customer_tiering.tier = (name) => __(name, null, "Customer Tier");
 
 frappe.ui.form.on("Customer", {
@@ -72,13 +71,14 @@ customer_tiering.pill = function (frm, parts, colour) {
 		.on("click", () => customer_tiering.explain(frm));
 };
 
-// What is missing, and the points of the Loyalty Program.
+// What is missing, the points of the Loyalty Program, and how far the predicted value can be trusted.
 customer_tiering.show_hints = async function (frm) {
 	const customer = frm.doc.name;
 	const question = (frm.tiering_hints = (frm.tiering_hints || 0) + 1);
 	const { message } = await frappe.call("customer_tiering.tiering.api.customer_hints", { customer });
 	if (!message || frm.doc.name !== customer || frm.tiering_hints !== question) return;
-	const { missing, points } = message;
+	const { missing, points, prediction } = message;
+	customer_tiering.show_prediction(frm, prediction);
 	const labels = missing.map(
 		(field) => `<a data-field="${field.fieldname}">${frappe.utils.escape_html(field.label)}</a>`
 	);
@@ -93,12 +93,27 @@ customer_tiering.show_hints = async function (frm) {
 	}
 	const indicate = (text, colour) =>
 		frm.dashboard.add_indicator(frappe.utils.escape_html(text), colour);
-	if (points.program)
+	const said_by_erpnext = [].concat(frm.doc.__onload?.dashboard_info || []).some((info) => info.loyalty_points);
+	if (points.program && !said_by_erpnext)
 		indicate(__("{0} points of {1}", [points.points, points.program]), points.points > 0 ? "green" : "gray");
 	if (points.expire_on) {
 		const day = frappe.datetime.str_to_user(points.expire_on);
 		indicate(__("{0} points expire on {1}", [points.expiring, day]), "orange");
 	}
+};
+
+// Where there is no number there is the reason.
+customer_tiering.show_prediction = function (frm, { sentences, fit }) {
+	const field = frm.fields_dict.predicted_clv;
+	if (!field) return;
+	const link =
+		fit && frappe.model.can_read("Lifetime Value Fit")
+			? ` <a href="${frappe.utils.get_form_link("Lifetime Value Fit", fit)}">${__("How good are such numbers?")}</a>`
+			: "";
+	field.df.formatter = (value, df, options, doc) =>
+		flt(value) ? frappe.form.formatters.Currency(value, df, options, doc) : "–";
+	field.df.description = sentences.map(frappe.utils.escape_html).join(" ") + link;
+	field.refresh();
 };
 
 customer_tiering.show_history = function (frm) {

@@ -21,6 +21,10 @@ customer_tiering.mark_computed_interests = function (frm) {
 			const row = (this.rows || []).find((row) => row.topic === value);
 			return row?.computed ? customer_tiering.computed_pill(pill) : pill;
 		};
+	}
+	if (!control.$input_area) return; // of whoever may only read
+	if (!control.keeps_computed) {
+		control.keeps_computed = true;
 		control.$input_area.on("click", ".btn-keep", (event) => {
 			const topic = decodeURIComponent($(event.currentTarget).closest(".tb-selected-value").data().value);
 			const row = frm.doc.interests.find((row) => row.topic === topic);
@@ -29,7 +33,7 @@ customer_tiering.mark_computed_interests = function (frm) {
 			control.set_formatted_input(frm.doc.interests);
 		});
 	}
-	if (control.$input_area) control.set_formatted_input(frm.doc.interests);
+	control.set_formatted_input(frm.doc.interests);
 };
 
 customer_tiering.computed_pill = function (html) {

@@ -39,7 +39,7 @@ class TieringSimulation {
 		this.$rules.on("input change", "input[data-field]", (event) => this.mark($(event.target)));
 		this.$rules.on("change", "select", (event) => this.load_rules(event.target.value));
 		this.$rules.on("click", ".simulation-reset", () => this.load_rules(this.preset));
-		this.$result.on("click", "[data-kind]", (event) => this.show_customers($(event.currentTarget).data()));
+		if (may_see_customers()) this.$result.on("click", "[data-kind]", (event) => this.show_customers($(event.currentTarget).data()));
 		frappe.realtime.on("tiering_simulation", () => this.token && this.ask());
 	}
 
@@ -101,7 +101,7 @@ class TieringSimulation {
 		const name = (row) =>
 			row.label === row.name ? html(__(row.name, null, context)) : `${html(row.label)} <s class="text-muted">${html(row.name)}</s>`;
 		const rows = this.rules[list].map(
-			(row) => `<tr><th scope="row">${row.colour ? `<span class="indicator ${html(row.colour)}"></span>` : ""}${name(row)}</th>
+			(row) => `<tr><th scope="row" class="${list === "tiers" ? "text-nowrap" : ""}">${row.colour ? `<span class="indicator ${html(row.colour)}"></span>` : ""}${name(row)}</th>
 			${fields
 				.map((field, i) => {
 					const unused = list === "stages" && row.values.never_ordered;
@@ -203,13 +203,13 @@ class TieringSimulation {
 		const { summary } = this;
 		const moved = (kind) => moved_count(summary[kind]);
 		const cards = [
-			[__("Customers rise"), summary.rise, "green"],
-			[__("Customers fall"), summary.fall, "red"],
-			[__("Change their stage"), moved("stage"), "blue"],
-			[__("Kept only by grace or dwell"), summary.grace, "orange"],
+			[__("Customers rise"), summary.rise, "green", `data-kind="tier" data-way="rise"`],
+			[__("Customers fall"), summary.fall, "red", `data-kind="tier" data-way="fall"`],
+			[__("Change their stage"), moved("stage"), "blue", `data-kind="stage"`],
+			[__("Kept only by grace or dwell"), summary.grace, "orange", ""],
 		].map(
-			([label, count, colour]) =>
-				`<div class="frappe-card simulation-card"><div class="simulation-count text-${colour}">${number(count)}</div>
+			([label, count, colour, behind]) =>
+				`<div class="frappe-card simulation-card" ${count ? behind : ""}><div class="simulation-count text-${colour}">${number(count)}</div>
 				<div class="text-muted small">${label}</div></div>`
 		);
 		const changed = summary.changes_in_words.length
@@ -255,7 +255,11 @@ class TieringSimulation {
 			<th class="text-right text-muted">${__("Now", null, "Tiering Simulation")}</th></tr></thead><tbody>${rows.join("")}
 			<tr class="text-muted"><th scope="row">${__("Then")}</th>${totals.map((total) => `<td class="text-right">${number(total)}</td>`).join("")}
 			<td></td></tr></tbody></table></div>
-			<div class="text-muted small">${__("Click a number to see the customers behind it.")}</div>`;
+			<div class="text-muted small">${
+				may_see_customers()
+					? __("Click a number to see the customers behind it.")
+					: __("To see the customers behind a number you need a role that may read customers, like Sales Manager.")
+			}</div>`;
 	}
 
 	money() {
@@ -276,7 +280,7 @@ class TieringSimulation {
 				<td class="text-right">${amount(after, this.summary.currency.then)}</td>
 				<td class="simulation-bars">${bar(before, "before")}${bar(after, "after")}</td></tr>`;
 		});
-		return `<div class="table-responsive"><table class="table table-sm"><thead><tr><th>${__("Tier")}</th>
+		return `<div class="table-responsive"><table class="table table-sm simulation-money"><thead><tr><th>${__("Tier")}</th>
 			<th class="text-right">${__("Customers", null, "Tiering Run")}</th><th class="text-right">${__("Now", null, "Tiering Simulation")}</th>
 			<th class="text-right">${__("Then")}</th><th></th></tr></thead><tbody>${rows.join("")}</tbody></table></div>`;
 	}
@@ -321,28 +325,40 @@ class TieringSimulation {
 			<tbody>${rows.join("")}</tbody></table></div>`;
 	}
 
-	async show_customers({ kind, now, then }, start = 0) {
+	async show_customers({ kind, now, then, way }, start = 0) {
 		const args = { kind, start };
+		if (way) args.way = way;
 		// an empty name is "none", a name that isn't there is "any"; jQuery makes numbers of names that look like one
 		if (now !== undefined) args.now = String(now);
 		if (then !== undefined) args.then = String(then);
 		const { message } = await frappe.call({ method: API + "get_customers", type: "POST", args });
-		const title = [now, then].map((name, i) => (name === undefined ? __("any") : this.label(kind, String(name), i === 1)));
+		const names = [now, then].map((name, i) => (name === undefined ? __("any") : this.label(kind, String(name), i === 1)));
+		const all =
+			{
+				rise: __("Customers rise", null, "Tiering Simulation"),
+				fall: __("Customers fall", null, "Tiering Simulation"),
+			}[way] || __("Change their stage", null, "Tiering Simulation");
+		const title = now === undefined && then === undefined ? all : names.join(" → ");
 		const dialog = this.dialog || (this.dialog = new frappe.ui.Dialog({ size: "extra-large", fields: [{ fieldname: "rows", fieldtype: "HTML" }] }));
 		const money = (value, currency) => format_currency(value, currency);
-		const way = (of, old, next) =>
+		const way_of = (of, old, next) =>
 			(old === next ? "" : `${this.label(of, old)} → `) + this.label(of, next, true);
-		const rows = message.rows.map(
-			(row) => `<tr><td><a href="${frappe.utils.get_form_link("Customer", row.customer)}" target="_blank">${html(row.customer_name)}</a></td>
-			<td>${way("tier", row.tier_now, row.tier_then)}</td><td>${way("stage", row.stage_now, row.stage_then)}</td>
-			<td class="text-right">${money(row.money_then, this.summary.currency.then)}</td>
-			<td>${row.last_order ? frappe.datetime.str_to_user(row.last_order) : ""}</td></tr>`
-		);
+		// On a phone stage and last order stand below the name.
+		const rows = message.rows.map((row) => {
+			const stage = way_of("stage", row.stage_now, row.stage_then);
+			const last_order = row.last_order ? frappe.datetime.str_to_user(row.last_order) : "";
+			return `<tr><td><a href="${frappe.utils.get_form_link("Customer", row.customer)}" target="_blank">${html(row.customer_name)}</a>
+				<div class="small text-muted d-sm-none">${stage}<div class="text-nowrap">${last_order}</div></div></td>
+			<td class="text-nowrap">${way_of("tier", row.tier_now, row.tier_then)}</td><td class="d-none d-sm-table-cell">${stage}</td>
+			<td class="text-right text-nowrap">${money(row.money_then, this.summary.currency.then)}</td>
+			<td class="d-none d-sm-table-cell text-nowrap">${last_order}</td></tr>`;
+		});
 		const upto = start + message.rows.length;
-		dialog.set_title(`${title.join(" → ")} · ${number(message.total)}`);
+		dialog.set_title(`${title} · ${number(message.total)}`);
 		dialog.get_field("rows").$wrapper.html(
-			`<div class="table-responsive"><table class="table table-sm"><thead><tr><th>${__("Customer")}</th><th>${__("Tier")}</th>
-			<th>${__("Stage")}</th><th class="text-right">${__("Money in the Window")}</th><th>${__("Last Order")}</th></tr></thead>
+			`<div class="table-responsive"><table class="table table-sm mt-0"><thead><tr><th>${__("Customer")}</th><th>${__("Tier")}</th>
+			<th class="d-none d-sm-table-cell">${__("Stage")}</th><th class="text-right">${__("Money in the Window")}</th>
+			<th class="d-none d-sm-table-cell">${__("Last Order")}</th></tr></thead>
 			<tbody>${rows.join("")}</tbody></table></div>
 			<div class="d-flex justify-content-between align-items-center"><span class="text-muted small">${__("{0} to {1} of {2}", [
 				message.total ? number(start + 1) : 0,
@@ -352,8 +368,8 @@ class TieringSimulation {
 			<span><button class="btn btn-default btn-xs back" ${start ? "" : "disabled"}>${__("Previous", null, "Tiering Simulation")}</button>
 			<button class="btn btn-default btn-xs next" ${upto < message.total ? "" : "disabled"}>${__("Next")}</button></span></div>`
 		);
-		dialog.$wrapper.find(".back").on("click", () => this.show_customers({ kind, now, then }, Math.max(0, start - 20)));
-		dialog.$wrapper.find(".next").on("click", () => this.show_customers({ kind, now, then }, upto));
+		dialog.$wrapper.find(".back").on("click", () => this.show_customers({ kind, now, then, way }, Math.max(0, start - 20)));
+		dialog.$wrapper.find(".next").on("click", () => this.show_customers({ kind, now, then, way }, upto));
 		dialog.show();
 	}
 
@@ -393,6 +409,10 @@ function input(list, name, field, value, now, label = "") {
 		aria-label="${html(`${name} ${label || field}`)}" title="${known === "" ? "" : __("Set now: {0}", [known])}">`;
 }
 
+function may_see_customers() {
+	return frappe.model.can_read("Customer");
+}
+
 function moved_count({ now, then, counts }) {
 	return counts.reduce((sum, row, i) => sum + row.reduce((part, count, j) => part + (now[i] === then[j] ? 0 : count), 0), 0);
 }
@@ -408,6 +428,7 @@ const STYLE = `
 .tiering-simulation tbody th { font-weight: 500; white-space: nowrap; }
 .tiering-simulation thead th:first-child, .tiering-simulation td.text-right { white-space: nowrap; }
 .tiering-simulation [data-kind] { cursor: pointer; }
+.simulation-card[data-kind]:hover { border-color: var(--gray-500, #999); }
 .simulation-head { display: flex; justify-content: space-between; align-items: flex-end; gap: 12px; margin-bottom: 12px; }
 .simulation-head select { width: 260px; max-width: 50vw; }
 .simulation-tables { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 8px 32px; }
@@ -437,5 +458,16 @@ const STYLE = `
 .simulation-bar { height: 7px; border-radius: 3px; margin: 2px 0; }
 .simulation-bar.before { background: var(--gray-400, #c7c7c7); } .simulation-bar.after { background: var(--blue-500, #2490ef); }
 .simulation-progress .progress { height: 8px; margin-bottom: 8px; }
+.tiering-simulation .table-responsive, .tiering-simulation .table { margin-top: 0; }
+@media (max-width: 575px) {
+	.tiering-simulation .frappe-card { padding: 12px; }
+	.tiering-simulation td, .tiering-simulation th { padding: 4px 3px; font-size: var(--text-sm); }
+	.tiering-simulation tbody th { white-space: normal; }
+	.simulation-tables input { min-width: 44px; padding: 4px; }
+	.simulation-tables td:nth-child(2) input { min-width: 76px; }
+	.simulation-matrix { width: 100%; }
+	.simulation-matrix td, .simulation-matrix th { min-width: 30px; }
+	.simulation-bars, .simulation-money th:last-child { display: none; }
+}
 `;
 })();

@@ -104,20 +104,26 @@ def get_status() -> dict | None:
 
 
 @frappe.whitelist()
-def get_customers(kind: str, now: str | None = None, then: str | None = None, start: int | str = 0) -> dict:
+def get_customers(
+	kind: str, now: str | None = None, then: str | None = None, start: int | str = 0, way: str | None = None
+) -> dict:
 	"""The customers behind a cell whom the user may see, a page of them: {"rows", "total", "hidden"}.
 
-	`kind` is tier, stage or segment; `now` and `then` are names, empty for none and left out for any.
+	`kind` is tier, stage or segment; `now` and `then` are names, empty for none and left out for any. With `way`, rise or fall,
+	those whose tier goes that way, whatever the names.
 	"""
 	frappe.only_for(MANAGERS)
-	if kind not in simulation.KINDS:
-		frappe.throw(
-			_("{0}: {1} is not {2}.").format(
-				"kind", frappe.utils.escape_html(kind), ", ".join(simulation.KINDS)
-			)
-		)
+	_refuse_unknown("kind", kind, simulation.KINDS)
+	if way:
+		_refuse_unknown("way", way, simulation.WAYS)
 	rows = _rows()
-	found = simulation.places(rows, kind, now, then)
+	if way:
+		tiers = (
+			(simulation.status(frappe.session.user) or {}).get("summary", {}).get("tier", {}).get("then", [])
+		)
+		found = simulation.places_of_way(rows, tiers, way)
+	else:
+		found = simulation.places(rows, kind, now, then)
 	seen = simulation.visible(rows, found)
 	page = [simulation.row(rows, place) for place in seen[max(cint(start), 0) :][:PAGE_LENGTH]]
 	titles = dict(
@@ -137,12 +143,7 @@ def get_customers(kind: str, now: str | None = None, then: str | None = None, st
 def export(file_format: str) -> None:
 	"""Download what was found, and the customers who move whom the user may see; as "xlsx" or "csv"."""
 	frappe.only_for(MANAGERS)
-	if file_format not in FORMATS:
-		frappe.throw(
-			_("{0}: {1} is not {2}.").format(
-				"file_format", frappe.utils.escape_html(file_format), ", ".join(FORMATS)
-			)
-		)
+	_refuse_unknown("file_format", file_format, FORMATS)
 	status = simulation.status(frappe.session.user) or {}
 	content = export_file(file_format, status.get("summary"), _rows())
 	frappe.response.update(
@@ -163,6 +164,13 @@ def _rows() -> dict:
 	if not rows:
 		frappe.throw(_("This simulation is too old or was not yours. Press Simulate again."))
 	return rows
+
+
+def _refuse_unknown(what: str, value: str, known: tuple[str, ...]) -> None:
+	if value not in known:
+		frappe.throw(
+			_("{0}: {1} is not {2}.").format(what, frappe.utils.escape_html(str(value)), ", ".join(known))
+		)
 
 
 def _known(preset: str | None) -> str | None:

@@ -52,7 +52,7 @@ frappe.query_reports["Data Quality"] = {
 	// The same page under the address by which the user reached the Desk.
 	here(address) {
 		const url = new URL(address, window.location.origin);
-		return url.pathname + url.search;
+		return url.pathname + url.search + url.hash;
 	},
 
 	desk() {

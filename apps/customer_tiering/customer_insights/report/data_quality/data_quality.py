@@ -10,7 +10,14 @@ import frappe
 from frappe import _
 from frappe.utils import escape_html
 
-from customer_tiering.customer_insights.data_quality import Customers, Findings, Problem, form_urls, problems
+from customer_tiering.customer_insights.data_quality import (
+	Customers,
+	Findings,
+	Problem,
+	first_contacts,
+	form_urls,
+	problems,
+)
 from customer_tiering.customer_insights.filters import column, percent, text
 from customer_tiering.tiering.chunks import rows_of
 
@@ -32,7 +39,8 @@ def execute(filters: dict | None = None) -> tuple:
 			),
 			title=_("Problem"),
 		)
-	return customer_columns(), behind(known[chosen], customers), message(known[chosen])
+	rows = behind(known[chosen], customers)
+	return customer_columns(any(row["detail"] for row in rows)), rows, message(known[chosen])
 
 
 def summary(known: dict[str, Problem], customers: Customers) -> list[dict]:
@@ -53,9 +61,18 @@ def summary(known: dict[str, Problem], customers: Customers) -> list[dict]:
 
 def behind(problem: Problem, customers: Customers) -> list[dict]:
 	"""The customers who have the problem."""
-	found, form = customers.findings(problem), form_urls("Customer")
+	found = customers.findings(problem)
+	mend = places(problem, found)
 	currency = frappe.get_cached_doc("Tiering Settings").get("reporting_currency")
-	rows = [{**each, "currency": currency, **place(each, found, form)} for each in about(list(found))]
+	rows = [
+		{
+			**each,
+			"currency": currency,
+			"detail": found[each["customer"]].detail,
+			"mend": mend(each["customer"]),
+		}
+		for each in about(list(found))
+	]
 	return sorted(rows, key=lambda each: (-each["annual_value"], each["customer_name"]))
 
 
@@ -68,30 +85,41 @@ def about(names: list[str]) -> list[dict]:
 	)
 
 
-def place(customer: dict, found: Findings, form: Callable[[str], str]) -> dict:
-	finding = found[customer["customer"]]
-	return {"detail": finding.detail, "mend": finding.url or form(customer["customer"])}
+def places(problem: Problem, found: Findings) -> Callable[[str], str]:
+	"""What gives the address at which a customer's problem is mended."""
+	customer_form, contact_form = form_urls("Customer"), form_urls("Contact")
+	contacts = first_contacts(list(found)) if problem.on_contact else {}
+
+	def place(customer: str) -> str:
+		if found[customer].url:
+			return found[customer].url
+		if customer in contacts:
+			return f"{contact_form(contacts[customer])}#{problem.on_contact}"
+		return customer_form(customer) + (f"#{problem.field}" if problem.field else "")
+
+	return place
 
 
 def summary_columns() -> list[dict]:
 	return [
+		column("customers", _("Customers", context="Customer Tiering"), width=90),  # seen on a phone, too
 		column("label", _("Problem"), "Data", 250),
-		column("why", _("Why It Matters"), "Data", 560),
-		column("customers", _("Customers", context="Customer Tiering"), width=110),
-		column("share", _("% of Customers"), "Percent", 140, precision=1),
-		column("mend", _("Mend It"), "Data", 150, align="left"),
+		column("share", _("% of Customers"), "Percent", 130, precision=1),
+		column("mend", _("Mend It"), "Data", 140, align="left"),
+		column("why", _("Why It Matters"), "Data", 580),
 	]
 
 
-def customer_columns() -> list[dict]:
-	return [
+def customer_columns(detailed: bool) -> list[dict]:
+	columns = [
+		column("mend", _("Mend It"), "Data", 90, align="left"),
 		column("customer", _("Customer"), "Link", 250, options="Customer"),
 		column("tier", _("Tier"), "Data", 80),
 		column("annual_value", _("Annual Value"), "Currency", 150),
 		column("owner", _("Account Manager"), "Data", 220),
-		column("detail", _("What Is Found"), "Data", 380),
-		column("mend", _("Mend It"), "Data", 130, align="left"),
 	]
+	detail = column("detail", _("What Is Found"), "Data", 380, align="left")
+	return [*columns, detail] if detailed else columns
 
 
 def message(problem: Problem) -> str:

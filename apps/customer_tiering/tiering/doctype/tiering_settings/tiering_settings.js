@@ -101,10 +101,10 @@ async function show_policy(frm) {
 	const link = (doctype, name) =>
 		`<a href="${frappe.utils.get_form_link(doctype, name)}">${frappe.utils.escape_html(__(name, null, doctype))}</a>`;
 	const table = (head, rows) =>
-		`<table class="table table-bordered table-sm" style="max-width: 900px">
+		`<div class="table-responsive"><table class="table table-bordered table-sm mt-0 text-nowrap" style="max-width: 900px">
 			<thead><tr>${head.map((cell) => `<th>${cell}</th>`).join("")}</tr></thead>
 			<tbody>${rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("")}</tbody>
-		</table>`;
+		</table></div>`;
 	const money = (amount) => format_currency(amount, frm.doc.reporting_currency);
 	const other_conditions = (stage) =>
 		[
@@ -184,6 +184,7 @@ async function show_presets(frm) {
 		title: __("Presets"),
 		size: "large",
 		fields: [
+			{ fieldname: "last", fieldtype: "HTML" },
 			{
 				fieldname: "preset",
 				fieldtype: "Select",
@@ -193,13 +194,17 @@ async function show_presets(frm) {
 				onchange: () => show_preset(dialog, message.presets),
 			},
 			{ fieldname: "difference", fieldtype: "HTML" },
-			{ fieldname: "last", fieldtype: "HTML" },
 		],
 		primary_action_label: __("Apply"),
 		primary_action: async ({ preset }) => {
 			dialog.disable_primary_action();
 			try {
-				const done = await frappe.call("customer_tiering.tiering.rules_api.use_preset", { preset });
+				const done = await frappe.call({
+					method: "customer_tiering.tiering.rules_api.use_preset",
+					args: { preset },
+					freeze: true, // new names are written into everything that links to the old ones
+					freeze_message: __("Saving the rules…"),
+				});
 				dialog.hide();
 				frappe.show_alert({ message: done.message.message, indicator: "green" }, 10);
 				frm.reload_doc();
@@ -229,15 +234,17 @@ async function show_preset(dialog, presets) {
 		error: () => $difference.html(`<p class="text-muted">${__("This preset doesn't fit the rules of this site.")}</p>`),
 	});
 	dialog.get_primary_btn().prop("disabled", !rows.length);
-	const lines = rows.map(
-		(row) => `<tr><td>${escape(row.what)}</td><td>${escape(row.field)}</td>
-			<td class="text-right text-muted">${escape(row.now)}</td><td class="text-right"><b>${escape(row.then)}</b></td></tr>`
-	);
+	// A heading for each rule: so the values stand side by side on a phone, too.
+	const lines = rows.map((row, i) => {
+		const heading = `<tr><th colspan="3" class="bg-light">${escape(row.what)}</th></tr>`;
+		return `${row.what === rows[i - 1]?.what ? "" : heading}<tr><td>${escape(row.field)}</td>
+			<td class="text-right text-muted">${escape(row.now)}</td><td class="text-right"><b>${escape(row.then)}</b></td></tr>`;
+	});
 	$difference.html(
 		`<p>${escape(preset.description)}</p>` +
 			(rows.length
-				? `<div class="table-responsive"><table class="table table-sm table-bordered small">
-					<thead><tr><th>${__("Rule")}</th><th>${__("Field")}</th><th class="text-right">${__("Set Now")}</th>
+				? `<div class="table-responsive"><table class="table table-sm table-bordered small mt-0">
+					<thead><tr><th style="width: 50%">${__("Field")}</th><th class="text-right">${__("Set Now")}</th>
 					<th class="text-right">${__("Preset")}</th></tr></thead><tbody>${lines.join("")}</tbody></table></div>
 					<p class="text-muted small">${__("Everything else stays as it is. No ToDo and no mail starts from a changed rule.")}</p>`
 				: `<p class="text-muted">${__("Nothing would change: these rules are set already.")}</p>`)
@@ -250,11 +257,11 @@ function show_undo(dialog, frm, last) {
 	const who = escape(frappe.user.full_name(last.owner));
 	const $last = dialog.get_field("last").$wrapper;
 	$last.html(
-		`<hr><div class="d-flex justify-content-between align-items-center"><span>${__("Last changed: {0}, by {1}, {2}", [
+		`<div class="d-flex justify-content-between align-items-center mb-3"><span class="text-muted small mr-2">${__("Last changed: {0}, by {1}, {2}", [
 			link,
 			who,
 			frappe.datetime.comment_when(last.creation),
-		])}</span><button class="btn btn-default btn-sm">${__("Undo")}</button></div>`
+		])}</span><button class="btn btn-default btn-xs text-nowrap flex-shrink-0">${__("Undo")}</button></div>`
 	);
 	$last.find("button").on("click", async () => {
 		dialog.hide();

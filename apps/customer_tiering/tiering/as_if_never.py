@@ -1,0 +1,231 @@
+"""Where customers would stand had the documents that are gone now never been: decided once more, day by day."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+
+import frappe
+import pandas as pd
+
+from customer_tiering.engine.policy import Policy
+from customer_tiering.engine.replay import Entry, Standing, replay
+from customer_tiering.tiering.chunks import rows_of
+from customer_tiering.tiering.documents import Document, entries_of, read_documents
+from customer_tiering.tiering.evidence import LOOK_BACK, Evidence
+
+# Between the moment that a cancellation is stamped with and that of its row in the work list, at the most.
+SLACK = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Restored:
+	"""Where a customer would stand now, and the tier that it was in (None: none) before what has gone lately was counted."""
+
+	standing: Standing
+	cause: str | None
+	stood: str | None
+
+
+def restored(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evidence) -> dict[str, Restored]:
+	"""Of these customers, and who is tiered with them, those of whom a run has counted documents that are gone now.
+
+	`lowered` says from which moment on their documents may have gone. Decided from the documents of now, each from the run
+	on that first knew it, by the rules of each day, beginning with where the customer stood before the first that is gone.
+	Nobody is among them whose tier is set by hand now.
+	"""
+	moments = _by_root(lowered, facts, evidence)
+	rows = facts[facts["root"].isin(list(moments)) & ~facts["current_tier_by_hand"].astype(bool)]
+	if rows.empty:
+		return {}
+	past = _Past(evidence)
+	documents = defaultdict(list)
+	for document in read_documents(
+		{name for root in moments for name in evidence.members[root]}, evidence.policy
+	):
+		documents[evidence.roots[document.customer]].append(document)
+	gone = {root: past.gone(documents[root]) for root in moments}
+	rows = rows[rows["root"].map(gone).astype(bool)]
+	events = _tier_events(list(rows.index))
+	found = {}
+	for customer, root in rows["root"].items():
+		new = [document for document in gone[root] if document.modified >= moments[root] - SLACK]
+		start = _start(past.first_run(gone[root]), events[customer])
+		standing, changed_on = past.go_on_from(start, documents[root])
+		row = rows.loc[customer]
+		found[customer] = Restored(
+			standing,
+			_cause(standing, row, changed_on),
+			_tier_before(past.first_run(new or gone[root]), events[customer]),
+		)
+	return found
+
+
+def with_standings(facts: pd.DataFrame, found: Mapping[str, Restored]) -> pd.DataFrame:
+	"""The facts as if these customers stood where they would."""
+	if not found:
+		return facts
+	facts, names = facts.copy(), list(found)
+	standings = [found[name].standing for name in names]
+	facts.loc[names, "current_tier"] = pd.Series([each.tier for each in standings], names, dtype=object)
+	for column in ("tier_since", "below_keep_since"):
+		days = pd.to_datetime(pd.Series([getattr(each, column) for each in standings], names))
+		facts.loc[names, f"current_{column}"] = days
+	causes = pd.Series([found[name].cause for name in names], names, dtype=object)
+	facts["current_below_keep_cause"] = facts["current_below_keep_cause"].astype(object)
+	facts.loc[names, "current_below_keep_cause"] = causes
+	return facts
+
+
+class _Past:
+	"""The runs of a while, and the rules that were in force meanwhile."""
+
+	def __init__(self, evidence: Evidence) -> None:
+		self.evidence = evidence
+
+	@cached_property
+	def runs(self) -> list[frappe._dict]:
+		"""Those that decided, the oldest first."""
+		return frappe.db.sql(
+			"""SELECT started_at, as_of, scope = 'Full' AS is_full, rule_version FROM `tabTiering Run`
+			WHERE status = 'Completed' AND as_of >= %s ORDER BY started_at""",
+			self.evidence.as_of - LOOK_BACK,
+			as_dict=True,
+		)
+
+	@cached_property
+	def _starts(self) -> list[datetime]:
+		return [run.started_at for run in self.runs]
+
+	def first_run_after(self, moment: datetime) -> frappe._dict | None:
+		place = bisect_right(self._starts, moment)
+		return self.runs[place] if place < len(self.runs) else None
+
+	def gone(self, documents: Sequence[Document]) -> list[Document]:
+		"""The cancelled ones that a run has counted."""
+		return [
+			document
+			for document in documents
+			if document.cancelled
+			and document.in_company
+			and not document.is_opening
+			and self._was_counted(document)
+		]
+
+	def _was_counted(self, document: Document) -> bool:
+		run = self.first_run_after(document.created)
+		return run is not None and run.started_at < document.modified
+
+	def first_run(self, documents: Sequence[Document]) -> frappe._dict:
+		"""The first one that counted any of these: a document dated ahead counts from its day on."""
+		runs = (self._first_to_count(document) for document in documents)
+		return min(runs, key=lambda run: (run.as_of, run.started_at))
+
+	def _first_to_count(self, document: Document) -> frappe._dict:
+		run = self.first_run_after(document.created)
+		return frappe._dict(run, as_of=max(run.as_of, document.day))
+
+	def go_on_from(self, start: Standing, documents: Sequence[Document]) -> tuple[Standing, set[date]]:
+		"""The standing today; and the days since on which the rules changed."""
+		periods = self._periods(start.day)
+		standing = start
+		for number, (first, policy) in enumerate(periods):
+			last = (
+				periods[number + 1][0] - timedelta(days=1)
+				if number + 1 < len(periods)
+				else self.evidence.as_of
+			)
+			known = replace(standing, day=max(first, start.day))
+			way = replay(self._entries(documents, policy), policy, last, known, with_past=False)
+			standing = way[-1]
+		return standing, {first for first, _policy in periods[1:]}
+
+	def _periods(self, since: date) -> list[tuple[date, Policy]]:
+		"""From which day on which rules were in force, up to today."""
+		evidence, found = self.evidence, {}
+		for run in self.runs:
+			if run.is_full:
+				found[max(run.as_of, since)] = run.rule_version
+		found[evidence.as_of] = evidence.policy.rule_version
+		periods: list[tuple[date, Policy]] = []
+		version = None
+		for first in sorted(found):
+			if first > evidence.as_of or found[first] == version:
+				continue
+			version = found[first]
+			periods.append((first if periods else since, evidence.policy_of(version) or evidence.policy))
+		return periods
+
+	def _entries(self, documents: Sequence[Document], policy: Policy) -> list[Entry]:
+		"""Each known from the run on that came after it was begun."""
+		evidence = self.evidence
+		if policy.facts_depend_on != evidence.policy.facts_depend_on:
+			documents = read_documents({document.customer for document in documents}, policy)
+		entries = entries_of(documents)
+		return [
+			replace(entries[document.name], known_on=self._known_on(document))
+			for document in documents
+			if document.name in entries and document.day <= evidence.as_of
+		]
+
+	def _known_on(self, document: Document) -> date:
+		if not self._starts or document.created < self._starts[0]:
+			return document.day
+		run = self.first_run_after(document.created)
+		return run.as_of if run else self.evidence.as_of
+
+
+def _by_root(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evidence) -> dict[str, datetime]:
+	found: dict[str, datetime] = {}
+	for customer, moment in lowered.items():
+		root = evidence.roots.get(customer)
+		if root is not None:
+			found[root] = min(moment, found.get(root, moment))
+	return found
+
+
+def _tier_events(customers: Collection[str]) -> dict[str, list[frappe._dict]]:
+	"""What became of their tiers, the oldest first."""
+	found: dict[str, list[frappe._dict]] = defaultdict(list)
+	for event in rows_of(
+		"""SELECT event.customer, event.new_value, event.cause, event.as_of,
+			COALESCE(run.started_at, event.creation) AS read_at
+		FROM `tabTiering Event` event LEFT JOIN `tabTiering Run` run ON run.name = event.run
+		WHERE event.customer IN %(names)s AND event.decision = 'Tier' AND event.merged_from IS NULL
+		ORDER BY event.name""",
+		customers,
+	):
+		found[event.customer].append(event)
+	return found
+
+
+def _start(first: frappe._dict, events: Sequence[frappe._dict]) -> Standing:
+	"""Where the customer stood before that run; or what somebody, and no document, decided since."""
+	since = [event for event in events if event.read_at >= first.started_at]
+	for event in reversed(since):
+		if event.cause == "Override Ended":
+			return Standing(event.as_of, Decimal(0), None, None, None)
+		if event.cause == "Edit":
+			return _standing(event)
+	before = [event for event in events if event.read_at < first.started_at and event.cause != "Override"]
+	return _standing(before[-1]) if before else Standing(first.as_of, Decimal(0), None, None, None)
+
+
+def _standing(event: frappe._dict) -> Standing:
+	return Standing(event.as_of, Decimal(0), event.new_value, event.as_of, None)
+
+
+def _tier_before(first: frappe._dict, events: Sequence[frappe._dict]) -> str | None:
+	before = [event for event in events if event.read_at < first.started_at and event.cause != "Override"]
+	return before[-1].new_value if before else None
+
+
+def _cause(standing: Standing, row: pd.Series, changed_on: set[date]) -> str | None:
+	"""What brought the customer below the keep value: as it is kept, else the rules if they changed that day."""
+	below = standing.below_keep_since
+	if below and row["current_below_keep_since"] == pd.Timestamp(below):
+		return row["current_below_keep_cause"] or None
+	return "Policy" if below in changed_on else None

@@ -1,0 +1,69 @@
+"""What patches make of the data of older versions."""
+
+import frappe
+import pytest
+
+from customer_tiering.outreach.survey import reasons
+from customer_tiering.patches.v1_0.make_records_of_feedback_reasons import execute
+from tests.site import factories as make
+
+LONG = "They had a cheaper offer. " * 5  # longer than a reason may be
+FEEDBACK, REASON = "Customer Feedback", "Feedback Reason"
+
+
+@pytest.fixture
+def customer() -> str:
+	return make.make_customer().name
+
+
+def wrote(customer: str, text: str, comment: str = "") -> str:
+	"""A feedback as it was when its reason was free text."""
+	name = frappe.get_doc(doctype=FEEDBACK, customer=customer, comment=comment).insert().name
+	frappe.db.set_value(FEEDBACK, name, "reason", text, update_modified=False)
+	return name
+
+
+def stands(name: str) -> tuple:
+	return tuple(frappe.db.get_value(FEEDBACK, name, ["reason", "comment"]))
+
+
+def test_what_customers_had_written_becomes_records_that_surveys_do_not_offer(customer: str) -> None:
+	offered = reasons()
+	named = {text: wrote(customer, text) for text in ("too dear", "Too dear ", "  too   dear", "price")}
+	execute()
+	assert {stands(name)[0] for text, name in named.items() if text != "price"} == {
+		stands(named["too dear"])[0]
+	}
+	assert stands(named["price"]) == ("Price", "")
+	assert reasons() == offered
+	assert frappe.db.get_value(REASON, stands(named["too dear"])[0], "disabled") == 1
+	for name in named.values():
+		frappe.get_doc(FEEDBACK, name).save()  # its link is right
+
+
+def test_what_does_not_fit_a_name_stays_whole_in_the_comment(customer: str) -> None:
+	long, marked, empty = (
+		wrote(customer, LONG, "called"),
+		wrote(customer, "<b>late</b>"),
+		wrote(customer, " <> "),
+	)
+	execute()
+	reason, comment = stands(long)
+	assert LONG.startswith(reason) and len(reason) <= 100
+	assert comment == f"called\n{LONG.strip()}"
+	assert stands(marked) == ("blate/b", "<b>late</b>")
+	assert stands(empty) == (None, "<>")
+	for name in (long, marked, empty):
+		frappe.get_doc(FEEDBACK, name).save()
+
+
+def test_the_seeded_reasons_are_there_first_and_a_second_time_changes_nothing(customer: str) -> None:
+	before = frappe.get_all(REASON, ["name", "position", "disabled"], order_by="name")
+	frappe.db.delete(REASON)
+	name = wrote(customer, "PRICE")
+	execute()
+	assert frappe.get_all(REASON, ["name", "position", "disabled"], order_by="name") == before
+	assert stands(name) == ("Price", "")
+	frappe.db.set_value(REASON, "Price", "disabled", 1)
+	execute()
+	assert frappe.db.get_value(REASON, "Price", "disabled") == 1
