@@ -909,6 +909,9 @@ class TestWhatGoesWrong:
 		assert the_todo(name).allocated_to == manager
 		with pytest.raises(frappe.ValidationError, match="Desk"):
 			api.hand_over(manager, guest)
+		frappe.db.set_value("User", manager, "user_type", "Website User")
+		frappe.db.set_value("Customer", name, "account_manager", rep("successor"))
+		assert run_follow_ups()["handed_over"] == 1
 
 	def test_whoever_is_assigned_sees_it(self) -> None:
 		supporter = rep("support", "Support Team")

@@ -22,6 +22,8 @@ def hand_over(user: str, to: str | None = None, day: date | None = None, within_
 	day = day or getdate()
 	fields = ["name", "reference_name", "follow_up_rule"]
 	todos = frappe.get_all("ToDo", filters=open_ones(user), fields=fields, order_by="date, name")
+	if not todos:
+		return 0
 	capacity = Capacity(day)
 	owners = Owners({todo.reference_name for todo in todos}, day, absent={user, *capacity.away})
 	assignees = Assignees(_rules({todo.follow_up_rule for todo in todos}), owners, capacity)
@@ -61,10 +63,11 @@ def open_ones(user: str) -> dict:
 
 
 def hand_over_of_disabled(day: date) -> int:
-	"""Of all users who were disabled. What nobody could take over stays where it is."""
+	"""Of all users who were disabled, or may not use the Desk any more. What nobody could take over stays where it is."""
 	gone = frappe.db.sql(
 		"""SELECT DISTINCT todo.allocated_to FROM `tabToDo` todo
-		JOIN `tabUser` user ON user.name = todo.allocated_to AND user.enabled = 0
+		JOIN `tabUser` user ON user.name = todo.allocated_to
+			AND (user.enabled = 0 OR user.user_type != 'System User')
 		WHERE todo.status = 'Open' AND COALESCE(todo.follow_up_key, '') != '' ORDER BY todo.allocated_to""",
 		pluck=True,
 	)
