@@ -40,7 +40,10 @@ standard_queries = {
 	for doctype in ("Customer Tier", "Lifecycle Stage", "RFM Segment", "Feedback Reason")
 }
 override_doctype_dashboards = {"Customer": "customer_tiering.tiering.connections.customer_connections"}
-override_doctype_class = {"Email Account": "customer_tiering.outreach.email_account.WatchfulEmailAccount"}
+override_doctype_class = {
+	"Email Account": "customer_tiering.outreach.email_account.WatchfulEmailAccount",
+	"Email Queue": "customer_tiering.outreach.email_queue.CarefulEmailQueue",
+}
 
 # The way out of mails: short, so that it fits into their headers.
 website_route_rules = [
@@ -51,6 +54,7 @@ website_route_rules = [
 # The links and the picture by which we know that mails were read.
 page_renderer = "customer_tiering.outreach.tracked_page.TrackedPage"
 
+DORMANT_FILTER = "customer_tiering.customer_insights.dormant_filter.follow_stages"
 FOLLOW_UP = "customer_tiering.tiering.queue.on_follow_up"
 ENQUIRY = "customer_tiering.tiering.queue.on_enquiry"
 VOICE = "customer_tiering.tiering.queue.on_voice"
@@ -94,12 +98,20 @@ doc_events = {
 			"customer_tiering.tiering.tier_discount.after_rename",
 		],
 	},
-	**{
-		doctype: {
-			"before_rename": "customer_tiering.tiering.renames.before_rename",
-			"after_rename": ["customer_tiering.tiering.renames.after_rename", IN_AUDIENCES, IN_RULE_CHANGES],
-		}
-		for doctype in ("Lifecycle Stage", "RFM Segment")
+	"Lifecycle Stage": {
+		"before_rename": "customer_tiering.tiering.renames.before_rename",
+		"after_rename": [
+			"customer_tiering.tiering.renames.after_rename",
+			IN_AUDIENCES,
+			IN_RULE_CHANGES,
+			DORMANT_FILTER,
+		],
+		"on_update": DORMANT_FILTER,
+		"after_delete": DORMANT_FILTER,
+	},
+	"RFM Segment": {
+		"before_rename": "customer_tiering.tiering.renames.before_rename",
+		"after_rename": ["customer_tiering.tiering.renames.after_rename", IN_AUDIENCES, IN_RULE_CHANGES],
 	},
 	**{
 		doctype: {"after_rename": IN_AUDIENCES}

@@ -1,4 +1,4 @@
-"""python3 -m tests.sandbox demo|test|where|site|bench|serve|stop|clean: see COMMANDS or -h."""
+"""python3 -m tests.sandbox demo|test|faults|where|site|bench|serve|stop|clean: see COMMANDS or -h."""
 
 import argparse
 import contextlib
@@ -42,6 +42,18 @@ def site_for_tests(bench: Path) -> Iterator[Sandbox]:
 	finally:
 		if not named:
 			sandbox.stop(delete=True)
+
+
+def faults(arguments: list[str]) -> int:
+	"""kill workers, dispatchers, MariaDB and Redis at random while mails go out, and count them; SEED= repeats, ROUNDS= CUSTOMERS="""
+	with site_for_tests(find_bench()) as sandbox:
+		variables = sandbox.variables()
+		variables |= {
+			"PYTHONPATH": f"{variables['PYTHONPATH']}{os.pathsep}{CHECKOUT}",
+			"PYTHONWARNINGS": "ignore",
+		}
+		program = sandbox.python(CHECKOUT / "tests/faults/outreach.py", sandbox.site, sandbox.folder)
+		return subprocess.run(program, cwd=sandbox.sites, env=variables).returncode
 
 
 def engine_only(arguments: list[str]) -> bool:
@@ -127,7 +139,9 @@ def clean(arguments: list[str]) -> int:
 	return 0
 
 
-COMMANDS = {"demo": show} | {each.__name__: each for each in (test, where, site, bench, serve, stop, clean)}
+COMMANDS = {"demo": show} | {
+	each.__name__: each for each in (test, faults, where, site, bench, serve, stop, clean)
+}
 
 
 def main() -> int:

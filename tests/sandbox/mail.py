@@ -16,13 +16,17 @@ import frappe
 from aiosmtpd.controller import Controller
 
 ACCOUNT = "Test Sink"
+OK = "250 OK"
 
 
 class SmtpSink:
-	"""Keeps what it gets, also as files if there is a folder for them."""
+	"""Keeps what it gets, also as files if there is a folder for them. With another `answer` it refuses what it gets; with
+	`hangs_up` it keeps it, but goes without an answer.
+	"""
 
 	def __init__(self, folder: Path | None = None) -> None:
 		self.messages: list[EmailMessage] = []
+		self.answer, self.hangs_up = OK, False
 		self.folder = folder
 		with socket.socket() as probe:
 			probe.bind(("127.0.0.1", 0))
@@ -30,11 +34,15 @@ class SmtpSink:
 		self.server = Controller(self, hostname="127.0.0.1", port=self.port)
 
 	async def handle_DATA(self, server, session, envelope) -> str:  # the name that aiosmtpd calls
+		if self.answer != OK:
+			return self.answer
 		self.messages.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
 		if self.folder:
 			name = f"{time.strftime('%Y%m%d-%H%M%S')}-{len(self.messages):05d}.eml"
 			(self.folder / name).write_bytes(envelope.content)
-		return "250 OK"
+		if self.hangs_up:
+			server.transport.abort()
+		return OK
 
 
 def make_account(port: int, name: str = ACCOUNT, address: str = "sender@example.com") -> "frappe.Document":

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.sandbox.common import Trouble, run, say, write_json
@@ -16,6 +17,8 @@ FOLDERS = {"mariadbd": "mariadb", "redis-server": "redis"}
 ADMIN = "tiering"  # the database administrator: root is known at localhost only, by a socket
 SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin"
 ATTEMPTS = 3
+# Faster, but a server that is killed may forget what it has committed.
+FORGETFUL = ("--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0")
 PACKAGES = {"mariadbd": "mariadb-server", "redis-server": "redis-server"}
 
 
@@ -76,7 +79,7 @@ class Services:
 			time.sleep(0.2)
 		return False
 
-	def start_mariadb(self) -> None:
+	def start_mariadb(self, options: Sequence[str] = FORGETFUL) -> None:
 		data = self.folder / "mariadb"
 		if not data.exists():
 			self.make_data_folder(data)
@@ -105,10 +108,9 @@ class Services:
 			"--collation-server=utf8mb4_unicode_ci",
 			"--innodb-buffer-pool-size=256M",
 			"--innodb-log-file-size=48M",
-			"--innodb-flush-log-at-trx-commit=0",
 			"--innodb-flush-method=nosync",  # these sites need not outlive a power cut
-			"--innodb-doublewrite=0",
 			"--debug-no-sync",  # the same for table definitions
+			*options,
 			"--max-allowed-packet=256M",
 			"--skip-log-bin",
 		)

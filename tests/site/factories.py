@@ -12,6 +12,7 @@ import frappe
 from frappe.model.document import Document
 from frappe.utils import add_days, getdate, random_string
 
+from customer_tiering.outreach import restored
 from customer_tiering.tiering.customer import COMPUTED_FIELDS as COMPUTED
 
 ITEM = "Tiering Test Service"
@@ -44,6 +45,7 @@ def uncommitted() -> Iterator[None]:
 def _undo() -> None:
 	frappe.set_user("Administrator")
 	frappe.db.rollback()
+	restored.forget()  # what it says was queued is undone
 	forget_cached_rules()
 
 

@@ -10,6 +10,7 @@ from datetime import date
 import frappe
 from frappe.utils import add_days, getdate
 
+from customer_tiering.outreach import restored
 from tests.conftest import BENCH, SITE
 
 GROUP = "Sleepers"
@@ -155,7 +156,7 @@ def forget_jobs() -> None:
 def start_process(code: str) -> subprocess.Popen:
 	"""Python code in a process of its own, connected to the site; it sees what was committed before."""
 	frappe.db.commit()
-	connect = f"import frappe, os, signal; frappe.init(site={SITE!r}); frappe.connect()\n"
+	connect = f"import frappe, os, signal, sys; frappe.init(site={SITE!r}); frappe.connect()\n"
 	pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 	return subprocess.Popen(
 		[sys.executable, "-c", connect + code], cwd=BENCH / "sites", env=os.environ, **pipes
@@ -174,6 +175,7 @@ def _empty_ledgers() -> None:
 		frappe.db.delete(doctype)
 	frappe.db.delete("ToDo", {"follow_up_key": ("is", "set")})
 	frappe.db.delete("Follow Up")
+	restored.forget()
 	for doctype in READERS:
 		frappe.db.sql(f"UPDATE `tab{doctype}` SET last_event = NULL")
 

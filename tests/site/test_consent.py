@@ -1,9 +1,13 @@
 """Consent: the last word by channel and address decides, every word stays, and leaving is one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import frappe
 import pytest
 from frappe.utils import add_to_date, now_datetime
 
+from customer_tiering.outreach.consent import needs_consent
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.unsubscribe import ALL, leave
 from tests.site.sleepers import contact, day
@@ -53,6 +57,56 @@ def test_a_mail_waits_for_consent_where_it_is_needed_and_a_withdrawal_stops_all(
 	assert words[1].owner == "Guest"
 	dispatch_due(day(1))
 	assert len(touches(who)) == 1
+
+
+@contextmanager
+def consent_needed_in(*countries: str) -> Iterator[None]:
+	document = frappe.get_doc("Tiering Settings")
+	document.set("consent_countries", [{"country": country} for country in countries])
+	document.mail_consent = "In the Countries Listed"
+	document.save()
+	frappe.db.commit()
+	try:
+		yield
+	finally:
+		document.reload()
+		document.update({"consent_countries": [], "mail_consent": "Nowhere"})
+		document.save()
+		frappe.db.commit()
+
+
+def living_in(country: str) -> str:
+	"""A customer of that country who has entered the sequence."""
+	name = entered(f"Someone in {country}")
+	place = {"address_title": name, "address_type": "Billing", "address_line1": "1 Street", "city": "Town"}
+	links = [{"link_doctype": "Customer", "link_name": name}]
+	frappe.get_doc({"doctype": "Address", **place, "country": country, "links": links}).insert()
+	return name
+
+
+def test_consent_is_needed_in_the_countries_listed_and_nowhere_else() -> None:
+	sequence(MAIL)
+	german, french = living_in("Germany"), living_in("France")
+	try:
+		with consent_needed_in("Germany", "Austria"):
+			assert dispatch_due(day(0)) == {"Deferred": 1, "Queued": 1}
+			assert [(touch.status, touch.reason) for touch in touches(german)] == [("Deferred", NOT_YET)]
+			assert [touch.status for touch in touches(french)] == ["Queued"]
+			said(german)
+			assert dispatch_due(day(0)) == {"Queued": 1}
+	finally:
+		for address in frappe.get_all("Address", {"address_title": ("in", (german, french))}, pluck="name"):
+			frappe.delete_doc("Address", address, force=True)
+
+
+def test_who_has_no_address_lives_where_the_company_does() -> None:
+	sequence(MAIL)
+	who = entered()
+	home = frappe.db.get_value("Company", frappe.defaults.get_global_default("company"), "country")
+	with consent_needed_in("Austria"):
+		assert not needs_consent(who, "Email")
+	with consent_needed_in("Austria", home):
+		assert dispatch_due(day(0)) == {"Deferred": 1}
 
 
 def test_a_withdrawn_text_message_is_left_out_for_good_though_consent_is_not_needed() -> None:

@@ -13,6 +13,7 @@ from customer_tiering.customer_insights.report.follow_ups_by_rep import follow_u
 from customer_tiering.follow_up import api, digest, escalate, hand_over, plan, settle, withdraw
 from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
 from customer_tiering.outreach.channels import Target, call_task
+from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.tiering import owner
 from customer_tiering.tiering.api import get_policy
@@ -700,7 +701,7 @@ class TestTheRepsDay:
 	def call_task(self, owner: str) -> "frappe.Document":
 		about = frappe.get_doc("Customer", customer(account_manager=owner))
 		step, touch = frappe._dict(message="Call"), frappe._dict(name=frappe.generate_hash(length=10))
-		target = Target(about, None, step, touch, now_datetime(), None)
+		target = Target(about, None, step, touch, now_datetime(), Crowd([about.name]))
 		return frappe.get_doc("ToDo", call_task.prepare(target)["todo"])
 
 	def test_a_call_of_a_sequence_is_a_follow_up_everywhere(self) -> None:

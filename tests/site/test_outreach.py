@@ -430,14 +430,14 @@ class TestFailures:
 		from customer_tiering.outreach import dispatch
 
 		broken, other = enrolled("AAA"), enrolled("ZZZ")
-		real = dispatch.end_if_due
+		real = dispatch._touch
 
-		def fail(row: frappe._dict, *rest) -> bool:
+		def fail(row: frappe._dict, *rest) -> frappe._dict:
 			if row.customer == broken:
 				raise RuntimeError("nobody foresaw this")
 			return real(row, *rest)
 
-		with patch.object(dispatch, "end_if_due", fail):
+		with patch.object(dispatch, "_touch", fail):
 			assert dispatch_due(day(7)) == {"Error": 1, "Queued": 1}
 		assert statuses(other) == [(7, "Queued")]
 		assert dispatch_due(day(7)) == {"Queued": 1}
@@ -521,6 +521,7 @@ def touch(*values):
 dispatch._touch = touch
 """
 AFTER_COMMIT = """
+dispatch.BATCH = 2
 real = frappe.db.commit
 def commit():
 	real()
@@ -585,6 +586,31 @@ def a_hundred_enrolled() -> list[str]:
 		entry.db_insert()
 		names.append(name)
 	return names
+
+
+def statements_for(number: int) -> int:
+	"""How many it takes to queue so many mails, and little else."""
+	some = frappe.get_all(
+		"Outreach Enrollment", {"status": "Active", "next_due_on": ("<=", day(7))}, pluck="name", limit=number
+	)
+	frappe.db.set_value(
+		"Outreach Enrollment", {"name": ("not in", some), "status": "Active"}, "not_before", day(99)
+	)
+	frappe.db.commit()
+	with patch.object(frappe.db, "sql", wraps=frappe.db.sql) as sql:
+		assert dispatch_due(day(7)) == {"Queued": number}
+	frappe.db.set_value("Outreach Enrollment", {"status": "Active"}, "not_before", None)
+	frappe.db.commit()
+	return sql.call_count
+
+
+def test_ten_times_as_many_mails_take_few_more_statements() -> None:
+	a_hundred_enrolled()
+	frappe.db.commit()
+	statements_for(1)  # what is read once and kept
+	few, many = statements_for(5), statements_for(50)
+	assert (many - few) / 45 < 3, (few, many)
+	assert statuses("Number 000") == [(7, "Queued")]
 
 
 class TestPermissions:

@@ -814,6 +814,20 @@ class TestWorkspace:
 		assert counts["Customers with a Tier"] == counts["Dormant Customers"] == 1
 		assert counts["Customers in a Sequence"] == 0
 
+	def test_cards_and_lists_of_sleepers_follow_the_stages(self) -> None:
+		frappe.rename_doc("Lifecycle Stage", "Dormant", "Silent", force=True)
+		card = json.loads(frappe.db.get_value("Number Card", "Dormant Customers", "filters_json"))
+		saved = json.loads(frappe.db.get_value("Report", "Dormant Large Customers", "json"))
+		for filters in (card, saved["filters"]):
+			assert ["Customer", "lifecycle_stage", "in", ["Silent"]] in filters
+
+	def test_managers_see_every_card(self, workspace: "frappe.Document") -> None:
+		as_user("Sales Manager")
+		for row in workspace.number_cards:
+			assert frappe.get_doc("Number Card", row.number_card_name).has_permission("read"), (
+				row.number_card_name
+			)
+
 	def test_the_chart_shows_the_report(self, workspace: "frappe.Document") -> None:
 		(chart,) = (frappe.get_doc("Dashboard Chart", row.chart_name) for row in workspace.charts)
 		data = run_report(chart.report_name, filters=chart.filters_json)

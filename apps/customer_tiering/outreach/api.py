@@ -7,7 +7,7 @@ from frappe import _
 from frappe.utils import cint, getdate, now_datetime
 
 from customer_tiering.outreach.server_scripts import TITLES, is_disabled, is_in_charge, scripts_are_on
-from customer_tiering.tiering.permissions import MANAGERS
+from customer_tiering.tiering.permissions import MANAGERS, is_manager
 
 
 @frappe.whitelist(methods=["POST"])
@@ -64,6 +64,25 @@ def who_runs_the_workflow() -> str:
 			).format(", ".join(stopped))
 		)
 	return " ".join(sentences)
+
+
+@frappe.whitelist()
+def sending_state() -> dict:
+	"""{"waits": why nothing goes out, None if all is well; "may_go_on": whether the session's user may change that}."""
+	frappe.only_for((*MANAGERS, "Sales Manager"))
+	from customer_tiering.outreach import restored
+
+	waits = restored.message() if restored.must_wait() else None
+	return {"waits": waits, "may_go_on": is_manager(frappe.session.user)}
+
+
+@frappe.whitelist(methods=["POST"])
+def go_on_sending(leave_out: int | str) -> None:
+	"""Send again though the database was put back; with 1, what was due in the unknown period is left out, as in doubt."""
+	frappe.only_for(MANAGERS)
+	from customer_tiering.outreach.restored import go_on
+
+	go_on(bool(cint(leave_out)))
 
 
 @frappe.whitelist()

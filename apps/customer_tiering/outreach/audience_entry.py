@@ -1,12 +1,14 @@
 """Customers enter by being in an audience, or by hand as a backlog: many at once, so many a day, the most valuable first."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date
+from itertools import islice
 
 import frappe
 from frappe.utils import add_days
 
 from customer_tiering.outreach.enter import AUDIENCE, BACKLOG, enrollment_row
+from customer_tiering.outreach.rows import stamp
 from customer_tiering.outreach.suppress import stopped_customers
 from customer_tiering.tiering.audience import customers_in
 
@@ -23,12 +25,8 @@ def enrol_audience(sequence_name: str, day: date) -> int:
 	if sequence.entries_per_day:
 		candidates = candidates[: max(0, sequence.entries_per_day - _entered(sequence, day))]
 	_insert(
-		[
-			enrollment_row(
-				sequence, row.name, f"{AUDIENCE}|{row.name}|{day}", AUDIENCE, day, row.last_order_date
-			)
-			for row in candidates
-		]
+		enrollment_row(sequence, row.name, f"{AUDIENCE}|{row.name}|{day}", AUDIENCE, day, row.last_order_date)
+		for row in candidates
 	)
 	frappe.db.commit()
 	return len(candidates)
@@ -39,13 +37,19 @@ def enrol_backlog(sequence: "frappe.Document", customers: Collection[str], per_d
 
 	Everybody is written down at once, with the day; who orders before it leaves before the first message.
 	"""
-	rows = []
-	for number, row in enumerate(may_enter(sequence, customers, day)):
-		start = add_days(day, number // per_day)
-		key = f"{BACKLOG}|{row.name}|{day}"
-		rows.append(enrollment_row(sequence, row.name, key, BACKLOG, start, row.last_order_date))
-	_insert(rows)
-	return len(rows)
+	candidates = may_enter(sequence, customers, day)
+	_insert(
+		enrollment_row(
+			sequence,
+			row.name,
+			f"{BACKLOG}|{row.name}|{day}",
+			BACKLOG,
+			add_days(day, number // per_day),
+			row.last_order_date,
+		)
+		for number, row in enumerate(candidates)
+	)
+	return len(candidates)
 
 
 def may_enter(sequence: "frappe.Document", customers: Collection[str], day: date) -> list[frappe._dict]:
@@ -87,16 +91,14 @@ def _entered(sequence: "frappe.Document", day: date) -> int:
 	return frappe.db.count("Outreach Enrollment", entered)
 
 
-def _insert(rows: list[dict]) -> None:
-	if not rows:
-		return
-	now, user = frappe.utils.now(), frappe.session.user
-	stamp = {"creation": now, "modified": now, "owner": user, "modified_by": user}
-	values = [{"name": frappe.generate_hash(length=12), **row, **stamp} for row in rows]
-	frappe.db.bulk_insert(
-		"Outreach Enrollment",
-		list(values[0]),
-		[list(value.values()) for value in values],
-		ignore_duplicates=True,
-		chunk_size=CHUNK,
-	)
+def _insert(rows: Iterable[dict]) -> None:
+	"""Some at a time, so that no more than these are held."""
+	rows = iter(rows)
+	while some := list(islice(rows, CHUNK)):
+		values = [{"name": frappe.generate_hash(length=12), **row, **stamp()} for row in some]
+		frappe.db.bulk_insert(
+			"Outreach Enrollment",
+			list(values[0]),
+			[tuple(value.values()) for value in values],
+			ignore_duplicates=True,
+		)

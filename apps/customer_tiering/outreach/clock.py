@@ -8,6 +8,7 @@ import frappe
 from frappe.utils import get_system_timezone, now_datetime
 
 from customer_tiering.engine.send_window import SendWindow
+from customer_tiering.outreach.crowd import Crowd
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 NOON = time(12)
@@ -20,10 +21,12 @@ def moment_of(as_of: date | datetime | None) -> datetime:
 	return as_of if isinstance(as_of, datetime) else datetime.combine(as_of, NOON)
 
 
-def opens_at(sequence: "frappe.Document", customer: "frappe.Document", moment: datetime) -> datetime:
+def opens_at(
+	sequence: "frappe.Document", customer: "frappe.Document", moment: datetime, crowd: Crowd | None = None
+) -> datetime:
 	"""When the sequence may write to the customer, at `moment` or later; both by the site's clock."""
 	site = ZoneInfo(get_system_timezone())
-	opening = window_of(sequence).opens(moment.replace(tzinfo=site), time_zone_of(customer.name))
+	opening = window_of(sequence).opens(moment.replace(tzinfo=site), time_zone_of(customer.name, crowd))
 	return opening.astimezone(site).replace(tzinfo=None)
 
 
@@ -32,9 +35,9 @@ def window_of(sequence: "frappe.Document") -> SendWindow:
 	return SendWindow(days, sequence.send_from_hour, sequence.send_until_hour)
 
 
-def time_zone_of(customer: str) -> ZoneInfo:
+def time_zone_of(customer: str, crowd: Crowd | None = None) -> ZoneInfo:
 	"""Of the country of the customer's address, in a country with several the middle one; else the site's."""
-	country = country_of(customer)
+	country = country_of(customer, crowd)
 	zone = (
 		_middle_zone(frappe.db.get_value("Country", country, "time_zones", cache=True) or "")
 		if country
@@ -43,20 +46,9 @@ def time_zone_of(customer: str) -> ZoneInfo:
 	return zone or ZoneInfo(get_system_timezone())
 
 
-def country_of(customer: str) -> str | None:
+def country_of(customer: str, crowd: Crowd | None = None) -> str | None:
 	"""Of the customer's address; None without one."""
-	addresses = frappe.get_all(
-		"Address",
-		filters=[
-			["Dynamic Link", "link_doctype", "=", "Customer"],
-			["Dynamic Link", "link_name", "=", customer],
-			["Address", "disabled", "=", 0],
-		],
-		fields=["country"],
-		order_by="`tabAddress`.is_primary_address desc, `tabAddress`.creation",
-		limit=1,
-	)
-	return addresses[0].country if addresses else None
+	return (crowd or Crowd([customer])).countries.get(customer)
 
 
 @cache

@@ -4,6 +4,7 @@ import frappe
 from frappe import _
 
 from customer_tiering.outreach.channels import Skip
+from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.law import EVERYWHERE, law_country
 
@@ -12,12 +13,12 @@ LISTED = "In the Countries Listed"
 GIVEN, WITHDRAWN = "Given", "Withdrawn"
 
 
-def ask_consent(customer: str, channel: str, address: str) -> None:
+def ask_consent(customer: str, channel: str, address: str, crowd: Crowd) -> None:
 	"""Raise Skip if the customer withdrew it, Deferral if it is needed and was not given."""
-	said = last_word(customer, channel, address)
+	said = last_word(customer, channel, address) if customer in crowd.spoken else None
 	if said and said.decision == WITHDRAWN:
 		raise Skip(_("Consent was withdrawn on {0}.").format(frappe.format(said.decided_on, "Date")))
-	if not said and needs_consent(customer, channel):
+	if not said and needs_consent(customer, channel, crowd):
 		raise Deferral(_("The customer has not consented to this channel."))
 
 
@@ -32,11 +33,13 @@ def last_word(customer: str, channel: str, address: str) -> frappe._dict | None:
 	return rows[0] if rows else None
 
 
-def needs_consent(customer: str, channel: str) -> bool:
+def needs_consent(customer: str, channel: str, crowd: Crowd | None = None) -> bool:
 	settings = frappe.get_cached_doc("Tiering Settings")
 	needed = settings.get(SETTINGS[channel])
 	if needed == LISTED:
-		return law_country(customer) in {row.country for row in settings.get("consent_countries") or ()}
+		return law_country(customer, crowd) in {
+			row.country for row in settings.get("consent_countries") or ()
+		}
 	return needed == EVERYWHERE
 
 

@@ -9,6 +9,7 @@ import requests
 from frappe import _
 from frappe.utils import add_to_date, now_datetime, strip_html
 
+from customer_tiering.outreach import restored
 from customer_tiering.outreach.channels import sms, webhook
 
 CHANNELS = ("SMS", "Webhook")
@@ -18,6 +19,8 @@ STALE_MINUTES = 30
 
 def deliver_waiting() -> dict[str, int]:
 	"""Send all that is queued; returns the number of touches by what became of them. Workers share the work."""
+	if restored.must_wait():
+		return {}
 	_look_after_the_dead()
 	results: dict[str, int] = {}
 	names = frappe.get_all(
@@ -29,6 +32,8 @@ def deliver_waiting() -> dict[str, int]:
 			values = _send(touch)
 			frappe.db.set_value("Outreach Touch", name, values)
 			frappe.db.commit()
+			if values["status"] == "Sent":
+				restored.note_sent(name)
 			results[values["status"]] = results.get(values["status"], 0) + 1
 	return results
 

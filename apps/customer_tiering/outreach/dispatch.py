@@ -6,18 +6,25 @@ from datetime import date, datetime, time
 import frappe
 from frappe.utils import get_datetime, strip_html
 
+from customer_tiering.outreach import restored
+from customer_tiering.outreach.batch import Batch
 from customer_tiering.outreach.channels import Skip, Target, call_task, email, sms, webhook
 from customer_tiering.outreach.clock import moment_of
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.deliver import start_delivery
 from customer_tiering.outreach.exits import end_if_due
+from customer_tiering.outreach.holds import REACHED
 from customer_tiering.outreach.lost_mails import note_lost_mails
 from customer_tiering.outreach.names import new_touch_name
 from customer_tiering.outreach.offers import promise_for
 from customer_tiering.outreach.render import RenderError, site_language
-from customer_tiering.outreach.steps import Due, plan
+from customer_tiering.outreach.steps import CALL, Due, plan_after
+from customer_tiering.outreach.turns import turn
 
-FAILED, DEFERRED, SKIPPED, ENDED, ERROR = "Failed", "Deferred", "Skipped", "Ended", "Error"
+BATCH = 100  # enrollments that are done and committed together
+QUEUED, FAILED, DEFERRED, SKIPPED = "Queued", "Failed", "Deferred", "Skipped"
+ENDED, ERROR = "Ended", "Error"
+STOPS = (Deferral, Skip, RenderError, frappe.OutgoingEmailError, frappe.ValidationError)
 PREPARE = {
 	"Email": email.prepare,
 	"SMS": sms.prepare,
@@ -30,29 +37,20 @@ def dispatch_due(as_of: date | datetime | None = None) -> dict[str, int]:
 	"""Do every step that is due and say how many were queued, failed and so on.
 
 	`as_of`: a moment on the site's clock; a day means its noon, nothing means now. Any number of workers may run at once: each
-	takes enrollments that no other one holds.
+	takes enrollments that no other one holds. Does nothing where the database doesn't know what was sent.
 	"""
+	frappe.db.commit()
+	if restored.must_wait():
+		restored.tell_managers()
+		return {}
+	restored.begin()
 	moment = moment_of(as_of)
 	results: Counter = Counter()
-	sequences: dict = {}  # as they stand when the run comes to them
 	with site_language():
 		note_lost_mails()
-		for name in _due(moment):
-			frappe.db.commit()  # from here on it is seen what others committed, other dispatchers above all
-			try:
-				if _take(name, moment):
-					enrollment = frappe.get_doc("Outreach Enrollment", name)
-					if enrollment.sequence not in sequences:
-						sequences[enrollment.sequence] = frappe.get_doc(
-							"Outreach Sequence", enrollment.sequence
-						)
-					results.update(_dispatch(enrollment, sequences[enrollment.sequence], moment))
-			except Exception:
-				frappe.db.rollback()
-				frappe.log_error(
-					title="Outreach dispatch", reference_doctype="Outreach Enrollment", reference_name=name
-				)
-				results[ERROR] += 1
+		due = _due(moment)
+		for start in range(0, len(due), BATCH):
+			results.update(_do(due[start : start + BATCH], moment))
 	frappe.db.commit()
 	start_delivery()
 	return dict(results)
@@ -61,99 +59,148 @@ def dispatch_due(as_of: date | datetime | None = None) -> dict[str, int]:
 DUE = "status = 'Active' AND next_due_on <= %(day)s AND (not_before IS NULL OR not_before <= %(moment)s)"
 
 
-def _due(moment: datetime) -> list[str]:
+def _due(moment: datetime) -> list[frappe._dict]:
 	return frappe.db.sql(
-		f"""SELECT enrollment.name FROM `tabOutreach Enrollment` enrollment
+		f"""SELECT enrollment.name, enrollment.customer FROM `tabOutreach Enrollment` enrollment
 		WHERE {DUE} AND EXISTS (
 			SELECT 1 FROM `tabOutreach Sequence` sequence WHERE sequence.name = enrollment.sequence AND sequence.enabled = 1
 		) ORDER BY next_due_on, name""",
 		{"day": moment.date(), "moment": moment},
-		pluck=True,
+		as_dict=True,
 	)
 
 
-def _take(name: str, moment: datetime) -> bool:
-	"""Lock the enrollment until the next commit; False if another worker holds it or was faster."""
-	rows = frappe.db.sql(
-		f"SELECT name FROM `tabOutreach Enrollment` WHERE name = %(name)s AND {DUE} FOR UPDATE SKIP LOCKED",
-		{"name": name, "day": moment.date(), "moment": moment},
-	)
-	return bool(rows)
-
-
-def _dispatch(enrollment: "frappe.Document", sequence: "frappe.Document", moment: datetime) -> list[str]:
-	if end_if_due(enrollment, sequence, moment.date()):
-		return [ENDED]
-	results = [
-		_touch(enrollment, sequence, due, moment)
-		for due in plan(enrollment, sequence)
-		if due.on <= moment.date() and (not due.deferred_until or get_datetime(due.deferred_until) <= moment)
-	]
-	if not _note_what_is_next(enrollment, plan(enrollment, sequence), moment) and not results:
-		return [ENDED]
-	return results
-
-
-def _note_what_is_next(enrollment: "frappe.Document", coming: list[Due], moment: datetime) -> bool:
-	"""On the enrollment, so that nobody looks at it before; False if there is nothing more to come."""
-	if not coming:
-		enrollment.db_set(
-			{"status": "Completed", "ended_on": moment.date(), "next_due_on": None, "not_before": None}
+def _do(due: list[frappe._dict], moment: datetime) -> Counter:
+	"""A batch, committed at once; if something goes wrong, one after the other, so that it stops no other."""
+	try:
+		with turn({row.customer for row in due}):  # inside it is seen what others committed
+			batch = Batch(_take([row.name for row in due], moment), moment)
+			results = Counter(status for each in batch.enrollments for status in _dispatch(each, batch))
+			batch.write()
+			frappe.db.commit()
+			batch.note()
+		return results
+	except Exception:
+		frappe.db.rollback()
+		if len(due) > 1:
+			return sum((_do([row], moment) for row in due), Counter())
+		frappe.log_error(
+			title="Outreach dispatch", reference_doctype="Outreach Enrollment", reference_name=due[0].name
 		)
-		return False
+		return Counter({ERROR: 1})
+
+
+def _take(names: list[str], moment: datetime) -> list[frappe._dict]:
+	"""Lock the enrollments, and no others that another index would pass, until the next commit; but for those that another worker
+	holds or has done already.
+	"""
+	return frappe.db.sql(
+		f"""SELECT * FROM `tabOutreach Enrollment` FORCE INDEX (PRIMARY) WHERE name IN %(names)s AND {DUE}
+		ORDER BY next_due_on, name FOR UPDATE SKIP LOCKED""",
+		{"names": names, "day": moment.date(), "moment": moment},
+		as_dict=True,
+	)
+
+
+def _dispatch(enrollment: frappe._dict, batch: Batch) -> list[str]:
+	day = batch.moment.date()
+	sequence = batch.sequences[enrollment.sequence]
+	if enrollment.name in batch.leavers and end_if_due(
+		frappe.get_doc("Outreach Enrollment", enrollment.name), sequence, day
+	):
+		return [ENDED]
+	touches = batch.touches.setdefault(enrollment.name, [])
+	results = []
+	for due in plan_after(enrollment, sequence, touches):
+		if due.on <= day and (not due.deferred_until or get_datetime(due.deferred_until) <= batch.moment):
+			batch.see(enrollment.customer)
+			touch = _touch(enrollment, sequence, due, batch)
+			touches[:] = [*(each for each in touches if each.name != touch.name), touch]
+			results.append(touch.status)
+	coming = plan_after(enrollment, sequence, touches)
+	_note_what_is_next(enrollment, coming, batch)
+	return results if coming or results else [ENDED]
+
+
+def _note_what_is_next(enrollment: frappe._dict, coming: list[Due], batch: Batch) -> None:
+	"""On the enrollment, so that nobody looks at it before."""
 	times = [
 		max(datetime.combine(due.on, time()), get_datetime(due.deferred_until or due.on)) for due in coming
 	]
-	enrollment.db_set({"next_due_on": min(times).date(), "not_before": min(times)})
-	return True
+	state = (
+		("Active", None, min(times).date(), min(times))
+		if times
+		else ("Completed", batch.moment.date(), None, None)
+	)
+	batch.states.setdefault(state, []).append(enrollment.name)
 
 
-def _touch(enrollment: "frappe.Document", sequence: "frappe.Document", due: Due, moment: datetime) -> str:
+def _touch(
+	enrollment: frappe._dict, sequence: "frappe.Document", due: Due, batch: Batch
+) -> "frappe._dict | frappe.Document":
 	touch = _open_touch(enrollment, due)
-	customer = frappe.get_doc("Customer", touch.customer)
-	frappe.db.savepoint("touch")
+	writes = due.step.channel == CALL or due.step.get("offer")  # documents, at once
+	if writes:
+		frappe.db.savepoint("touch")
 	values = {"reason": None, "deferred_until": None}
 	try:
-		promise = promise_for(due.step, touch, customer, moment.date())
-		target = Target(customer, sequence, due.step, touch, moment, promise)
-		values.update(PREPARE[due.step.channel](target))
-		if promise and not due.step.get("reminds_of"):
-			values.update(offer=promise.offer, coupon_code=promise.code, offer_end=promise.end)
-	except Deferral as reason:
-		frappe.db.rollback(save_point="touch")
-		values.update(status=DEFERRED, reason=str(reason), deferred_until=reason.until)
-	except frappe.OutgoingEmailError as reason:
-		frappe.db.rollback(save_point="touch")
-		values.update(status=DEFERRED, reason=strip_html(str(reason)))
-	except Skip as reason:
-		frappe.db.rollback(save_point="touch")
-		values.update(status=SKIPPED, reason=str(reason))
-	except (RenderError, frappe.ValidationError) as error:
-		frappe.db.rollback(save_point="touch")
-		values.update(status=FAILED, reason=strip_html(str(error)) or type(error).__name__)
-	touch.update({**values, "touched_on": moment.date()})
+		values.update(_prepare(due, touch, sequence, batch))
+	except STOPS as error:
+		if writes:
+			frappe.db.rollback(save_point="touch")
+		values.update(_stopped_by(error))
+	touch.update({**values, "touched_on": batch.moment.date()})
 	touch.touch_key = f"{touch.enrollment}|{touch.step}|{touch.address or ''}"
-	touch.flags.ignore_links = True  # a template that is gone must not keep the touch from telling so
-	if touch.get("creation"):
+	if due.touch:
+		touch.flags.ignore_links = True  # a template that is gone must not keep the touch from telling so
 		touch.save(ignore_permissions=True)
 	else:
-		touch.insert(ignore_permissions=True, set_name=touch.name)
-	return touch.status
+		batch.add(touch)
+	if touch.status in REACHED:
+		who = {touch.customer, *batch.crowd.addresses_of(touch.customer)}
+		batch.written_to |= who
+		batch.crowd.written_to.update(each.lower() for each in who)
+	if touch.status == QUEUED:
+		batch.newest = touch.name
+	return touch
 
 
-def _open_touch(enrollment: "frappe.Document", due: Due) -> "frappe.Document":
+def _stopped_by(error: Exception) -> dict:
+	"""What a touch says of what kept it from being sent."""
+	if isinstance(error, Deferral):
+		return {"status": DEFERRED, "reason": str(error), "deferred_until": error.until}
+	if isinstance(error, frappe.OutgoingEmailError):
+		return {"status": DEFERRED, "reason": strip_html(str(error))}
+	if isinstance(error, Skip):
+		return {"status": SKIPPED, "reason": str(error)}
+	return {"status": FAILED, "reason": strip_html(str(error)) or type(error).__name__}
+
+
+def _prepare(due: Due, touch: frappe._dict, sequence: "frappe.Document", batch: Batch) -> dict:
+	"""What the channel did, as values of the touch."""
+	if due.step.channel != CALL and due.on <= batch.unknown_until:
+		return restored.in_doubt()
+	customer = batch.crowd.customers[touch.customer]
+	promise = promise_for(due.step, touch, customer, batch.moment.date())
+	target = Target(customer, sequence, due.step, touch, batch.moment, batch.crowd, promise, batch.outbox)
+	values = PREPARE[due.step.channel](target)
+	if promise and not due.step.get("reminds_of"):
+		values.update(offer=promise.offer, coupon_code=promise.code, offer_end=promise.end)
+	return values
+
+
+def _open_touch(enrollment: frappe._dict, due: Due) -> "frappe._dict | frappe.Document":
 	"""The touch of this step that was deferred before, or a new one that has its name already."""
 	step = due.step
 	touch = frappe.get_doc("Outreach Touch", due.touch) if due.touch else None
-	touch = touch or frappe.get_doc(
-		doctype="Outreach Touch",
+	touch = touch or frappe._dict(
 		name=new_touch_name(),
 		customer=enrollment.customer,
 		sequence=enrollment.sequence,
 		enrollment=enrollment.name,
 		step=step.step_key,
 	)
-	return touch.update(
+	touch.update(
 		{
 			"day_offset": step.day_offset,
 			"channel": step.channel,
@@ -161,3 +208,4 @@ def _open_touch(enrollment: "frappe.Document", due: Due) -> "frappe.Document":
 			"email_template": step.email_template if step.channel == "Email" else None,
 		}
 	)
+	return touch

@@ -8,22 +8,22 @@ from frappe.utils import add_days
 
 from customer_tiering.outreach.business import hold_for_business
 from customer_tiering.outreach.clock import opens_at
+from customer_tiering.outreach.crowd import CAP_DAYS, Crowd
 from customer_tiering.outreach.deferral import Deferral
 
 # Touches of these states count as messages that the customer got.
 REACHED = ("Queued", "Sending", "Sent", "In Doubt")
-CAP_DAYS = 30
 
 
-def hold(customer: "frappe.Document", sequence: "frappe.Document", address: str, moment: datetime) -> None:
-	"""Raise Deferral if nothing may go to this customer's address at this moment."""
-	hold_for_business(customer, sequence, moment.date())
-	_hold_to_cap(customer, address, moment.date())
-	_hold_to_window(customer, sequence, moment)
-
-
-def _hold_to_window(customer: "frappe.Document", sequence: "frappe.Document", moment: datetime) -> None:
-	opening = opens_at(sequence, customer, moment)
+def hold(
+	customer: "frappe.Document", sequence: "frappe.Document", address: str, moment: datetime, crowd: Crowd
+) -> None:
+	"""Raise Deferral if nothing may go to this customer, or this address, at this moment."""
+	if customer.is_frozen or customer.name in crowd.busy:
+		hold_for_business(customer, sequence, moment.date())
+	if not crowd.written_to.isdisjoint((customer.name.lower(), address.lower())):
+		_hold_to_cap(customer, address, moment.date())
+	opening = opens_at(sequence, customer, moment, crowd)
 	if opening > moment:
 		raise Deferral(_("Outside the hours in which the sequence sends."), opening)
 
@@ -31,7 +31,7 @@ def _hold_to_window(customer: "frappe.Document", sequence: "frappe.Document", mo
 def _hold_to_cap(customer: "frappe.Document", address: str, day: date) -> None:
 	"""The tier's messages a month, over all sequences and channels, to the customer or the address."""
 	tier = customer.customer_tier
-	cap = frappe.db.get_value("Customer Tier", tier, "monthly_contact_cap") if tier else 0
+	cap = frappe.get_cached_value("Customer Tier", tier, "monthly_contact_cap") if tier else 0
 	if not cap:
 		return
 	days = _days_of_messages(customer.name, address, add_days(day, -CAP_DAYS))

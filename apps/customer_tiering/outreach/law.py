@@ -3,13 +3,14 @@
 import frappe
 
 from customer_tiering.outreach.clock import country_of
+from customer_tiering.outreach.crowd import Crowd
 
 EVERYWHERE = "Everywhere"
 
 
-def law_country(customer: str) -> str | None:
+def law_country(customer: str, crowd: Crowd | None = None) -> str | None:
 	"""Of a customer without an address one takes it that the law of the site's country applies."""
-	return country_of(customer) or _own_country()
+	return country_of(customer, crowd) or _own_country()
 
 
 def _own_country() -> str | None:

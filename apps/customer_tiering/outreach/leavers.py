@@ -1,10 +1,13 @@
 """Finds, set-wise, the active enrollments that may have a reason to end; `exits` judges each of them."""
 
+from collections.abc import Collection
 from datetime import date
 
 import frappe
 
-from customer_tiering.outreach.suppress import stopped_customers
+from customer_tiering.outreach.crowd import Crowd
+from customer_tiering.outreach.holds import REACHED
+from customer_tiering.outreach.suppress import stopped_among, stopped_customers
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.orders import orders_from_settings
 
@@ -20,17 +23,65 @@ VOID = f"""{ACTIVE} JOIN `tabTiering Event` event ON event.name = enrollment.eve
 HELD_OUT = f"{ACTIVE} WHERE enrollment.status = 'Active' AND enrollment.is_holdout = 1"
 
 
-def leavers(day: date) -> list[str]:
+FIRST_TOUCHES = """
+	SELECT enrollment.name, enrollment.customer, MIN(touch.creation) AS first FROM `tabOutreach Enrollment` enrollment
+	JOIN `tabOutreach Sequence` sequence ON sequence.name = enrollment.sequence AND sequence.exit_on_reply = 1
+	JOIN `tabOutreach Touch` touch ON touch.enrollment = enrollment.name AND touch.status IN %(reached)s
+	WHERE enrollment.status = 'Active' {among} GROUP BY enrollment.name, enrollment.customer
+"""
+WROTE = """
+	SELECT customer AS who FROM `tabCustomer Feedback` WHERE source = 'Web Form' AND creation > %(since)s
+	UNION SELECT IF(reference_doctype = 'Customer', reference_name, NULL) FROM `tabCommunication`
+		WHERE sent_or_received = 'Received' AND creation > %(since)s
+	UNION SELECT sender FROM `tabCommunication` WHERE sent_or_received = 'Received' AND creation > %(since)s
+"""
+
+
+def leavers(day: date, among: Collection[str] | None = None) -> list[str]:
+	"""Of all active enrollments, or of those among these names."""
+	only = "AND enrollment.name IN %(names)s" if among is not None else ""
+	values = {"as_of": day, "names": list(among or [""])}
 	found: set[str] = set()
-	for query in (GONE, VOID, HELD_OUT, _ordered(), _may_reply()):
-		found.update(frappe.db.sql(query, {"as_of": day}, pluck=True))
-	return sorted(found | _suppressed() | _out_of_audience(day))
+	for query in (GONE, VOID, HELD_OUT, _ordered()):
+		found.update(frappe.db.sql(f"{query} {only}", values, pluck=True))
+	active = frappe.db.sql(
+		f"""SELECT enrollment.name, enrollment.customer, enrollment.sequence FROM `tabOutreach Enrollment` enrollment
+		WHERE enrollment.status = 'Active' {only}""",
+		values,
+		as_dict=True,
+	)
+	suppressed = _suppressed(active) if among is None else _suppressed_among(active)
+	found |= suppressed | _out_of_audience(day, active)
+	return sorted(found | _replied(only, values))
 
 
-def _suppressed() -> set[str]:
+def _suppressed(active: list[frappe._dict]) -> set[str]:
 	stopped = stopped_customers()
-	active = frappe.get_all("Outreach Enrollment", filters={"status": "Active"}, fields=["name", "customer"])
-	return {row.name for row in active if row.customer in stopped} if stopped else set()
+	return {row.name for row in active if row.customer in stopped}
+
+
+def _suppressed_among(active: list[frappe._dict]) -> set[str]:
+	"""The same for a few, without reading all that is on the lists."""
+	crowd = Crowd({row.customer for row in active})
+	addresses = {row.customer: crowd.addresses_of(row.customer) for row in active}
+	stopped = stopped_among({each for some in addresses.values() for each in some})
+	return {row.name for row in active if not stopped.isdisjoint(addresses[row.customer])}
+
+
+def _replied(only: str, values: dict) -> set[str]:
+	"""From whom, or from one of whose addresses, something came since the first message."""
+	query = FIRST_TOUCHES.format(among=only)
+	rows = frappe.db.sql(query, {**values, "reached": REACHED}, as_dict=True)
+	if not rows:
+		return set()
+	since = {"since": min(row.first for row in rows)}
+	wrote = {who.strip().lower() for who in frappe.db.sql(WROTE, since, pluck=True) if who}
+	crowd = Crowd({row.customer for row in rows} if wrote else ())
+	return {
+		row.name
+		for row in rows
+		if not wrote.isdisjoint({row.customer.lower(), *crowd.addresses_of(row.customer)})
+	}
 
 
 def _ordered() -> str:
@@ -42,24 +93,18 @@ def _ordered() -> str:
 			AND {orders.day} > COALESCE(enrollment.last_order_date, '0001-01-01')"""
 
 
-def _may_reply() -> str:
-	return f"""{ACTIVE}
-		JOIN `tabOutreach Sequence` sequence ON sequence.name = enrollment.sequence AND sequence.exit_on_reply = 1
-		WHERE enrollment.status = 'Active'"""
-
-
-def _out_of_audience(day: date) -> set[str]:
+def _out_of_audience(day: date, active: list[frappe._dict]) -> set[str]:
+	members: dict[str, dict[str, str]] = {}
+	for row in active:
+		members.setdefault(row.sequence, {})[row.name] = row.customer
 	sequences = frappe.get_all(
-		"Outreach Sequence", filters={"exit_out_of_audience": 1}, fields=["name", "audience_filters"]
+		"Outreach Sequence",
+		filters={"exit_out_of_audience": 1, "name": ("in", list(members))},
+		fields=["name", "audience_filters"],
 	)
 	found = set()
 	for sequence in sequences:
-		active = frappe.get_all(
-			"Outreach Enrollment",
-			filters={"sequence": sequence.name, "status": "Active"},
-			fields=["name", "customer"],
-		)
-		if active:
-			inside = customers_in(sequence.audience_filters, as_of=day)
-			found |= {row.name for row in active if row.customer not in inside}
+		customers = members[sequence.name]
+		inside = customers_in(sequence.audience_filters, among=list(set(customers.values())), as_of=day)
+		found |= {name for name, customer in customers.items() if customer not in inside}
 	return found

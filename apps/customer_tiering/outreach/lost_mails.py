@@ -6,9 +6,8 @@ from frappe.utils import add_to_date, now_datetime
 
 STALE_MINUTES = 60
 
-NOTE = """
-	UPDATE `tabOutreach Touch` touch JOIN `tabEmail Queue` queue ON queue.name = touch.email_queue
-	SET touch.status = %(status)s, touch.reason = %(reason)s, touch.modified = %(now)s
+FIND = """
+	SELECT touch.name FROM `tabEmail Queue` queue JOIN `tabOutreach Touch` touch ON touch.message_id = queue.message_id
 	WHERE touch.channel = 'Email' AND touch.status = %(was)s AND queue.status = %(queue_status)s
 		AND queue.modified <= %(before)s
 """
@@ -28,6 +27,9 @@ def note_lost_mails() -> None:
 		("Queued", "Error", "Failed", failed, now),
 		("Failed", "Sent", "Queued", None, now),
 	):
-		values = {"was": was, "queue_status": queue_status, "status": status, "reason": reason}
-		frappe.db.sql(NOTE, {**values, "before": before, "now": now})
-	frappe.db.commit()
+		found = {"was": was, "queue_status": queue_status, "before": before}
+		for name in frappe.db.sql(FIND, found, pluck=True):  # without locking mails that are under way
+			frappe.db.set_value(
+				"Outreach Touch", {"name": name, "status": was}, {"status": status, "reason": reason}
+			)
+			frappe.db.commit()

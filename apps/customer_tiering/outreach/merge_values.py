@@ -7,7 +7,7 @@ import frappe
 from frappe.utils import add_days, date_diff, format_date
 
 from customer_tiering.outreach.bought_together import goes_with
-from customer_tiering.tiering.interests import interest_names
+from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.tiering.points import points_of
 
 if TYPE_CHECKING:
@@ -52,68 +52,33 @@ def merge_values(
 	unsubscribe_url: str,
 	promise: "Promise | None" = None,
 	survey_url: str = "",
+	crowd: Crowd | None = None,
 ) -> dict:
 	"""The variables that a template knows, for one customer; every one has a fallback. Those of the offer are empty without one."""
-	last_invoice = _last_invoice(customer.name)
+	crowd = crowd or Crowd([customer.name], as_of)
+	last_invoice = crowd.last_invoices.get(customer.name) or frappe._dict()
+	rep = crowd.users.get(crowd.owner_of(customer.name))
 	company = last_invoice.company or frappe.defaults.get_global_default("company") or ""
 	return {
 		"customer": {field: customer.get(field) or "" for field in SAMPLE["customer"]},
 		"contact_name": contact_name or customer.customer_name,
-		"company": {"name": company, "address": _address(company)},
+		"company": {"name": company, "address": crowd.address_of(company)},
 		"last_order_date": format_date(customer.last_order_date) if customer.last_order_date else "",
 		"days_since_order": date_diff(as_of, customer.last_order_date) if customer.last_order_date else "",
-		"last_item": _last_item(last_invoice.name),
-		"goes_with": goes_with(last_invoice.name),
+		"last_item": crowd.top_items.get(last_invoice.name, ""),
+		"goes_with": goes_with(last_invoice.name) if crowd.has_associations else [],
 		"offer_code": promise.code if promise else "",
 		"offer_discount": promise.discount if promise else "",
 		"offer_end": format_date(promise.end) if promise else "",
 		"offer_minimum": promise.minimum if promise else "",
 		"offer_until": format_date(promise.end if promise else add_days(as_of, OFFER_DAYS)),
-		"interests": interest_names(customer.name),
-		"loyalty_points": points_of(customer.name, as_of).points,
-		"rep_name": _rep_name(customer) or company,
+		"interests": crowd.interests.get(customer.name, []),
+		"loyalty_points": points_of(customer.name, as_of).points if customer.loyalty_program else 0,
+		"rep_name": rep.full_name if rep else company,
 		"tier_benefits": _benefits(customer.customer_tier),
 		"survey_url": survey_url,
 		"unsubscribe_url": unsubscribe_url,
 	}
-
-
-def _last_invoice(customer: str) -> frappe._dict:
-	invoices = frappe.get_all(
-		"Sales Invoice",
-		filters={"customer": customer, "docstatus": 1, "is_return": 0},
-		fields=["name", "company"],
-		order_by="posting_date desc, creation desc",
-		limit=1,
-	)
-	return invoices[0] if invoices else frappe._dict()
-
-
-def _last_item(invoice: str | None) -> str:
-	"""The item with the largest amount on the last invoice."""
-	if not invoice:
-		return ""
-	names = frappe.get_all(
-		"Sales Invoice Item", filters={"parent": invoice}, pluck="item_name", order_by="amount desc", limit=1
-	)
-	return names[0] or "" if names else ""
-
-
-def _address(company: str) -> str:
-	from frappe.contacts.doctype.address.address import get_default_address
-
-	address = get_default_address("Company", company) if company else None
-	if not address:
-		return ""
-	lines = frappe.db.get_value("Address", address, ["address_line1", "pincode", "city", "country"])
-	return ", ".join(line for line in lines if line)
-
-
-def _rep_name(customer: "frappe.Document") -> str:
-	from customer_tiering.tiering.owner import owner_of
-
-	user = owner_of(customer)
-	return frappe.db.get_value("User", user, "full_name") if user else ""
 
 
 def _benefits(tier: str | None) -> str:

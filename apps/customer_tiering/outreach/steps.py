@@ -1,5 +1,6 @@
 """Which step comes next, and when."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -43,13 +44,21 @@ def plan(enrollment: "frappe.Document", sequence: "frappe.Document") -> list[Due
 	Messages and call tasks go on beside each other: who has no address is called nevertheless. Either keeps its distance from
 	the last one that was done, also when that one was late. Reminders of codes have days of their own.
 	"""
-	touches = frappe.get_all(
-		"Outreach Touch",
-		filters={"enrollment": enrollment.name},
-		fields=list(TOUCH_FIELDS),
-		order_by="creation",
-	)
+	touches = touches_of([enrollment.name]).get(enrollment.name, [])
 	return plan_after(enrollment, sequence, touches)
+
+
+def touches_of(enrollments: Collection[str]) -> dict[str, list[frappe._dict]]:
+	"""By enrollment its touches, with TOUCH_FIELDS, the oldest first."""
+	found: dict[str, list[frappe._dict]] = {}
+	for touch in frappe.get_all(
+		"Outreach Touch",
+		filters={"enrollment": ("in", list(enrollments))},
+		fields=[*TOUCH_FIELDS, "enrollment"],
+		order_by="creation",
+	):
+		found.setdefault(touch.enrollment, []).append(touch)
+	return found
 
 
 def plan_after(

@@ -1,6 +1,10 @@
 """Which addresses get nothing from us, or nothing of a sequence."""
 
+from collections.abc import Collection
+
 import frappe
+
+from customer_tiering.tiering.chunks import rows_of
 
 
 def suppress(address: str, source: str, customer: str | None = None, sequence: str | None = None) -> None:
@@ -43,6 +47,19 @@ def stopped_addresses(sequence: str = "") -> set[str]:
 	return {
 		address.lower() for address in frappe.db.sql(STOPPED, {"sequence": sequence}, pluck=True) if address
 	}
+
+
+STOPPED_AMONG = """
+	SELECT address FROM `tabOutreach Suppression` WHERE address IN %(names)s
+	UNION SELECT email FROM `tabEmail Unsubscribe`
+		WHERE email IN %(names)s AND (global_unsubscribe = 1 OR reference_doctype = 'Customer')
+	UNION SELECT email_id FROM `tabContact` WHERE email_id IN %(names)s AND unsubscribed = 1
+"""
+
+
+def stopped_among(addresses: Collection[str]) -> set[str]:
+	"""Those of these addresses that may get nothing of some sequence, to be checked one by one."""
+	return {row.address.lower() for row in rows_of(STOPPED_AMONG, addresses)}
 
 
 def stopped_customers(sequence: str = "") -> set[str]:

@@ -9,6 +9,7 @@ from frappe.utils import get_url
 from customer_tiering.outreach import survey
 from customer_tiering.outreach.channels import Target, sms, webhook
 from customer_tiering.outreach.channels.email import rep_address, sender_of
+from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.offers import example_for
 from customer_tiering.outreach.recipients import recipient_of
@@ -63,7 +64,15 @@ def send_trial(
 	if step.channel == "Webhook":
 		touch = frappe._dict(name=f"trial-{frappe.generate_hash(length=8)}")
 		payload = webhook.payload(
-			Target(customer, sequence, step, touch, moment, example_for(step, customer, moment.date()))
+			Target(
+				customer,
+				sequence,
+				step,
+				touch,
+				moment,
+				Crowd([customer.name], moment.date()),
+				example_for(step, customer, moment.date()),
+			)
 		)
 		webhook.send(step.webhook_url, touch.name, frappe.as_json({**payload, "trial": True}))
 		return step.webhook_url

@@ -5,6 +5,7 @@ import json
 import frappe
 from frappe import _
 
+from customer_tiering.customer_insights.dormant_filter import follow_stages
 from customer_tiering.setup import indexes, seed
 from customer_tiering.tiering.customer import COMPUTED_FIELDS, OVERRIDE_FIELDS, RESERVED_FIELDS
 
@@ -26,6 +27,7 @@ def after_sync() -> None:
 	"""Runs after the fixtures of an install and after every migrate; doing it again changes nothing."""
 	seed.seed()
 	indexes.add_indexes()
+	follow_stages()
 
 
 def own_fields() -> list[dict]:

@@ -2,6 +2,7 @@
 
 import frappe
 
+from customer_tiering.outreach import restored
 from customer_tiering.outreach.server_scripts import delete_server_scripts
 from customer_tiering.setup import indexes, seed
 from customer_tiering.setup.detach import detach
@@ -20,6 +21,7 @@ def before_uninstall() -> None:
 	seed.forget()
 	frappe.db.delete("Singles", {"doctype": "Tiering Settings"})
 	indexes.drop_indexes()
+	restored.forget()
 	print(
 		"The columns that Customer Tiering filled on Customer, Contact, ToDo and sales documents stay in the database with their data,"
 		" and so do the e-mail templates, coupon codes and their Pricing Rules. Codes that are out stay good, and ERPNext does not"

@@ -4,7 +4,7 @@ The framework's own environment also knows `frappe.db`; a job renders as Adminis
 anything with it.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 
 import frappe
 from frappe.utils import format_date
@@ -20,6 +20,7 @@ def fill(text: str, values: dict) -> str:
 	return compile_text(text).render(values, _=frappe._, format_date=format_date)
 
 
+@lru_cache(maxsize=200)  # the same few texts are filled in for thousands of customers
 def compile_text(text: str) -> "jinja2.Template":  # noqa: F821
 	"""Raises jinja2.TemplateSyntaxError for a broken one."""
 	return _environment().from_string(text)

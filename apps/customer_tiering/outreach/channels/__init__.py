@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import frappe
 
+from customer_tiering.outreach.crowd import Crowd
+
 if TYPE_CHECKING:
+	from customer_tiering.outreach.mail import Outbox
 	from customer_tiering.outreach.offers import Promise
 
 
@@ -18,11 +21,15 @@ class Skip(Exception):
 
 
 class Target(NamedTuple):
-	"""What a channel has to know: whom, of which sequence, with which step, when, the touch that it is for, and the code it brings."""
+	"""What a channel has to know: whom, of which sequence, with which step, when, the touch that it is for, what is known of all
+	customers of the batch, the code it brings, and where mails are put that are queued together.
+	"""
 
 	customer: "frappe.Document"
 	sequence: "frappe.Document"
 	step: "frappe.Document"
 	touch: "frappe.Document"
 	moment: datetime
+	crowd: Crowd
 	promise: "Promise | None" = None
+	outbox: "Outbox | None" = None

@@ -8,18 +8,18 @@ from frappe import _
 from frappe.utils import escape_html
 
 from customer_tiering.outreach.channels import Target
+from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.recipients import mobile_of
 from customer_tiering.outreach.render import merge_values, render_text
 from customer_tiering.outreach.survey import survey_url
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
 from customer_tiering.tiering.capacity import Capacity
-from customer_tiering.tiering.owner import Owners
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, _sequence, step, touch, moment, promise = target
-	recipient = mobile_of(customer)
+	customer, _sequence, step, touch, moment, crowd, promise, _outbox = target
+	recipient = mobile_of(customer, crowd)
 	values = merge_values(
 		customer,
 		recipient and recipient.name,
@@ -27,11 +27,12 @@ def prepare(target: Target) -> dict[str, str]:
 		unsubscribe_url(touch.name),
 		promise,
 		survey_url(touch.name),
+		crowd,
 	)
 	text = render_text(step.message, values)
 	todo = frappe.get_doc(
 		doctype="ToDo",
-		allocated_to=_caller(customer.name, moment.date()),
+		allocated_to=_caller(customer.name, crowd, moment.date()),
 		description=f"<p>{escape_html(text)}</p>".replace("\n", "<br>"),
 		reference_type="Customer",
 		reference_name=customer.name,
@@ -41,9 +42,10 @@ def prepare(target: Target) -> dict[str, str]:
 	return {"status": "Sent", "text": text, "todo": todo.name}
 
 
-def _caller(customer: str, day: date) -> str | None:
+def _caller(customer: str, crowd: Crowd, day: date) -> str | None:
 	capacity = Capacity(day)
-	user = next(Owners([customer], day, absent=capacity.away).in_line(customer), None)
+	there = (user for user in crowd.owners.in_line(customer) if user not in capacity.away)
+	user = next(there, None)
 	if user and not capacity.has_room(user):
 		raise Deferral(_("{0} has as many as fit in a day.").format(user))
 	return user

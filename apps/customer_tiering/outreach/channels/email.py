@@ -7,6 +7,7 @@ from frappe.utils import get_url, validate_email_address
 from customer_tiering.outreach.channels import Target
 from customer_tiering.outreach.channels.same_address import skip_if_reached
 from customer_tiering.outreach.consent import ask_consent
+from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import recipient_of
@@ -14,24 +15,29 @@ from customer_tiering.outreach.render import merge_values, render
 from customer_tiering.outreach.survey import survey_url
 from customer_tiering.outreach.tracking import with_tracking
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
-from customer_tiering.tiering.owner import owner_of
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, sequence, step, touch, moment, promise = target
-	recipient = recipient_of(customer)
+	customer, sequence, step, touch, moment, crowd, promise, outbox = target
+	recipient = recipient_of(customer, crowd)
 	if not recipient:
 		raise Deferral(_("The customer has no e-mail address."))
 	if not validate_email_address(recipient.address):
 		raise Deferral(_("The address {0} is not valid.").format(recipient.address))
-	skip_if_reached(touch, recipient.address, moment.date())
-	ask_consent(customer.name, "Email", recipient.address)
-	hold(customer, sequence, recipient.address, moment)
+	skip_if_reached(touch, recipient.address, moment.date(), crowd)
+	ask_consent(customer.name, "Email", recipient.address, crowd)
+	hold(customer, sequence, recipient.address, moment, crowd)
 	values = merge_values(
-		customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise, survey_url(touch.name)
+		customer,
+		recipient.name,
+		moment.date(),
+		unsubscribe_url(touch.name),
+		promise,
+		survey_url(touch.name),
+		crowd,
 	)
-	mail = render(frappe.get_doc("Email Template", step.email_template), values, step.preview_text)
-	mail, tracking = with_tracking(mail, touch.name, customer.name)
+	mail = render(frappe.get_cached_doc("Email Template", step.email_template), values, step.preview_text)
+	mail, tracking = with_tracking(mail, touch.name, customer.name, crowd)
 	# The framework's sender logs into a site when it is imported
 	from customer_tiering.outreach.mail import queue_mail
 
@@ -39,10 +45,11 @@ def prepare(target: Target) -> dict[str, str]:
 		mail,
 		to=recipient.address,
 		sender=sender_of(sequence),
-		reply_to=rep_address(customer),
+		reply_to=rep_address(customer, crowd),
 		customer=customer.name,
 		message_id=f"{touch.name}@{_host()}",
 		leave_url=values["unsubscribe_url"],
+		outbox=outbox,
 	)
 	if not queue:
 		frappe.throw(_("The mail queue did not take the mail to {0}.").format(recipient.address))
@@ -56,10 +63,11 @@ def prepare(target: Target) -> dict[str, str]:
 	}
 
 
-def rep_address(customer: "frappe.Document") -> str | None:
+def rep_address(customer: "frappe.Document", crowd: Crowd | None = None) -> str | None:
 	"""The mails are signed by the rep, so the rep gets the answers."""
-	owner = owner_of(customer)
-	return frappe.db.get_value("User", owner, "email") if owner else None
+	crowd = crowd or Crowd([customer.name])
+	rep = crowd.users.get(crowd.owner_of(customer.name))
+	return rep.email if rep else None
 
 
 def sender_of(sequence: "frappe.Document") -> str | None:

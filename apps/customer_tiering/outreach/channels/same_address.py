@@ -7,11 +7,14 @@ from frappe import _
 from frappe.utils import add_days
 
 from customer_tiering.outreach.channels import Skip
-from customer_tiering.outreach.holds import CAP_DAYS, REACHED
+from customer_tiering.outreach.crowd import CAP_DAYS, Crowd
+from customer_tiering.outreach.holds import REACHED
 
 
-def skip_if_reached(touch: "frappe.Document", address: str, day: date) -> None:
+def skip_if_reached(touch: "frappe.Document", address: str, day: date, crowd: Crowd) -> None:
 	"""Raise Skip if this step went to the address lately, for whichever customer."""
+	if address.lower() not in crowd.written_to:
+		return
 	other = frappe.db.get_value(
 		"Outreach Touch",
 		{

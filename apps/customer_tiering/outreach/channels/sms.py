@@ -15,17 +15,23 @@ from customer_tiering.outreach.unsubscribe import unsubscribe_url
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, sequence, step, touch, moment, promise = target
-	recipient = mobile_of(customer)
+	customer, sequence, step, touch, moment, crowd, promise, _outbox = target
+	recipient = mobile_of(customer, crowd)
 	if not recipient:
 		raise Deferral(_("The customer has no mobile number."))
 	if not frappe.db.get_single_value("SMS Settings", "sms_gateway_url"):
 		raise Deferral(_("SMS Settings have no gateway."))
-	skip_if_reached(touch, recipient.address, moment.date())
-	ask_consent(customer.name, "SMS", recipient.address)
-	hold(customer, sequence, recipient.address, moment)
+	skip_if_reached(touch, recipient.address, moment.date(), crowd)
+	ask_consent(customer.name, "SMS", recipient.address, crowd)
+	hold(customer, sequence, recipient.address, moment, crowd)
 	values = merge_values(
-		customer, recipient.name, moment.date(), unsubscribe_url(touch.name), promise, survey_url(touch.name)
+		customer,
+		recipient.name,
+		moment.date(),
+		unsubscribe_url(touch.name),
+		promise,
+		survey_url(touch.name),
+		crowd,
 	)
 	return {"status": "Queued", "address": recipient.address, "text": render_text(step.message, values)}
 

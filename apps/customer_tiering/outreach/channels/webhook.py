@@ -16,15 +16,15 @@ TIMEOUT = 20
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, sequence, step, _touch, moment, _promise = target
-	hold(customer, sequence, step.webhook_url, moment)
+	customer, sequence, step, _touch, moment, crowd, _promise, _outbox = target
+	hold(customer, sequence, "", moment, crowd)  # the address is nobody's own
 	return {"status": "Queued", "address": step.webhook_url, "text": json.dumps(payload(target), default=str)}
 
 
 def payload(target: Target) -> dict:
 	"""What the other system gets; `id` is the same however often it is sent."""
-	customer, sequence, step, touch, moment, promise = target
-	email, mobile = recipient_of(customer), mobile_of(customer)
+	customer, sequence, step, touch, moment, crowd, promise, _outbox = target
+	email, mobile = recipient_of(customer, crowd), mobile_of(customer, crowd)
 	values = merge_values(
 		customer,
 		(email or mobile or (None, None))[1],
@@ -32,6 +32,7 @@ def payload(target: Target) -> dict:
 		unsubscribe_url(touch.name),
 		promise,
 		survey_url(touch.name),
+		crowd,
 	)
 	return {
 		"id": touch.name,

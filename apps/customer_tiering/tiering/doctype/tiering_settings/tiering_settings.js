@@ -6,6 +6,7 @@ frappe.ui.form.on("Tiering Settings", {
 		frm.set_query("default_follow_up_user", () => ({ filters: { enabled: 1, user_type: "System User" } }));
 		show_policy(frm);
 		show_scripts_in_charge(frm);
+		show_waiting(frm);
 	},
 });
 
@@ -174,6 +175,43 @@ async function show_scripts_in_charge(frm) {
 		`<div class="form-group"><label class="control-label">${__("Who runs the mail workflow")}</label>
 		<div class="like-disabled-input">${message}</div></div>`
 	);
+}
+
+// After a backup was put back nothing goes out, until somebody says so.
+async function show_waiting(frm) {
+	const { message } = await frappe.call("customer_tiering.outreach.api.sending_state");
+	frm.dashboard.clear_headline();
+	if (!message.waits) return;
+	frm.dashboard.set_headline_alert(frappe.utils.escape_html(message.waits), "red");
+	if (message.may_go_on) {
+		frm.add_custom_button(__("Go On Sending…"), () => go_on_sending(frm, message.waits)).addClass("btn-danger");
+	}
+}
+
+function go_on_sending(frm, waits) {
+	const dialog = new frappe.ui.Dialog({
+		title: __("Go On Sending"),
+		fields: [
+			{ fieldtype: "HTML", options: `<p>${frappe.utils.escape_html(waits)}</p>` },
+			{
+				fieldname: "leave_out",
+				fieldtype: "Check",
+				default: 1,
+				label: __("Leave out what was due in that time"),
+				description: __(
+					"It stands as in doubt, and nobody gets it twice. Without this, customers may get again what they got already."
+				),
+			},
+		],
+		primary_action_label: __("Go On Sending"),
+		primary_action: async ({ leave_out }) => {
+			dialog.hide();
+			await frappe.call("customer_tiering.outreach.api.go_on_sending", { leave_out });
+			frappe.show_alert({ message: __("Messages go out again."), indicator: "green" });
+			frm.reload_doc();
+		},
+	});
+	dialog.show();
 }
 
 // The dialog of presets: what each would change, applied with one button, undone with one.

@@ -1,0 +1,169 @@
+"""What steps and texts ask about customers, read for all customers of a batch at once: a few queries, however many there are.
+
+What only few customers have (an overdue invoice, a word about consent, points) is looked up one by one for those who may have it.
+"""
+
+from collections.abc import Collection
+from datetime import date
+from functools import cached_property
+
+import frappe
+from frappe.utils import add_days
+
+from customer_tiering.tiering.chunks import rows_of
+from customer_tiering.tiering.owner import Owners
+
+CAP_DAYS = 30  # for so long a message counts against the cap, and the same step isn't repeated to an address
+
+CONTACTS = """
+	SELECT link.link_name AS customer, contact.name, contact.email_id, contact.mobile_no, contact.full_name,
+		contact.first_name, contact.is_primary_contact, contact.creation
+	FROM `tabDynamic Link` link JOIN `tabContact` contact ON contact.name = link.parent
+	WHERE link.parenttype = 'Contact' AND link.link_doctype = 'Customer' AND link.link_name IN %(names)s
+"""
+COUNTRIES = """
+	SELECT link.link_name AS customer, address.country
+	FROM `tabDynamic Link` link JOIN `tabAddress` address ON address.name = link.parent
+	WHERE link.parenttype = 'Address' AND link.link_doctype = 'Customer' AND link.link_name IN %(names)s
+		AND address.disabled = 0
+	ORDER BY address.is_primary_address, address.creation DESC
+"""
+LAST_INVOICES = """
+	SELECT customer, name, company FROM (
+		SELECT customer, name, company,
+			ROW_NUMBER() OVER (PARTITION BY customer ORDER BY posting_date DESC, creation DESC) AS place
+		FROM `tabSales Invoice` WHERE customer IN %(names)s AND docstatus = 1 AND is_return = 0
+	) invoice WHERE place = 1
+"""
+INTERESTS = """
+	SELECT parent, topic FROM `tabCustomer Interest`
+	WHERE parenttype = 'Customer' AND parentfield = 'interests' AND parent IN %(names)s ORDER BY computed, idx
+"""
+# Whoever may have something that a message waits for, or words about consent
+BUSY = """
+	SELECT customer FROM `tabSales Invoice` WHERE customer IN %(names)s AND docstatus = 1 AND outstanding_amount > 0
+		AND due_date < %(day)s
+	UNION SELECT customer FROM `tabSales Invoice` WHERE customer IN %(names)s AND docstatus = 0 AND is_return = 1
+	UNION SELECT customer FROM `tabIssue` WHERE customer IN %(names)s AND status NOT IN ('Resolved', 'Closed')
+	UNION SELECT party_name FROM `tabQuotation` WHERE quotation_to = 'Customer' AND party_name IN %(names)s AND docstatus = 1
+		AND status IN ('Open', 'Replied')
+"""
+SPOKEN = "SELECT DISTINCT customer FROM `tabOutreach Consent` WHERE customer IN %(names)s"
+WRITTEN_TO = """
+	SELECT customer AS who FROM `tabOutreach Touch` WHERE customer IN %(names)s AND touched_on > %(after)s
+	UNION SELECT address FROM `tabOutreach Touch` WHERE address IN %(names)s AND touched_on > %(after)s
+"""
+
+
+class Crowd:
+	"""Customers about to be written to on a day."""
+
+	def __init__(self, customers: Collection[str], day: date | None = None) -> None:
+		self.names = list(customers)
+		self.day = day or frappe.utils.getdate()
+
+	@cached_property
+	def customers(self) -> dict[str, frappe._dict]:
+		"""Their own fields; a customer who is no more is missing."""
+		rows = rows_of("SELECT * FROM `tabCustomer` WHERE name IN %(names)s", self.names)
+		return {row.name: row for row in rows}
+
+	@cached_property
+	def contacts(self) -> dict[str, list[frappe._dict]]:
+		found: dict[str, list[frappe._dict]] = {}
+		for row in rows_of(CONTACTS, self.names):
+			known = found.setdefault(row.customer, [])
+			if all(each.name != row.name for each in known):
+				known.append(row)
+		return found
+
+	@cached_property
+	def countries(self) -> dict[str, str]:
+		return {row.customer: row.country for row in rows_of(COUNTRIES, self.names)}
+
+	@cached_property
+	def last_invoices(self) -> dict[str, frappe._dict]:
+		return {row.customer: row for row in rows_of(LAST_INVOICES, self.names)}
+
+	@cached_property
+	def top_items(self) -> dict[str, str]:
+		"""By invoice the item with the largest amount on it."""
+		query = (
+			"SELECT parent, item_name FROM `tabSales Invoice Item` WHERE parent IN %(names)s ORDER BY amount"
+		)
+		rows = rows_of(query, [invoice.name for invoice in self.last_invoices.values()])
+		return {row.parent: row.item_name or "" for row in rows}
+
+	@cached_property
+	def interests(self) -> dict[str, list[str]]:
+		found: dict[str, list[str]] = {}
+		for row in rows_of(INTERESTS, self.names):
+			found.setdefault(row.parent, []).append(row.topic)
+		return found
+
+	@cached_property
+	def has_associations(self) -> bool:
+		return bool(frappe.db.exists("Item Association"))
+
+	def address_of(self, company: str) -> str:
+		"""A company's default address, on one line."""
+		if company not in self._company_addresses:
+			self._company_addresses[company] = _address(company)
+		return self._company_addresses[company]
+
+	@cached_property
+	def _company_addresses(self) -> dict[str, str]:
+		return {}
+
+	@cached_property
+	def busy(self) -> set[str]:
+		return {row.customer for row in rows_of(BUSY, self.names, day=self.day)}
+
+	@cached_property
+	def spoken(self) -> set[str]:
+		return {row.customer for row in rows_of(SPOKEN, self.names)}
+
+	@cached_property
+	def written_to(self) -> set[str]:
+		"""Customers, and addresses of theirs, that got or were to get a message in the last days."""
+		addresses = {address for name in self.names for address in self.addresses_of(name)}
+		after = add_days(self.day, -CAP_DAYS)
+		return {row.who.lower() for row in rows_of(WRITTEN_TO, [*self.names, *addresses], after=after)}
+
+	def addresses_of(self, customer: str) -> set[str]:
+		"""All mail addresses and mobile numbers."""
+		rows = [*self.contacts.get(customer, ()), self.customers.get(customer) or frappe._dict()]
+		return {value.strip().lower() for row in rows for value in (row.email_id, row.mobile_no) if value}
+
+	@cached_property
+	def owners(self) -> Owners:
+		return Owners(self.names)
+
+	def owner_of(self, customer: str) -> str | None:
+		"""Who is in charge; see tiering.owner."""
+		if customer not in self._owners:
+			self._owners[customer] = next(self.owners.in_line(customer), None)
+		return self._owners[customer]
+
+	@cached_property
+	def _owners(self) -> dict[str, str | None]:
+		return {}
+
+	@cached_property
+	def users(self) -> dict[str, frappe._dict]:
+		rows = frappe.get_all(
+			"User",
+			{"name": ("in", list(set(filter(None, map(self.owner_of, self.names)))))},
+			["name", "email", "full_name"],
+		)
+		return {row.name: row for row in rows}
+
+
+def _address(company: str) -> str:
+	from frappe.contacts.doctype.address.address import get_default_address
+
+	address = get_default_address("Company", company) if company else None
+	if not address:
+		return ""
+	lines = frappe.db.get_value("Address", address, ["address_line1", "pincode", "city", "country"])
+	return ", ".join(line for line in lines if line)
