@@ -154,9 +154,12 @@ doc_events = {
 			"customer_tiering.follow_up.outcome.on_update",
 			"customer_tiering.follow_up.sharing.on_update",
 		],
-		"on_trash": FOLLOW_UP,
+		"on_trash": [FOLLOW_UP, "customer_tiering.follow_up.sharing.on_trash"],
 	},
-	"Opportunity": dict.fromkeys(("on_update", "on_submit", "on_cancel", "on_trash"), ENQUIRY),
+	"Opportunity": {
+		**dict.fromkeys(("on_update", "on_submit", "on_cancel", "on_trash"), ENQUIRY),
+		"on_change": "customer_tiering.follow_up.settle.on_opportunity_changed",
+	},
 	"Quotation": {
 		**dict.fromkeys(("on_update", "on_submit", "on_cancel", "on_trash"), ENQUIRY),
 		"before_validate": [REDEMPTION["before_validate"], TIER_DISCOUNT],

@@ -10,9 +10,11 @@ import pytest
 from frappe.utils import add_days, add_months, format_date, get_fullname, getdate, now_datetime
 
 from customer_tiering.customer_insights.report.follow_ups_by_rep import follow_ups_by_rep
-from customer_tiering.follow_up import api, plan
+from customer_tiering.follow_up import api, digest, escalate, hand_over, plan, settle, withdraw
 from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
 from customer_tiering.outreach.channels import Target, call_task
+from customer_tiering.outreach.crowd import Crowd
+from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.tiering import owner
 from customer_tiering.tiering.api import get_policy
 from customer_tiering.tiering.contact_facts import read_contact_facts
@@ -99,6 +101,15 @@ class TestWhen:
 		assert run_follow_ups(add_days(TODAY, 1))["created"] == 0
 		assert run_follow_ups(add_days(TODAY, 9))["created"] == 1  # the days between were missed
 		assert len(todos(name)) == len(todos(late)) == 1
+
+	def test_a_key_date_that_becomes_known_late(self) -> None:
+		rule(trigger="Key Date", key_date="Birthday", days_ahead=7)
+		name, past = customer(), customer()
+		frappe.db.set_value("Customer", past, "key_date_birthday", add_months(add_days(TODAY, -1), -480))
+		assert create_follow_ups() == 0
+		frappe.db.set_value("Customer", name, "key_date_birthday", add_months(add_days(TODAY, 4), -480))
+		assert run_follow_ups(add_days(TODAY, 1))["created"] == 1
+		assert run_follow_ups(add_days(TODAY, 2))["created"] == 0
 
 	def test_a_key_date_of_another_millennium(self) -> None:
 		rule(trigger="Key Date", key_date="Founded", days_ahead=0, description="Call")
@@ -446,6 +457,25 @@ class TestHowMany:
 		name = customer()
 		signal(name)
 		assert the_todo(name).date == add_days(TODAY, 4)
+		signal(name)
+		result = run_follow_ups(add_days(TODAY, 2))
+		assert (result["created"], result["waiting"]) == (0, 1)
+		assert "1 wait for the next working day" in frappe.db.get_single_value(
+			"Tiering Settings", "follow_up_log"
+		)
+		assert run_follow_ups(add_days(TODAY, 3))["created"] == 1
+
+	def test_what_a_manager_is_told_of_is_limited_too(self) -> None:
+		boss = rep("boss", "Sales Manager")
+		rule(escalate_after_days=1, escalate_to=boss)
+		manager = rep("late")
+		for _number in range(2):
+			signal(customer(account_manager=manager))
+		create_follow_ups()
+		capacity(user=boss, per_day=1)
+		late = add_days(TODAY, 5)
+		assert [run_follow_ups(late)["escalated"] for _twice in "12"] == [1, 0]
+		assert run_follow_ups(add_days(late, 1))["escalated"] == 1
 
 
 class TestHowItEnds:
@@ -488,16 +518,22 @@ class TestHowItEnds:
 		one = todo(close_on_opportunity=switch)
 		opportunity = make.make_opportunity(one.reference_name)
 		assert run_follow_ups()["settled"] == 0
-		frappe.db.set_value("Opportunity", opportunity.name, "status", "Lost")
-		frappe.db.set_value(
-			"Opportunity",
-			opportunity.name,
-			"modified",
-			f"{add_days(TODAY, 1)} 10:00:00",
-			update_modified=False,
-		)
+		opportunity.db_set("status", "Lost")
 		run_follow_ups()
 		assert self.status(one) == expected
+
+	def test_a_closed_opportunity_that_is_merely_edited(self) -> None:
+		rule(close_on_opportunity=1)
+		name = customer()
+		opportunity = make.make_opportunity(name)
+		opportunity.db_set("status", "Lost")
+		signal(name)
+		the_todo(name)
+		opportunity.reload()
+		opportunity.title = "Without the typo"
+		opportunity.save()
+		assert opportunity.status == "Lost"
+		assert run_follow_ups()["settled"] == 0
 
 	def test_what_waits_is_not_made_after_an_order(self) -> None:
 		rule()
@@ -631,6 +667,9 @@ class TestSight:
 		assert rep("preview") in shown["about"]
 		with pytest.raises(frappe.ValidationError, match="no rule"):
 			api.preview("{ no JSON", name)
+		for nonsense in ({"more_signals": "x"}, {"more_signals": [1]}, {"user": ["a"]}):
+			with pytest.raises(frappe.ValidationError, match="no rule"):
+				api.preview(json.dumps(nonsense), name)
 		with pytest.raises(frappe.ValidationError, match="shoe_size"):
 			api.preview(json.dumps({"description": "{{ customer.shoe_size }}", "trigger": "Cadence"}), name)
 
@@ -662,7 +701,7 @@ class TestTheRepsDay:
 	def call_task(self, owner: str) -> "frappe.Document":
 		about = frappe.get_doc("Customer", customer(account_manager=owner))
 		step, touch = frappe._dict(message="Call"), frappe._dict(name=frappe.generate_hash(length=10))
-		target = Target(about, None, step, touch, now_datetime(), None)
+		target = Target(about, None, step, touch, now_datetime(), Crowd([about.name]))
 		return frappe.get_doc("ToDo", call_task.prepare(target)["todo"])
 
 	def test_a_call_of_a_sequence_is_a_follow_up_everywhere(self) -> None:
@@ -680,6 +719,18 @@ class TestTheRepsDay:
 		assert (row["open"], row["closed"]) == (1, 1)
 		assert api.open_follow_ups_of(caller) == 1
 		assert api.hand_over(caller, heir) == {"handed_over": 1, "left": 0}
+
+	def test_a_call_of_a_sequence_waits_for_room_and_takes_it(self) -> None:
+		caller = rep("caller")
+		capacity(user=caller, per_day=2)
+		rule()
+		one = customer(account_manager=caller)
+		signal(one)
+		self.call_task(caller)
+		self.call_task(caller)
+		with pytest.raises(Deferral, match="fit in a day"):
+			self.call_task(caller)
+		assert run_follow_ups()["waiting"] == 1
 
 	def test_not_reached_comes_back_until_it_was_tried_three_times(self, mine: "frappe.Document") -> None:
 		frappe.db.set_single_value("Tiering Settings", "try_again_after_days", 2)
@@ -798,3 +849,133 @@ class TestTheRepsDay:
 		frappe.db.set_value("ToDo", todos(names[0])[0].name, "date", add_days(TODAY, -1))
 		frappe.set_user(busy)
 		assert [row.customer for row in api.my_follow_ups()["rows"]] == [names[0], names[2], names[1]]
+
+
+class TestWhatGoesWrong:
+	"""Nothing is lost, and nothing holds up the others."""
+
+	def test_what_a_deleted_rule_made_can_still_be_closed(self) -> None:
+		made = rule()
+		name = customer(account_manager=rep("keeps"))
+		signal(name)
+		todo = the_todo(name)
+		made.delete()
+		frappe.set_user(rep("keeps"))
+		assert api.close(todo.name, "Reached")["status"] == "Closed"
+
+	def test_one_that_cant_be_handed_over_stops_no_other(self) -> None:
+		rule()
+		leaver, heir = rep("leaver"), rep("heir")
+		names = [customer(account_manager=leaver) for _number in range(2)]
+		for name in names:
+			signal(name)
+		create_follow_ups()
+		stuck = min(todo.name for todo in todos(allocated_to=leaver))
+		frappe.db.set_value("ToDo", stuck, "follow_up_rule", "A rule that is gone")
+		with make.shared():
+			assert api.hand_over(leaver, heir) == {"handed_over": 1, "left": 1}
+		assert [todo.name for todo in todos(allocated_to=leaver)] == [stuck]
+		frappe.get_last_doc("Error Log").delete()  # no transaction takes it back
+
+	def test_a_signal_waits_until_it_can_be_noted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		def fail(*_: object) -> None:
+			raise OSError("the disk is full")
+
+		rule()
+		name = customer()
+		signal(name)
+		with monkeypatch.context() as broken:
+			broken.setattr(plan, "add", fail)
+			assert run_follow_ups()["broken"] == 1
+		frappe.get_last_doc("Error Log").delete()  # no transaction takes it back
+		assert create_follow_ups() == 1
+
+	def test_who_deletes_the_todo_sees_the_customer_no_more(self) -> None:
+		narrow = rep("deletes")
+		rule(assign_to="User", user=narrow)
+		seen, other = customer(), customer()
+		frappe.get_doc(doctype="User Permission", user=narrow, allow="Customer", for_value=seen).insert()
+		signal(other)
+		todo = the_todo(other)
+		assert frappe.db.exists("DocShare", {"user": narrow, "share_name": other})
+		frappe.set_user(narrow)
+		frappe.delete_doc("ToDo", todo.name)
+		assert not frappe.db.exists("DocShare", {"user": narrow, "share_name": other})
+
+	def test_who_may_not_use_the_desk_is_passed_over(self) -> None:
+		guest, manager = rep("portal", user_type="Website User"), rep("manager")
+		rule(assign_to="User", user=manager).db_set("user", guest)
+		name = customer(account_manager=manager)
+		signal(name)
+		assert the_todo(name).allocated_to == manager
+		with pytest.raises(frappe.ValidationError, match="Desk"):
+			api.hand_over(manager, guest)
+		frappe.db.set_value("User", manager, "user_type", "Website User")
+		frappe.db.set_value("Customer", name, "account_manager", rep("successor"))
+		assert run_follow_ups()["handed_over"] == 1
+
+	def test_whoever_is_assigned_sees_it(self) -> None:
+		supporter = rep("support", "Support Team")
+		rule(assign_to="User", user=supporter)
+		name = customer()
+		signal(name)
+		todo = the_todo(name)
+		frappe.set_user(supporter)
+		assert [row.name for row in api.my_follow_ups()["rows"]] == [todo.name]
+		assert frappe.get_doc("Page", "my-follow-ups").is_permitted()
+
+	def test_what_goes_round_a_role_is_handed_over_to_the_next_one(self) -> None:
+		frappe.get_doc(doctype="Role", role_name="Caller Test").insert()
+		callers = [rep(f"caller{number}", "Sales User", "Caller Test") for number in range(3)]
+		made = rule(assign_to="Role in Turn", role="Caller Test")
+		names = [customer(account_manager=rep("manager")) for _number in range(2)]
+		for name in names:
+			signal(name)
+		create_follow_ups()
+		assert api.hand_over(callers[0]) == {"handed_over": 1, "left": 0}
+		assert {todo.allocated_to for todo in todos()} == {callers[1], callers[2]}
+		assert frappe.db.get_value("Follow Up Rule", made.name, "last_user") == callers[2]
+
+	def test_what_nobody_owns_comes_to_the_owner_who_is_named_as_far_as_there_is_room(self) -> None:
+		rule()
+		named = rep("named")
+		names = [customer() for _number in range(2)]
+		for name in names:
+			signal(name)
+		assert run_follow_ups()["unowned"] == 2
+		about = {"reference_doctype": "Customer", "reference_name": ("in", names)}
+		assert not frappe.db.exists("Comment", {**about, "comment_type": "Assigned"})
+		frappe.db.set_value("Customer", {"name": ("in", names)}, "account_manager", named)
+		capacity(user=named, per_day=1)
+		assert [run_follow_ups()["handed_over"] for _twice in "12"] == [1, 0]
+		assert run_follow_ups(add_days(TODAY, 1))["handed_over"] == 1
+		assert {todo.allocated_to for todo in todos()} == {named}
+
+	def test_a_run_reads_what_is_open_and_not_all_that_ever_was(self) -> None:
+		made = rule(escalate_after_days=1, close_on_reply=1, close_on_opportunity=1)
+		busy, name = rep("history"), customer(account_manager=rep("history"))
+		signal(name)
+		the_todo(name)
+		old = 3000
+		closed = [(f"fu-{n}", "Closed", busy, "Customer", name, made.name, f"old|{n}") for n in range(old)]
+		columns = ("name", "status", "allocated_to", "reference_type", "reference_name")
+		frappe.db.bulk_insert("ToDo", (*columns, "follow_up_rule", "follow_up_key"), closed)
+		done = [(f"fu-{n}", "Handed Out", f"fu-{n}", made.name, f"old|{n}", 1) for n in range(old)]
+		frappe.db.bulk_insert("Follow Up", ("name", "status", "todo", "rule", "follow_up_key", "told"), done)
+		frappe.set_user(busy)
+		for read in (
+			withdraw.withdraw_follow_ups,
+			lambda: settle.settle(TODAY),
+			lambda: escalate.escalate(TODAY),
+			digest.tell,
+			lambda: hand_over.hand_over_of_disabled(TODAY),
+			api.my_follow_ups,
+		):
+			before = rows_read()
+			read()
+			assert rows_read() - before < old, read
+
+
+def rows_read() -> int:
+	"""By this connection, as the database server counts them."""
+	return sum(int(value) for _key, value in frappe.db.sql("SHOW SESSION STATUS LIKE 'Handler_read%'"))

@@ -952,6 +952,8 @@ class TestFollowUpsByRep:
 		rows = report(self.NAME)["result"]
 		assert [row.get("user") for row in rows] == ["", None, one, None, None]
 		assert rows[3]["date"] < rows[4]["date"] and frappe.db.exists("Customer", rows[3]["customer"])
+		assert {row["rep"] for row in rows[2:]} == {frappe.db.get_value("User", one, "full_name")}
+		assert [bool(row.get("customer_name")) for row in rows] == [False, True, False, True, True]
 		assert [row["Reached"] for row in rows if not row["indent"]] == [0, 1]
 		assert {row["user"] for row in report(self.NAME, rep=one)["result"]} == {one, None}
 		assert report(self.NAME, rule="no such rule")["result"] == []

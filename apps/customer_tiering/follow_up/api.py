@@ -7,15 +7,15 @@ from frappe import _
 from frappe.utils import cint, escape_html, flt, format_date, get_fullname, getdate
 
 from customer_tiering.follow_up import hand_over as handing_over
-from customer_tiering.follow_up.capacity import NO_LIMIT, Capacity
+from customer_tiering.follow_up.assignees import IN_TURN, first_choice
 from customer_tiering.follow_up.escalate import ESCALATED
 from customer_tiering.follow_up.outcome import NOT_REACHED, OUTCOMES
 from customer_tiering.follow_up.todos import customer_values, event_without_signal
+from customer_tiering.tiering.capacity import NO_LIMIT, Capacity
 from customer_tiering.tiering.owner import Owners
 from customer_tiering.tiering.permissions import MANAGERS
 from customer_tiering.tiering.templates import fill
 
-READERS = (*MANAGERS, "Sales Manager", "Sales User")
 SHOWN = 200
 MOST_BADGES = 500
 
@@ -41,7 +41,7 @@ def my_follow_ups() -> dict:
 
 	A row has what the ToDo says; of a customer that the user may not see no more than the name.
 	"""
-	frappe.only_for(READERS)
+	_only_for_the_desk()
 	today = getdate()
 	values = {"user": frappe.session.user, "today": today, "escalated": ESCALATED, "shown": SHOWN}
 	rows = frappe.db.sql(MINE, values, as_dict=True)
@@ -50,6 +50,12 @@ def my_follow_ups() -> dict:
 		row.update(about.get(row.customer, {}))
 		row.escalated_to = row.escalated_to and get_fullname(row.escalated_to)
 	return {"rows": rows, "currency": _currency(), "months": _months(), "today": str(today)}
+
+
+def _only_for_the_desk() -> None:
+	"""Rules assign to users of whatever role."""
+	if frappe.session.user not in Owners([]).enabled:
+		raise frappe.PermissionError
 
 
 @frappe.whitelist()
@@ -144,8 +150,8 @@ def hand_over(user: str, to: str | None = None) -> dict:
 	For managers of users and of tiering. Returns {"handed_over", "left"}: those for whom nobody was found stay.
 	"""
 	frappe.only_for(MANAGERS)
-	if to and (to == user or not frappe.db.exists("User", {"name": str(to), "enabled": 1})):
-		frappe.throw(_("Choose another user who is enabled."))
+	if to and (to == user or str(to) not in Owners([]).enabled):
+		frappe.throw(_("Choose another user who is enabled and may use the Desk."))
 	done = handing_over.hand_over(str(user), str(to) if to else None)
 	return {"handed_over": done, "left": frappe.db.count("ToDo", handing_over.open_ones(str(user)))}
 
@@ -178,15 +184,30 @@ def preview(rule: str, customer: str) -> dict:
 		values = json.loads(rule)
 	except (ValueError, TypeError):
 		values = None
-	if not isinstance(values, dict):
-		frappe.throw(_("This is no rule."))
-	doc = frappe.get_doc({**values, "doctype": "Follow Up Rule"})
+	doc = _rule_of(values)
 	about = customer_values([customer])[customer]
 	try:
 		text = fill(doc.description or "", {"customer": about, "event": _example_event(doc, about)})
 	except Exception as error:
 		frappe.throw(escape_html(str(error)), title=_("Text of the ToDo"))
 	return {"text": frappe.utils.sanitize_html(f"<div>{text}</div>"), "about": _who(doc, customer)}
+
+
+def _rule_of(values: object) -> "frappe.Document":
+	"""The document of a form. Raises ValidationError for what no form sends: a table that is none, a list for a text."""
+	meta = frappe.get_meta("Follow Up Rule")
+	tables = {field.fieldname for field in meta.get_table_fields()}
+	if not isinstance(values, dict) or any(
+		not _is_table(value or []) if key in tables else isinstance(value, list | dict)
+		for key, value in values.items()
+		if meta.has_field(key)
+	):
+		frappe.throw(_("This is no rule."))
+	return frappe.get_doc({**values, "doctype": "Follow Up Rule"})
+
+
+def _is_table(value: object) -> bool:
+	return isinstance(value, list) and all(isinstance(row, dict) for row in value)
 
 
 def _example_event(rule: "frappe.Document", customer: dict) -> dict:
@@ -207,10 +228,9 @@ def _example_event(rule: "frappe.Document", customer: dict) -> dict:
 
 
 def _who(rule: "frappe.Document", customer: str) -> str:
-	if rule.assign_to == "Role in Turn":
+	if rule.assign_to == IN_TURN:
 		return _("For the users with the role {0}, one after the other.").format(_(rule.role or ""))
-	first = rule.user if rule.assign_to == "User" else rule.assign_to
-	user = next(Owners([customer]).in_line(customer, first), None)
+	user = next(Owners([customer]).in_line(customer, first_choice(rule)), None)
 	return _("For {0}.").format(user) if user else _("For nobody: nobody is in charge of this customer.")
 
 

@@ -10,7 +10,7 @@ from frappe.utils import getdate
 from customer_tiering.follow_up.digest import tell
 from customer_tiering.follow_up.escalate import escalate
 from customer_tiering.follow_up.hand_out import Decision, decide
-from customer_tiering.follow_up.hand_over import hand_over_of_disabled
+from customer_tiering.follow_up.hand_over import hand_over, hand_over_of_disabled
 from customer_tiering.follow_up.lock import only_one
 from customer_tiering.follow_up.log import write_log
 from customer_tiering.follow_up.plan import plan
@@ -54,7 +54,7 @@ def run_follow_ups(
 		return _dry(day, progress) if dry_run else _run(day, progress)
 
 
-COUNTS = (*("created", "unowned", "waiting", "withdrawn", "settled", "escalated", "handed_over", "broken"),)
+COUNTS = ("created", "unowned", "waiting", "withdrawn", "settled", "escalated", "handed_over", "broken")
 
 
 def _run(day: date, progress: Progress) -> dict[str, int]:
@@ -63,7 +63,7 @@ def _run(day: date, progress: Progress) -> dict[str, int]:
 	counts = dict.fromkeys(COUNTS, 0)
 	counts["withdrawn"] = withdraw_follow_ups()
 	counts["settled"] = settle(day)
-	counts["handed_over"] = hand_over_of_disabled(day)
+	counts["handed_over"] = hand_over_of_disabled(day) + hand_over("", day=day, within_room=True)
 	progress(0, 0, _("Looking what is due"))
 	broken = set(plan(day, commit))
 	decision = decide(day)
@@ -92,7 +92,7 @@ def _dry(day: date, progress: Progress) -> dict[str, int]:
 		**dict.fromkeys(COUNTS, 0),
 		"created": len(decision.to_hand_out),
 		"unowned": sum(not user for _row, user in decision.to_hand_out),
-		"waiting": len(decision.full),
+		"waiting": len(decision.full) + decision.day_off,
 		"withdrawn": sum(map(len, decision.withdrawn.values())),
 		"broken": len(broken | decision.broken),
 	}

@@ -6,7 +6,9 @@ import frappe
 from frappe import _
 from frappe.utils import escape_html, format_date, get_fullname
 
+from customer_tiering.follow_up.holidays import is_day_off
 from customer_tiering.follow_up.todos import language_of
+from customer_tiering.tiering.capacity import Capacity
 from customer_tiering.tiering.owner import Owners
 
 ESCALATED = "|escalated"
@@ -20,17 +22,29 @@ OVERDUE = f"""
 		AND todo.date < DATE_SUB(%(day)s, INTERVAL rule.escalate_after_days - 1 DAY)
 		AND NOT EXISTS (
 			SELECT 1 FROM `tabToDo` told WHERE told.follow_up_key = CONCAT(todo.follow_up_key, '{ESCALATED}'))
-	ORDER BY todo.name
+	ORDER BY todo.date, todo.name
 """
 
 
 def escalate(day: date) -> int:
-	"""Make the managers' ToDos; returns how many. Commits one by one. Where no manager is found, nothing happens."""
+	"""Make the managers' ToDos; returns how many. Commits one by one. Where no manager is found, nothing happens; what doesn't
+	fit into a manager's day, and what comes up on a holiday of its rule, is told on the next one.
+	"""
 	rows = frappe.db.sql(OVERDUE, {"day": day}, as_dict=True)
 	if not rows:
 		return 0
-	owners = Owners({row.customer for row in rows}, day)
-	return sum(_escalated(row, _manager(row, owners), day) for row in rows)
+	capacity = Capacity(day)
+	owners = Owners({row.customer for row in rows}, day, absent=capacity.away)
+	off = {rule for rule in {row.follow_up_rule for row in rows} if is_day_off(day, rule)}
+	escalated = 0
+	for row in rows:
+		manager = _manager(row, owners)
+		if row.follow_up_rule in off or not manager or not capacity.has_room(manager):
+			continue
+		if _escalated(row, manager, day):
+			capacity.take(manager)
+			escalated += 1
+	return escalated
 
 
 def _manager(row: frappe._dict, owners: Owners) -> str | None:
@@ -42,9 +56,7 @@ def _manager(row: frappe._dict, owners: Owners) -> str | None:
 	return next((user for user in found if owners.works(user) and user != row.allocated_to), None)
 
 
-def _escalated(row: frappe._dict, manager: str | None, day: date) -> bool:
-	if not manager:
-		return False
+def _escalated(row: frappe._dict, manager: str, day: date) -> bool:
 	try:
 		_insert(row, manager, day)
 		frappe.db.commit()

@@ -8,12 +8,12 @@ from datetime import date
 import frappe
 from frappe import _
 
-from customer_tiering.follow_up.capacity import Capacity
+from customer_tiering.follow_up.assignees import Assignees
+from customer_tiering.follow_up.holidays import is_day_off
 from customer_tiering.follow_up.waiting import WAITING
 from customer_tiering.tiering.audience import customers_in
+from customer_tiering.tiering.capacity import Capacity
 from customer_tiering.tiering.owner import Owners
-
-IN_TURN = "Role in Turn"
 
 # The best first: by tier, then by the money of the window; of equals those who wait the longest.
 BEST_FIRST = """
@@ -36,11 +36,12 @@ class Decision:
 	full: list[tuple[frappe._dict, str]] = field(default_factory=list)  # row and the user it waits for
 	withdrawn: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # reason: names
 	rules: dict[str, "frappe.Document"] = field(default_factory=dict)
+	day_off: int = 0  # how many wait as it is a holiday
 	broken: set[str] = field(default_factory=set)
 
 
 def decide(day: date) -> Decision:
-	"""Who gets what; writes nothing. Whoever is away or disabled is passed over, a rep who is full makes it wait."""
+	"""Who gets what; writes nothing. Whoever is away or disabled is passed over, a rep who is full or a holiday makes it wait."""
 	decision = Decision()
 	rows = frappe.db.sql(BEST_FIRST, {"status": WAITING, "day": day}, as_dict=True)
 	if not rows:
@@ -49,9 +50,9 @@ def decide(day: date) -> Decision:
 	rows = list(_still_due(rows, decision, day))
 	capacity = Capacity(day)
 	owners = Owners({row.customer for row in rows}, day, absent=capacity.away)
-	turns = {name: _Turn(rule, owners) for name, rule in decision.rules.items() if rule.assign_to == IN_TURN}
+	assignees = Assignees(decision.rules.values(), owners, capacity)
 	for row in rows:
-		user = _user_for(row, decision.rules[row.rule], owners, capacity, turns)
+		user = assignees.user_for(row.rule, row.customer)
 		if user and not capacity.has_room(user):
 			decision.full.append((row, user))
 			continue
@@ -70,6 +71,7 @@ def _rules(names: set[str]) -> dict[str, "frappe.Document"]:
 
 def _still_due(rows: list[frappe._dict], decision: Decision, day: date) -> Iterator[frappe._dict]:
 	audiences = _audiences(rows, decision, day)
+	off = {name for name in decision.rules if is_day_off(day, name)}
 	for row in rows:
 		if not row.is_there:
 			decision.withdrawn[_("The customer was deleted.")].append(row.name)
@@ -79,6 +81,8 @@ def _still_due(rows: list[frappe._dict], decision: Decision, day: date) -> Itera
 			continue
 		elif row.customer not in audiences[row.rule]:
 			decision.withdrawn[_("The customer is not in the rule's audience any more.")].append(row.name)
+		elif row.rule in off:  # else all of a long weekend would be due on the day after it
+			decision.day_off += 1
 		else:
 			yield row
 
@@ -96,34 +100,3 @@ def _audiences(rows: list[frappe._dict], decision: Decision, day: date) -> dict[
 		except frappe.ValidationError:
 			decision.broken.add(name)
 	return audiences
-
-
-def _user_for(
-	row: frappe._dict, rule: "frappe.Document", owners: Owners, capacity: Capacity, turns: dict[str, "_Turn"]
-) -> str | None:
-	if rule.name in turns:
-		user = turns[rule.name].next(capacity)
-		if user:
-			return user
-	first = rule.user if rule.assign_to == "User" else rule.assign_to
-	return next(owners.in_line(row.customer, first), None)
-
-
-class _Turn:
-	"""The users of a role, one after the other from where the last run stopped; whoever is full is passed over."""
-
-	def __init__(self, rule: "frappe.Document", owners: Owners) -> None:
-		holders = frappe.get_all(
-			"Has Role", filters={"role": rule.role, "parenttype": "User"}, pluck="parent"
-		)
-		self.users = sorted(user for user in set(holders) - {"Administrator", "Guest"} if owners.works(user))
-		self.last = rule.last_user
-
-	def next(self, capacity: Capacity) -> str | None:
-		"""None where nobody has the role; where all are full, the one for whom it waits."""
-		later = [user for user in self.users if user > (self.last or "")]
-		in_turn = [*later, *(user for user in self.users if user not in later)]
-		user = next(filter(capacity.has_room, in_turn), None)
-		if user:
-			self.last = user
-		return user or next(iter(in_turn), None)

@@ -7,30 +7,50 @@ import frappe
 from frappe import _
 from frappe.utils import get_fullname, getdate
 
-from customer_tiering.follow_up.hand_out import IN_TURN
-from customer_tiering.tiering.owner import ACCOUNT_MANAGER, Owners
+from customer_tiering.follow_up.assignees import Assignees
+from customer_tiering.tiering.capacity import Capacity
+from customer_tiering.tiering.owner import Owners
 
 
-def hand_over(user: str, to: str | None = None, day: date | None = None) -> int:
-	"""Reassign the user's open follow-ups to `to`, or to whoever is next in line; returns how many found somebody.
+def hand_over(user: str, to: str | None = None, day: date | None = None, within_room: bool = False) -> int:
+	"""Reassign the user's open follow-ups to `to`, or as their rules say to whoever is next; returns how many found somebody.
 
-	Saves each ToDo, so that its events run; the caller commits.
+	`user` "": those of nobody. `within_room`: only as many as those who get them have room for on that day, and they take it.
+	Saves each ToDo, so that its events run. Commits one by one: many are locked only as long as one takes, and broken off it
+	goes on from there. One that can't be saved is logged and stays.
 	"""
+	day = day or getdate()
 	fields = ["name", "reference_name", "follow_up_rule"]
 	todos = frappe.get_all("ToDo", filters=open_ones(user), fields=fields, order_by="date, name")
-	owners = Owners({todo.reference_name for todo in todos}, day or getdate(), absent={user})
-	first = first_choices({todo.follow_up_rule for todo in todos if todo.follow_up_rule})
-	return sum(
-		_reassign(
-			todo.name,
-			user,
-			to
-			or next(
-				owners.in_line(todo.reference_name, first.get(todo.follow_up_rule, ACCOUNT_MANAGER)), None
-			),
-		)
-		for todo in todos
+	if not todos:
+		return 0
+	capacity = Capacity(day)
+	owners = Owners({todo.reference_name for todo in todos}, day, absent={user, *capacity.away})
+	assignees = Assignees(_rules({todo.follow_up_rule for todo in todos}), owners, capacity)
+	mark = {"told": 0, **({"handed_out_on": day} if within_room else {})}
+	handed_over = 0
+	for todo in todos:
+		new = to or assignees.user_for(todo.follow_up_rule, todo.reference_name)
+		if not new or (within_room and not capacity.has_room(new)):
+			continue
+		if _reassigned(todo.name, user, new, mark):
+			capacity.take(new)
+			handed_over += 1
+	_remember(assignees)
+	return handed_over
+
+
+def _rules(names: Collection[str | None]) -> list[frappe._dict]:
+	return frappe.get_all(
+		"Follow Up Rule",
+		filters={"name": ("in", list(filter(None, names)))},
+		fields=["name", "assign_to", "user", "role", "last_user"],
 	)
+
+
+def _remember(assignees: Assignees) -> None:
+	for rule, turn in assignees.turns.items():
+		frappe.db.set_value("Follow Up Rule", rule, "last_user", turn.last, update_modified=False)
 
 
 def open_ones(user: str) -> dict:
@@ -42,37 +62,36 @@ def open_ones(user: str) -> dict:
 	}
 
 
-def first_choices(rules: Collection[str]) -> dict[str, str]:
-	"""Whom each rule asks first: a kind of owner, or a user's name. What goes round a role goes to the account manager."""
-	rows = frappe.get_all(
-		"Follow Up Rule", filters={"name": ("in", list(rules))}, fields=["name", "assign_to", "user"]
-	)
-	asked = {"User": lambda row: row.user, IN_TURN: lambda row: ACCOUNT_MANAGER}
-	return {row.name: asked.get(row.assign_to, lambda row: row.assign_to)(row) for row in rows}
-
-
 def hand_over_of_disabled(day: date) -> int:
-	"""Of all users who were disabled; commits user by user. What nobody could take over stays where it is."""
+	"""Of all users who were disabled, or may not use the Desk any more. What nobody could take over stays where it is."""
 	gone = frappe.db.sql(
 		"""SELECT DISTINCT todo.allocated_to FROM `tabToDo` todo
-		JOIN `tabUser` user ON user.name = todo.allocated_to AND user.enabled = 0
+		JOIN `tabUser` user ON user.name = todo.allocated_to
+			AND (user.enabled = 0 OR user.user_type != 'System User')
 		WHERE todo.status = 'Open' AND COALESCE(todo.follow_up_key, '') != '' ORDER BY todo.allocated_to""",
 		pluck=True,
 	)
-	handed_over = 0
-	for user in gone:
-		handed_over += hand_over(user, day=day)
+	return sum(hand_over(user, day=day) for user in gone)
+
+
+def _reassigned(name: str, user: str, to: str, mark: dict) -> bool:
+	try:
+		done = _reassign(name, user, to, mark)
 		frappe.db.commit()
-	return handed_over
+	except Exception:
+		frappe.db.rollback()
+		frappe.log_error(title="Follow-up not handed over", reference_doctype="ToDo", reference_name=name)
+		return False
+	return done
 
 
-def _reassign(name: str, user: str, to: str | None) -> bool:
+def _reassign(name: str, user: str, to: str, mark: dict) -> bool:
 	todo = frappe.get_doc("ToDo", name, for_update=True)
-	if not to or todo.status != "Open" or (todo.allocated_to or "") != user:
+	if todo.status != "Open" or (todo.allocated_to or "") != user:
 		return False
 	before = get_fullname(user) if user else _("nobody")
 	todo.allocated_to = to
 	todo.save(ignore_permissions=True)
 	todo.add_comment("Info", _("Handed over from {0} to {1}.").format(before, get_fullname(to)))
-	frappe.db.set_value("Follow Up", {"todo": name}, {"user": to, "told": 0}, update_modified=False)
+	frappe.db.set_value("Follow Up", {"todo": name}, {"user": to, **mark}, update_modified=False)
 	return True

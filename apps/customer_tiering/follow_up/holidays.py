@@ -15,10 +15,19 @@ class DueDates:
 		self.of = cache(lambda rule: due_date(day, rule.due_in_days or 0, _holidays(rule)))
 
 
+def is_day_off(day: date, rule: str | None) -> bool:
+	"""By the holidays of a rule, or of the site's company where there is none (any more)."""
+	return day in _holidays(_rule(rule))
+
+
 def working_days_ahead(day: date, days: int, rule: str | None) -> date:
 	"""By the holidays of a rule, or of the site's company where there is none (any more)."""
-	there = rule and frappe.db.exists("Follow Up Rule", rule)
-	return due_date(day, days, _holidays(frappe.get_doc("Follow Up Rule", rule) if there else frappe._dict()))
+	return due_date(day, days, _holidays(_rule(rule)))
+
+
+def _rule(name: str | None) -> "frappe.Document | frappe._dict":
+	there = name and frappe.db.exists("Follow Up Rule", name)
+	return frappe.get_doc("Follow Up Rule", name) if there else frappe._dict()
 
 
 def _holidays(rule: "frappe.Document") -> frozenset[date]:

@@ -8,5 +8,5 @@ def after_run() -> None:
 
 
 def create_follow_ups_hourly() -> None:
-	"""Catches up with what a job that died left undone; hands out in the morning what had to wait."""
+	"""Catches up with what a job that died left undone; hands out on the next day what had to wait."""
 	after_run()

@@ -26,6 +26,8 @@ def _sentences(counts: dict[str, int], decision: Decision, broken: Collection[st
 		names = ", ".join(f"{user} ({number})" for user, number in users[:SHOWN])
 		more = " …" if len(users) > SHOWN else ""
 		said.append(_("{0} wait for a rep with room: {1}").format(len(decision.full), names + more))
+	if decision.day_off:
+		said.append(_("{0} wait for the next working day.").format(decision.day_off))
 	if counts["unowned"]:
 		said.append(
 			_("{0} have nobody to do them: give their customers an account manager.").format(

@@ -96,6 +96,7 @@ def _still_at_it(rule: str) -> set[str]:
 
 
 def _key_date(rule: "frappe.Document", after: date, day: date) -> Iterable[Due]:
+	"""All that come round from the first day that wasn't planned: also those that became known, or of interest, late."""
 	import numpy as np
 	import pandas as pd
 
@@ -106,7 +107,7 @@ def _key_date(rule: "frappe.Document", after: date, day: date) -> Iterable[Due]:
 		frappe.get_all("Customer", filters={field: ("is", "set")}, fields=["name", field], as_list=True)
 	)
 	ahead = timedelta(days=rule.days_ahead or 0)
-	coming = next_anniversary(pd.Series(dates, dtype="datetime64[s]"), after + ahead + DAY)
+	coming = next_anniversary(pd.Series(dates, dtype="datetime64[s]"), after + DAY)
 	is_near = coming <= np.datetime64(day + ahead, "D")
 	near = dict(zip(np.array(list(dates), dtype=object)[is_near], coming[is_near].tolist(), strict=True))
 	for customer in sorted(

@@ -5,26 +5,32 @@ from datetime import date
 import frappe
 from frappe import _
 
-from customer_tiering.follow_up.waiting import withdraw
+from customer_tiering.follow_up.waiting import HANDED_OUT, WAITING, withdraw
 from customer_tiering.tiering.orders import orders_from_settings
 
 SETTLED = "Settled"
 
 # Follow-ups that are waiting or whose ToDo is open, of rules that say so. `begun` is when it came up.
 UNDONE = """
-	SELECT follow_up.name, follow_up.todo, follow_up.customer, follow_up.since,
-		COALESCE(todo.creation, follow_up.creation) AS begun
-	FROM `tabFollow Up` follow_up
+	SELECT waiting.name, NULL AS todo, waiting.customer, waiting.since, waiting.ended_opportunity,
+		waiting.creation AS begun
+	FROM `tabFollow Up` waiting
+	JOIN `tabFollow Up Rule` rule ON rule.name = waiting.rule AND rule.{switch} = 1
+	WHERE waiting.status = 'Waiting'
+	UNION ALL
+	SELECT follow_up.name, follow_up.todo, follow_up.customer, follow_up.since, follow_up.ended_opportunity,
+		todo.creation
+	FROM `tabToDo` todo
+	JOIN `tabFollow Up` follow_up ON follow_up.todo = todo.name AND follow_up.status = 'Handed Out'
 	JOIN `tabFollow Up Rule` rule ON rule.name = follow_up.rule AND rule.{switch} = 1
-	LEFT JOIN `tabToDo` todo ON todo.name = follow_up.todo
-	WHERE follow_up.status = 'Waiting' OR (follow_up.status = 'Handed Out' AND todo.status = 'Open')
+	WHERE todo.status = 'Open'
 """
-# An opportunity that ended.
-ENDED = """
-	SELECT undone.name, undone.todo FROM undone WHERE EXISTS (
-		SELECT 1 FROM `tabOpportunity` opportunity
-		WHERE opportunity.opportunity_from = 'Customer' AND opportunity.party_name = undone.customer
-			AND opportunity.status IN ('Closed', 'Lost', 'Converted') AND opportunity.modified > undone.begun)
+# An opportunity that ended, and that nobody has opened again.
+ENDINGS = ("Closed", "Lost", "Converted")
+ENDED = f"""
+	SELECT undone.name, undone.todo FROM undone
+	JOIN `tabOpportunity` opportunity ON opportunity.name = undone.ended_opportunity
+	WHERE opportunity.status IN {ENDINGS}
 """
 # A mail from the customer, a contact, or about an opportunity.
 WRITTEN = """
@@ -66,6 +72,14 @@ def settle(day: date) -> int:
 			f"WITH undone AS ({UNDONE.format(switch=switch)}) {query}", {"as_of": day}
 		)
 	)
+
+
+def on_opportunity_changed(opportunity: "frappe.Document", method: str | None = None) -> None:
+	"""Note an end with what is to be done about the customer now: an opportunity doesn't say when it ended."""
+	ended = opportunity.status in ENDINGS and opportunity.has_value_changed("status")
+	if ended and opportunity.opportunity_from == "Customer":
+		undone = {"customer": opportunity.party_name, "status": ("in", (WAITING, HANDED_OUT))}
+		frappe.db.set_value("Follow Up", undone, "ended_opportunity", opportunity.name, update_modified=False)
 
 
 def _ordered() -> str:

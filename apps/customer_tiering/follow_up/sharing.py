@@ -20,9 +20,15 @@ def on_update(todo: "frappe.Document", method: str | None = None) -> None:
 	if had == has:
 		return
 	if had:
-		take_back(had, todo.reference_name)
+		take_back(had, todo)
 	if has:
 		let_see(has, todo.reference_name, todo.follow_up_key)
+
+
+def on_trash(todo: "frappe.Document", method: str | None = None) -> None:
+	"""Who deletes the ToDo has nothing to do there any more, either."""
+	if todo.allocated_to and _is_follow_up(todo):
+		take_back(todo.allocated_to, todo)
 
 
 def let_see(user: str, customer: str, key: str) -> None:
@@ -35,10 +41,12 @@ def let_see(user: str, customer: str, key: str) -> None:
 	frappe.db.set_value("Follow Up", {"follow_up_key": key}, "shared_with", user, update_modified=False)
 
 
-def take_back(user: str, customer: str) -> None:
-	"""Our own share, with the last open ToDo on the customer; who was given more than reading since keeps it."""
+def take_back(user: str, todo: "frappe.Document") -> None:
+	"""Our own share, unless another ToDo on the customer is open; who was given more than reading since keeps it."""
+	customer = todo.reference_name
 	ours = {"customer": customer, "shared_with": user}
 	is_at_it = {
+		"name": ("!=", todo.name),
 		"reference_type": "Customer",
 		"reference_name": customer,
 		"allocated_to": user,

@@ -16,7 +16,8 @@ import frappe
 from frappe import _
 from frappe.utils import add_days, escape_html, get_fullname, getdate, sanitize_html
 
-from customer_tiering.follow_up.hand_out import IN_TURN, Decision
+from customer_tiering.follow_up.assignees import IN_TURN
+from customer_tiering.follow_up.hand_out import Decision
 from customer_tiering.follow_up.holidays import DueDates
 from customer_tiering.follow_up.sharing import let_see
 from customer_tiering.follow_up.waiting import HANDED_OUT
@@ -197,7 +198,8 @@ def _insert(
 	todo.update_in_reference = lambda: None
 	todo.flags.update(ignore_links=True, queued_together=True)
 	todo.insert(ignore_permissions=True)
-	done.comments.extend(said)
+	if user:  # else the framework says that somebody assigned it to himself or herself
+		done.comments.extend(said)
 	if user in known.restricted:
 		let_see(user, row.customer, row.follow_up_key)
 	return todo.name

@@ -52,15 +52,16 @@ def add(found: Iterable[Due]) -> None:
 
 
 def note_handed_out(todo: "frappe.Document") -> None:
-	"""A ToDo that never waited. It takes nothing of the day's room: `handed_out_on` stays empty."""
+	"""A ToDo that never waited: it takes room of its day as others do."""
 	now, user = frappe.utils.now(), frappe.session.user
 	values = {
 		"name": frappe.generate_hash(length=20),
 		**{"creation": now, "modified": now, "owner": user, "modified_by": user},
 		**{"status": HANDED_OUT, "follow_up_key": todo.follow_up_key, "rule": todo.get("follow_up_rule")},
 		**{"customer": todo.reference_name, "user": todo.allocated_to, "todo": todo.name, "told": 0},
+		"handed_out_on": todo.date,
 	}
-	updated = ("status", "user", "todo", "told")
+	updated = ("status", "user", "todo", "told", "handed_out_on")
 	frappe.db.sql(
 		f"""INSERT INTO `tabFollow Up` ({", ".join(values)}) VALUES ({", ".join(["%s"] * len(values))})
 		ON DUPLICATE KEY UPDATE {", ".join(f"{field} = VALUES({field})" for field in updated)}""",

@@ -3,13 +3,14 @@
 import frappe
 from frappe import _
 
+from customer_tiering.follow_up.escalate import ESCALATED
 from customer_tiering.follow_up.waiting import withdraw
 
 # An escalation ends with the ToDo that it is about.
-ANSWERED = """
+ANSWERED = f"""
 	SELECT told.name FROM `tabToDo` told
-	JOIN `tabToDo` todo ON told.follow_up_key = CONCAT(todo.follow_up_key, '|escalated')
-	WHERE told.status = 'Open' AND todo.status != 'Open'
+	JOIN `tabToDo` todo ON todo.follow_up_key = LEFT(told.follow_up_key, CHAR_LENGTH(told.follow_up_key) - {len(ESCALATED)})
+	WHERE told.status = 'Open' AND told.follow_up_key LIKE '%%{ESCALATED}' AND todo.status != 'Open'
 	ORDER BY told.name
 """
 WAITING_FOR_NOTHING = """

@@ -31,6 +31,8 @@ PARTIES_COLUMNS = {
 	"Customer": {"tiering_referred_by": ("referred_by",), "tiering_rolls_up_to": ("rolls_up_to",)},
 	"Opportunity": {PARTIES: ("party_name",)},
 	"Loyalty Point Entry": {PARTIES: ("customer",)},
+	# Few follow-ups are open, of many that ever were.
+	"ToDo": {"tiering_open": ("status", "allocated_to")},
 }
 
 

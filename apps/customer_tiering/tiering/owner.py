@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from datetime import date
 from functools import cached_property
+from itertools import chain
 
 import frappe
 
@@ -36,17 +37,20 @@ class Owners:
 	def in_line(self, customer: str, first: str = ACCOUNT_MANAGER) -> Iterator[str]:
 		"""The users in the order in which they are asked, each once: as chosen (`first`), then the next in line, then the default."""
 		kinds = dict.fromkeys((first, *NEXT_IN_LINE))
-		users = [user for kind in kinds for user in self._users(kind, customer)]
-		for user in dict.fromkeys([*users, self.default]):
-			if self.works(user):
+		asked = set()
+		for user in chain.from_iterable((*(self._users(kind, customer) for kind in kinds), [self.default])):
+			if user not in asked and self.works(user):
 				yield user
+			asked.add(user)
 
 	def works(self, user: str | None) -> bool:
 		return bool(user) and user in self.enabled and user not in self.absent
 
 	@cached_property
 	def enabled(self) -> frozenset[str]:
-		return frozenset(frappe.get_all("User", filters={"enabled": 1}, pluck="name"))
+		"""Users of the Desk: customers who may log in see no ToDo."""
+		filters = {"enabled": 1, "user_type": "System User"}
+		return frozenset(frappe.get_all("User", filters=filters, pluck="name"))
 
 	def manager_of(self, user: str) -> str | None:
 		"""Whom the user reports to as an employee, else the user of the nearest sales person above."""

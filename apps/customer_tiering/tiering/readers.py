@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import frappe
 
+from customer_tiering.tiering.lock import connection_is_lost
 from customer_tiering.tiering.signals import FIRING_CAUSES
 
 BATCH = 100
@@ -76,8 +77,11 @@ def consume_batches(
 		try:
 			events = _unseen(reader, signal_field) if reader.enabled else []
 			handled += handle(reader, events) if events else 0
-		except frappe.ValidationError:
-			frappe.db.rollback(save_point="batch")  # nothing was read
+		except (frappe.QueryDeadlockError, frappe.QueryTimeoutError):
+			raise  # the caller undoes all of it
+		except Exception as error:
+			if not connection_is_lost(error):
+				frappe.db.rollback(save_point="batch")  # nothing was read
 			raise
 		if len(events) == BATCH:
 			reader.db_set("last_event", events[-1].name, update_modified=False)

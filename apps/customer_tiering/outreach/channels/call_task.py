@@ -1,13 +1,20 @@
-"""A ToDo for the customer's rep, inserted in the touch's own transaction: by its key a follow-up like others. Neither the cap nor the send window holds it back."""
+"""A ToDo for the customer's rep, inserted in the touch's own transaction: by its key a follow-up like others. Neither the cap nor the send window
+holds it back, but what fits into the rep's day does."""
+
+from datetime import date
 
 import frappe
+from frappe import _
 from frappe.utils import escape_html
 
 from customer_tiering.outreach.channels import Target
+from customer_tiering.outreach.crowd import Crowd
+from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.recipients import mobile_of
 from customer_tiering.outreach.render import merge_values, render_text
 from customer_tiering.outreach.survey import survey_url
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
+from customer_tiering.tiering.capacity import Capacity
 
 
 def prepare(target: Target) -> dict[str, str]:
@@ -25,7 +32,7 @@ def prepare(target: Target) -> dict[str, str]:
 	text = render_text(step.message, values)
 	todo = frappe.get_doc(
 		doctype="ToDo",
-		allocated_to=crowd.owner_of(customer.name),
+		allocated_to=_caller(customer.name, crowd, moment.date()),
 		description=f"<p>{escape_html(text)}</p>".replace("\n", "<br>"),
 		reference_type="Customer",
 		reference_name=customer.name,
@@ -33,3 +40,12 @@ def prepare(target: Target) -> dict[str, str]:
 		follow_up_key=f"Touch|{touch.name}",
 	).insert(ignore_permissions=True)
 	return {"status": "Sent", "text": text, "todo": todo.name}
+
+
+def _caller(customer: str, crowd: Crowd, day: date) -> str | None:
+	capacity = Capacity(day)
+	there = (user for user in crowd.owners.in_line(customer) if user not in capacity.away)
+	user = next(there, None)
+	if user and not capacity.has_room(user):
+		raise Deferral(_("{0} has as many as fit in a day.").format(user))
+	return user

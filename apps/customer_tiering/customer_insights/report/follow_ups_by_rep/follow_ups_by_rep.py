@@ -21,6 +21,7 @@ from customer_tiering.customer_insights.filters import (
 	visible_customers,
 	whole,
 )
+from customer_tiering.follow_up.escalate import ESCALATED
 from customer_tiering.follow_up.outcome import OUTCOMES
 from customer_tiering.follow_up.settle import SETTLED
 
@@ -37,7 +38,7 @@ TODOS = """
 		SUM(todo.status = 'Closed' AND todo.follow_up_outcome = %(settled)s) AS settled
 	FROM `tabToDo` todo LEFT JOIN `tabCustomer` ON `tabCustomer`.name = todo.reference_name
 	WHERE todo.reference_type = 'Customer' AND COALESCE(todo.follow_up_key, '') != ''
-		AND todo.follow_up_key NOT LIKE '%%|escalated'
+		AND todo.follow_up_key NOT LIKE %(escalated)s
 		AND (todo.status = 'Open' OR (
 			todo.status = 'Closed' AND todo.modified >= %(from_date)s AND todo.modified < %(after)s))
 		AND {customers}
@@ -46,10 +47,10 @@ TODOS = """
 """
 OPEN = """
 	SELECT COALESCE(todo.allocated_to, '') AS user, todo.reference_name AS customer, todo.date, todo.follow_up_rule AS rule,
-		`tabCustomer`.customer_name AS rep, `tabCustomer`.customer_tier AS tier
+		`tabCustomer`.customer_name, `tabCustomer`.customer_tier AS tier
 	FROM `tabToDo` todo LEFT JOIN `tabCustomer` ON `tabCustomer`.name = todo.reference_name
 	WHERE todo.reference_type = 'Customer' AND COALESCE(todo.follow_up_key, '') != ''
-		AND todo.follow_up_key NOT LIKE '%%|escalated' AND todo.status = 'Open' AND {customers} AND {todos}
+		AND todo.follow_up_key NOT LIKE %(escalated)s AND todo.status = 'Open' AND {customers} AND {todos}
 	ORDER BY todo.date, todo.name
 	LIMIT %(shown)s
 """
@@ -105,11 +106,15 @@ def read(from_date: date, to_date: date, rep: str = "", rule: str = "") -> list[
 
 
 def with_open_ones(rows: list[dict], rep: str = "", rule: str = "") -> list[dict]:
-	"""Below each rep the open follow-ups, those due first at the top: the customer stands where the rep does."""
+	"""Below each rep the open follow-ups, those due first at the top."""
 	below: dict[str, list[dict]] = {}
 	for each in _select(OPEN, rep, rule, {"shown": SHOWN}):
 		below.setdefault(each.user, []).append({**dict.fromkeys(COUNTS), **each, "user": None, "indent": 1})
-	return [line for row in rows for line in (row, *below.get(row["user"], ()))]
+	return [
+		line
+		for row in rows
+		for line in (row, *({**each, "rep": row["rep"]} for each in below.get(row["user"], ())))
+	]
 
 
 def _select(query: str, rep: str, rule: str, values: dict) -> list[frappe._dict]:
@@ -125,12 +130,15 @@ def _select(query: str, rep: str, rule: str, values: dict) -> list[frappe._dict]
 		for outcome in OUTCOMES
 	)
 	query = query.format(customers=visible_customers(), outcomes=outcomes, **conditions)
-	return frappe.db.sql(query, {**values, "rep": rep, "rule": rule}, as_dict=True)
+	return frappe.db.sql(
+		query, {**values, "escalated": f"%{ESCALATED}", "rep": rep, "rule": rule}, as_dict=True
+	)
 
 
 def columns() -> list[dict]:
 	return [
-		column("rep", _("Rep"), "Data", 280),
+		column("rep", _("Rep"), "Data", 200),
+		column("customer_name", _("Customer"), "Data", 200),
 		column("date", _("Due Date"), "Date", 110),
 		column("open", _("Open", context="Follow Up")),
 		column("overdue", _("Overdue", context="Follow Up")),

@@ -46,6 +46,12 @@ class FollowUpRule(Document):
 		start_from_now(self)
 		self.start_dates_from_today()
 
+	def on_trash(self) -> None:
+		"""Reps keep what they have to do: a ToDo that names a rule which is gone could not be saved any more."""
+		frappe.db.set_value(
+			"ToDo", {"follow_up_rule": self.name}, "follow_up_rule", None, update_modified=False
+		)
+
 	def start_dates_from_today(self) -> None:
 		"""As `start_from_now` for signals: a rule that is switched on looks no further back than today."""
 		if self.enabled and (
