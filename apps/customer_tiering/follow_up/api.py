@@ -93,7 +93,7 @@ def close(
 	note: str | None = None,
 	tries: int | str | None = None,
 ) -> dict:
-	"""Say what came of a follow-up; for whoever may write the ToDo. Returns {"name", "status", "date", "was_due"}.
+	"""Say what came of a follow-up; for whoever may write the ToDo. Returns {"name", "status", "date", "was_due", "tries"}.
 
 	`reason`: why the customer is lost. `tries`: how many there were when the button was shown, so that a second tap is
 	none. The same outcome a second time changes nothing. Raises PermissionError for others, ValidationError for an outcome
@@ -116,6 +116,7 @@ def close(
 		"status": doc.status,
 		"date": str(doc.date or ""),
 		"was_due": str(was_due or ""),
+		"tries": cint(doc.get("follow_up_tries")),
 	}
 
 
@@ -126,8 +127,11 @@ def _is_said_already(todo: "frappe.Document", outcome: str, tries: int | str | N
 
 
 @frappe.whitelist(methods=["POST"])
-def reopen(todo: str, date: str | None = None) -> dict:
-	"""Take an outcome back; for whoever may write the ToDo. `date`: when it was due, where Not Reached moved it."""
+def reopen(todo: str, date: str | None = None, tries: int | str | None = None) -> dict:
+	"""Take an outcome back; for whoever may write the ToDo.
+
+	`date`: when it was due, where Not Reached made it come back; `tries`: how many there were then, so that a second tap is none.
+	"""
 	doc = frappe.get_doc("ToDo", str(todo), for_update=True)
 	doc.check_permission("write")
 	due = getdate(date) if date else None
@@ -136,7 +140,7 @@ def reopen(todo: str, date: str | None = None) -> dict:
 	if doc.status == "Closed":
 		doc.status = "Open"
 		doc.save()
-	elif due and doc.date and due < getdate(doc.date) and cint(doc.follow_up_tries):
+	elif due and cint(doc.follow_up_tries) and cint(doc.follow_up_tries) == cint(tries):
 		doc.follow_up_tries -= 1
 		doc.date = due
 		doc.save()

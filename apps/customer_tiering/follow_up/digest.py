@@ -10,6 +10,7 @@ from customer_tiering.follow_up.todos import language_of
 from customer_tiering.tiering.outgoing import has_outgoing_account
 
 SHOWN, LONGEST = 10, 200
+PAGE = "/app/my-follow-ups"
 NEW = """
 	SELECT follow_up.name, follow_up.user, follow_up.customer, customer.customer_name, customer.customer_tier,
 		customer.annual_value, todo.description, todo.date, user.language
@@ -54,10 +55,13 @@ def _tell(user: str, rows: list[frappe._dict]) -> None:
 			"email_content": _items(rows),
 			"document_type": "ToDo",
 			"document_name": _("My Follow-Ups"),  # the mail names it in its headline
-			"link": get_url("/app/my-follow-ups"),
+			"link": get_url(PAGE),  # of the mail, whose reader may be anywhere
 			"from_user": "Administrator" if user != "Administrator" else None,
 		}
 		make_notification_logs(frappe._dict(notice), [user])
+		if frappe.get_meta("Notification Log").has_field("link"):
+			told = {"for_user": user, "link": notice["link"]}
+			frappe.db.set_value("Notification Log", told, "link", PAGE, update_modified=False)
 
 
 def _items(rows: list[frappe._dict]) -> str:

@@ -38,7 +38,8 @@ def _try_again(todo: "frappe.Document") -> None:
 	todo.follow_up_tries = cint(todo.follow_up_tries) + 1
 	days = cint(frappe.db.get_single_value("Tiering Settings", "try_again_after_days"))
 	if days and todo.follow_up_tries < MOST_TRIES:
-		todo.date = working_days_ahead(getdate(), days, todo.get("follow_up_rule"))
+		again = working_days_ahead(getdate(), days, todo.get("follow_up_rule"))
+		todo.date = max(again, getdate(todo.date or again))
 		todo.follow_up_outcome = None
 
 

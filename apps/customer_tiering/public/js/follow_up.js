@@ -22,6 +22,7 @@ customer_tiering.reopen_follow_up = (closed) =>
 	frappe.call("customer_tiering.follow_up.api.reopen", {
 		todo: closed.name,
 		date: closed.status === "Open" ? closed.was_due : null,
+		tries: closed.tries,
 	});
 
 customer_tiering.said_of_outcome = function (outcome, closed) {

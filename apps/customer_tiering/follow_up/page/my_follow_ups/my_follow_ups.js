@@ -129,6 +129,7 @@ class MyFollowUps {
 		buttons.prop("disabled", false);
 		if (!closed) return;
 		const said = customer_tiering.said_of_outcome(outcome, closed);
+		card.find(".fu-note").attr("value", note);
 		card.data("before", card.html()).data("closed", closed).addClass("fu-closed");
 		card.html(`<div class="fu-done"><span>✓ ${said}: ${card.find(".fu-name").prop("outerHTML")}</span>
 			<button class="btn btn-xs btn-default" data-reopen>${__("Undo")}</button></div>`);
