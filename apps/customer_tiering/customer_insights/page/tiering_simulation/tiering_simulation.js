@@ -407,7 +407,9 @@ class TieringSimulation {
 			return;
 		}
 		await frappe.require("/assets/customer_tiering/js/undo_rule_change.js");
-		customer_tiering.undo_rule_change(this.rules.last_change, () => this.load_rules(""));
+		frappe.confirm(__("Put back the rules as they were before they were last saved?"), () =>
+			customer_tiering.undo_rule_change(this.rules.last_change, () => this.load_rules(""))
+		);
 	}
 }
 
