@@ -547,3 +547,45 @@ class TestWhatAWrongOrderHides:
 		night(days_ago(8))
 		assert last_tier(customer) == ("D", "C", "Order", None)
 		assert computed(customer).tier_since == days_ago(20)
+
+	def test_a_document_that_never_had_its_day(self) -> None:
+		customer_with(100)
+		recompute(days_ago(3))
+		customer = make.make_customer().name
+		ahead = make.make_invoice(customer, 100_000, days_ago(-5))
+		night(days_ago(2))
+		ahead.cancel()
+		night()
+		assert computed(customer).customer_tier is None
+		make.make_invoice(customer, 40_000)
+		night()
+		assert last_tier(customer) == (None, "C", "Order", None)
+
+	def test_an_amendment_that_changes_nothing(self) -> None:
+		"""Typed in days later, it is known as long as what it was amended from."""
+		grace("B", 20)
+		customer = customer_with(70_000, days_ago(30))
+		second = make.make_invoice(customer, 40_000, days_ago(29))
+		recompute(days_ago(20))
+		make.make_credit_note(customer, 15_000, days_ago(9))
+		night(days_ago(9))
+		before = computed(customer)
+		assert (before.customer_tier, before.below_keep_since) == ("B", days_ago(9))
+		make.amend(second, 40_000)
+		night(days_ago(3))
+		after = computed(customer)
+		assert (after.customer_tier, after.tier_since) == ("B", days_ago(20))
+		assert after.below_keep_since == days_ago(9)
+
+	def test_a_mistake_that_is_settled_is_not_looked_at_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		customer = customer_with(150_000, days_ago(30))
+		recompute(days_ago(20))
+		wrong = make.make_invoice(customer, 500_000, days_ago(9))
+		night(days_ago(9))
+		wrong.cancel()
+		night(days_ago(8))
+		monkeypatch.setattr("customer_tiering.tiering.as_if_never.SLACK", timedelta(0))
+		monkeypatch.setattr("customer_tiering.tiering.as_if_never.replay", None)
+		make.make_credit_note(customer, 20_000, days_ago(5))
+		night(days_ago(5))
+		assert computed(customer).annual_value == 130_000

@@ -48,18 +48,21 @@ def restored(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evi
 	):
 		documents[evidence.roots[document.customer]].append(document)
 	gone = {root: past.gone(documents[root]) for root in moments}
-	rows = rows[rows["root"].map(gone).astype(bool)]
+	lately = {
+		root: [document for document in gone[root] if document.modified >= moments[root] - SLACK]
+		for root in moments
+	}
+	rows = rows[rows["root"].map(lately).astype(bool)]
 	events = _tier_events(list(rows.index))
 	found = {}
 	for customer, root in rows["root"].items():
-		new = [document for document in gone[root] if document.modified >= moments[root] - SLACK]
 		start = _start(past.first_run(gone[root]), events[customer])
 		standing, changed_on = past.go_on_from(start, documents[root])
 		row = rows.loc[customer]
 		found[customer] = Restored(
 			standing,
 			_cause(standing, row, changed_on),
-			_tier_before(past.first_run(new or gone[root]), events[customer]),
+			_tier_before(past.first_run(lately[root]), events[customer]),
 		)
 	return found
 
@@ -116,22 +119,23 @@ class _Past:
 		]
 
 	def _was_counted(self, document: Document) -> bool:
-		run = self.first_run_after(document.created)
+		run = self._first_to_count(document)
 		return run is not None and run.started_at < document.modified
 
 	def first_run(self, documents: Sequence[Document]) -> frappe._dict:
-		"""The first one that counted any of these: a document dated ahead counts from its day on."""
+		"""The first one that counted any of these."""
 		runs = (self._first_to_count(document) for document in documents)
 		return min(runs, key=lambda run: (run.as_of, run.started_at))
 
-	def _first_to_count(self, document: Document) -> frappe._dict:
-		run = self.first_run_after(document.created)
-		return frappe._dict(run, as_of=max(run.as_of, document.day))
+	def _first_to_count(self, document: Document) -> frappe._dict | None:
+		"""A document dated ahead counts from its day on."""
+		later = self.runs[bisect_right(self._starts, document.created) :]
+		return next((run for run in later if document.day <= run.as_of <= self.evidence.as_of), None)
 
 	def go_on_from(self, start: Standing, documents: Sequence[Document]) -> tuple[Standing, set[date]]:
-		"""The standing today; and the days since on which the rules changed."""
+		"""The standing today; and the days since on which changed rules, and nothing else, can have lowered the customer."""
 		periods = self._periods(start.day)
-		standing = start
+		standing, changed_on = start, set()
 		for number, (first, policy) in enumerate(periods):
 			last = (
 				periods[number + 1][0] - timedelta(days=1)
@@ -139,9 +143,16 @@ class _Past:
 				else self.evidence.as_of
 			)
 			known = replace(standing, day=max(first, start.day))
+			if number and not self._falls_by(periods[number - 1][1], known, documents):
+				changed_on.add(first)
 			way = replay(self._entries(documents, policy), policy, last, known, with_past=False)
 			standing = way[-1]
-		return standing, {first for first, _policy in periods[1:]}
+		return standing, changed_on
+
+	def _falls_by(self, policy: Policy, known: Standing, documents: Sequence[Document]) -> bool:
+		"""Whether the customer would be below the keep value on that day by these rules, too."""
+		way = replay(self._entries(documents, policy), policy, known.day, known, with_past=False)
+		return way[-1].below_keep_since is not None
 
 	def _periods(self, since: date) -> list[tuple[date, Policy]]:
 		"""From which day on which rules were in force, up to today."""
@@ -160,13 +171,13 @@ class _Past:
 		return periods
 
 	def _entries(self, documents: Sequence[Document], policy: Policy) -> list[Entry]:
-		"""Each known from the run on that came after it was begun."""
+		"""Each known from the run on that came after it was begun, or what it was amended from."""
 		evidence = self.evidence
 		if policy.facts_depend_on != evidence.policy.facts_depend_on:
 			documents = read_documents({document.customer for document in documents}, policy)
-		entries = entries_of(documents)
+		entries, by_name = entries_of(documents), {document.name: document for document in documents}
 		return [
-			replace(entries[document.name], known_on=self._known_on(document))
+			replace(entries[document.name], known_on=self._known_on(_first_version(document, by_name)))
 			for document in documents
 			if document.name in entries and document.day <= evidence.as_of
 		]
@@ -176,6 +187,12 @@ class _Past:
 			return document.day
 		run = self.first_run_after(document.created)
 		return run.as_of if run else self.evidence.as_of
+
+
+def _first_version(document: Document, by_name: Mapping[str, Document]) -> Document:
+	while document.amended_from in by_name:
+		document = by_name[document.amended_from]
+	return document
 
 
 def _by_root(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evidence) -> dict[str, datetime]:

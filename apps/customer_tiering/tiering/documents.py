@@ -42,6 +42,7 @@ class Document:
 	is_debit_note: bool
 	is_opening: bool
 	return_against: str | None
+	amended_from: str | None
 	created: datetime
 	modified: datetime
 
@@ -57,6 +58,7 @@ def read_documents(customers: Collection[str], policy: Policy) -> list[Document]
 	counted = counted_companies(policy)
 	rows = frappe.db.sql(
 		f"""SELECT document.name, document.customer, {orders.day} AS day, document.base_net_total AS own, document.company,
+			document.amended_from,
 			document.creation AS created, document.modified,
 			{_figures(orders)}, document.docstatus = 2 AS cancelled, {orders.counts} AS counts, {_kinds(orders)}
 		FROM `{SCOPE}` scope STRAIGHT_JOIN {orders.table} document ON document.customer = scope.name {orders.money_joins()}
