@@ -37,7 +37,7 @@ def restored(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evi
 	on that first knew it, by the rules of each day, beginning with where the customer stood before the first that is gone.
 	Nobody is among them whose tier is set by hand now.
 	"""
-	moments = _by_root(lowered, facts, evidence)
+	moments = _by_root(lowered, evidence)
 	rows = facts[facts["root"].isin(list(moments)) & ~facts["current_tier_by_hand"].astype(bool)]
 	if rows.empty:
 		return {}
@@ -135,24 +135,16 @@ class _Past:
 	def go_on_from(self, start: Standing, documents: Sequence[Document]) -> tuple[Standing, set[date]]:
 		"""The standing today; and the days since on which changed rules, and nothing else, can have lowered the customer."""
 		periods = self._periods(start.day)
-		standing, changed_on = start, set()
-		for number, (first, policy) in enumerate(periods):
-			last = (
-				periods[number + 1][0] - timedelta(days=1)
-				if number + 1 < len(periods)
-				else self.evidence.as_of
-			)
+		ends = [*(first - timedelta(days=1) for first, _policy in periods[1:]), self.evidence.as_of]
+		standing, changed_on, before, entries = start, set(), None, []
+		for (first, policy), last in zip(periods, ends, strict=True):
 			known = replace(standing, day=max(first, start.day))
-			if number and not self._falls_by(periods[number - 1][1], known, documents):
+			# still by the rules before: would the customer be below the keep value on that day, too?
+			if before and not _last(entries, before, first, known).below_keep_since:
 				changed_on.add(first)
-			way = replay(self._entries(documents, policy), policy, last, known, with_past=False)
-			standing = way[-1]
+			before, entries = policy, self._entries(documents, policy)
+			standing = _last(entries, policy, last, known)
 		return standing, changed_on
-
-	def _falls_by(self, policy: Policy, known: Standing, documents: Sequence[Document]) -> bool:
-		"""Whether the customer would be below the keep value on that day by these rules, too."""
-		way = replay(self._entries(documents, policy), policy, known.day, known, with_past=False)
-		return way[-1].below_keep_since is not None
 
 	def _periods(self, since: date) -> list[tuple[date, Policy]]:
 		"""From which day on which rules were in force, up to today."""
@@ -189,13 +181,17 @@ class _Past:
 		return run.as_of if run else self.evidence.as_of
 
 
+def _last(entries: Sequence[Entry], policy: Policy, until: date, known: Standing) -> Standing:
+	return replay(entries, policy, until, known, with_past=False)[-1]
+
+
 def _first_version(document: Document, by_name: Mapping[str, Document]) -> Document:
 	while document.amended_from in by_name:
 		document = by_name[document.amended_from]
 	return document
 
 
-def _by_root(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evidence) -> dict[str, datetime]:
+def _by_root(lowered: Mapping[str, datetime], evidence: Evidence) -> dict[str, datetime]:
 	found: dict[str, datetime] = {}
 	for customer, moment in lowered.items():
 		root = evidence.roots.get(customer)
@@ -227,8 +223,8 @@ def _start(first: frappe._dict, events: Sequence[frappe._dict]) -> Standing:
 			return Standing(event.as_of, Decimal(0), None, None, None)
 		if event.cause == "Edit":
 			return _standing(event)
-	before = [event for event in events if event.read_at < first.started_at and event.cause != "Override"]
-	return _standing(before[-1]) if before else Standing(first.as_of, Decimal(0), None, None, None)
+	before = _event_before(first, events)
+	return _standing(before) if before else Standing(first.as_of, Decimal(0), None, None, None)
 
 
 def _standing(event: frappe._dict) -> Standing:
@@ -236,8 +232,14 @@ def _standing(event: frappe._dict) -> Standing:
 
 
 def _tier_before(first: frappe._dict, events: Sequence[frappe._dict]) -> str | None:
+	before = _event_before(first, events)
+	return before and before.new_value
+
+
+def _event_before(first: frappe._dict, events: Sequence[frappe._dict]) -> frappe._dict | None:
+	"""The last one before that run, but for what was set by hand."""
 	before = [event for event in events if event.read_at < first.started_at and event.cause != "Override"]
-	return before[-1].new_value if before else None
+	return before[-1] if before else None
 
 
 def _cause(standing: Standing, row: pd.Series, changed_on: set[date]) -> str | None:

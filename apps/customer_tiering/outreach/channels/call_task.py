@@ -8,28 +8,18 @@ from frappe import _
 from frappe.utils import escape_html
 
 from customer_tiering.outreach.channels import Target
+from customer_tiering.outreach.channels.texts import values_for
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.recipients import mobile_of
-from customer_tiering.outreach.render import merge_values, render_text
-from customer_tiering.outreach.survey import survey_url
-from customer_tiering.outreach.unsubscribe import unsubscribe_url
+from customer_tiering.outreach.render import render_text
 from customer_tiering.tiering.capacity import Capacity
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, _sequence, step, touch, moment, crowd, promise, _outbox = target
+	customer, _sequence, step, touch, moment, crowd, _promise, _outbox = target
 	recipient = mobile_of(customer, crowd)
-	values = merge_values(
-		customer,
-		recipient and recipient.name,
-		moment.date(),
-		unsubscribe_url(touch.name),
-		promise,
-		survey_url(touch.name),
-		crowd,
-	)
-	text = render_text(step.message, values)
+	text = render_text(step.message, values_for(target, recipient and recipient.name))
 	todo = frappe.get_doc(
 		doctype="ToDo",
 		allocated_to=_caller(customer.name, crowd, moment.date()),

@@ -5,37 +5,24 @@ from frappe import _
 from frappe.utils import get_url, validate_email_address
 
 from customer_tiering.outreach.channels import Target
-from customer_tiering.outreach.channels.same_address import skip_if_reached
-from customer_tiering.outreach.consent import ask_consent
+from customer_tiering.outreach.channels.reader import ask_for
+from customer_tiering.outreach.channels.texts import values_for
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
-from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import recipient_of
-from customer_tiering.outreach.render import merge_values, render
-from customer_tiering.outreach.survey import survey_url
+from customer_tiering.outreach.render import render
 from customer_tiering.outreach.tracking import with_tracking
-from customer_tiering.outreach.unsubscribe import unsubscribe_url
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, sequence, step, touch, moment, crowd, promise, outbox = target
+	customer, sequence, step, touch, _moment, crowd, _promise, outbox = target
 	recipient = recipient_of(customer, crowd)
 	if not recipient:
 		raise Deferral(_("The customer has no e-mail address."))
 	if not validate_email_address(recipient.address):
 		raise Deferral(_("The address {0} is not valid.").format(recipient.address))
-	skip_if_reached(touch, recipient.address, moment.date(), crowd)
-	ask_consent(customer.name, "Email", recipient.address, crowd)
-	hold(customer, sequence, recipient.address, moment, crowd)
-	values = merge_values(
-		customer,
-		recipient.name,
-		moment.date(),
-		unsubscribe_url(touch.name),
-		promise,
-		survey_url(touch.name),
-		crowd,
-	)
+	ask_for(target, recipient.address)
+	values = values_for(target, recipient.name)
 	mail = render(frappe.get_cached_doc("Email Template", step.email_template), values, step.preview_text)
 	mail, tracking = with_tracking(mail, touch.name, customer.name, crowd)
 	# The framework's sender logs into a site when it is imported

@@ -6,11 +6,10 @@ import requests
 from frappe.utils import get_url
 
 from customer_tiering.outreach.channels import Target
+from customer_tiering.outreach.channels.texts import values_for
 from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
-from customer_tiering.outreach.render import merge_values, render_text
-from customer_tiering.outreach.survey import survey_url
-from customer_tiering.outreach.unsubscribe import unsubscribe_url
+from customer_tiering.outreach.render import render_text
 
 TIMEOUT = 20
 
@@ -23,17 +22,9 @@ def prepare(target: Target) -> dict[str, str]:
 
 def payload(target: Target) -> dict:
 	"""What the other system gets; `id` is the same however often it is sent."""
-	customer, sequence, step, touch, moment, crowd, promise, _outbox = target
+	customer, sequence, step, touch, _moment, crowd, _promise, _outbox = target
 	email, mobile = recipient_of(customer, crowd), mobile_of(customer, crowd)
-	values = merge_values(
-		customer,
-		(email or mobile or (None, None))[1],
-		moment.date(),
-		unsubscribe_url(touch.name),
-		promise,
-		survey_url(touch.name),
-		crowd,
-	)
+	values = values_for(target, (email or mobile or (None, None))[1])
 	return {
 		"id": touch.name,
 		"site": get_url(),
