@@ -64,7 +64,11 @@ def _ways_in(
 			entry = np.maximum(entry, np.where(np.isnat(quiet), ALWAYS, quiet))
 		if stage.no_open_follow_up:
 			entry = np.where(facts["open_follow_ups"] == 0, entry, NEVER)
-		yield entry, ready, (facts["current_stage"] == stage.name).to_numpy() | (ready <= _left_on(facts, stage))
+		yield (
+			entry,
+			ready,
+			(facts["current_stage"] == stage.name).to_numpy() | (ready <= _left_on(facts, stage)),
+		)
 
 
 def _left_on(facts: pd.DataFrame, stage: Stage) -> np.ndarray:

@@ -120,6 +120,8 @@ def _customers(scoped: bool) -> pd.DataFrame:
 def _left_by_rules(scoped: bool) -> dict[str, dict[str, date]]:
 	"""By customer: on which day a changed rule took it out of which stage, the last time where it did so more than once."""
 	left: dict[str, dict[str, date]] = {}
-	for customer, stage, day in frappe.db.sql(MOVED_BY_RULES.format(scope=in_scope("event.customer", scoped))):
+	for customer, stage, day in frappe.db.sql(
+		MOVED_BY_RULES.format(scope=in_scope("event.customer", scoped))
+	):
 		left.setdefault(customer, {})[stage] = day
 	return left
