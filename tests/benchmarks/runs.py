@@ -16,18 +16,20 @@ import frappe
 import pytest
 from frappe.utils import getdate
 
+from customer_tiering.customer_insights.simulation import rows_of, summarize
 from customer_tiering.engine.policy import Tier
 from customer_tiering.tiering import queue
 from customer_tiering.tiering.policy import read_policy
+from customer_tiering.tiering.proposal import Proposal
 from customer_tiering.tiering.recompute import recompute
 from customer_tiering.tiering.simulate import simulate
 
 CUSTOMERS = int(os.environ.get("CUSTOMERS", 20_000))
-ROUNDS = 5
+ROUNDS = int(os.environ.get("ROUNDS", 5))
 ORDERS_EACH = 10
 OTHER_TIERS = tuple(
 	Tier(name, value, is_top=name == "A")
-	for name, value in zip("ABCD", (60_000, 40_000, 20_000, 0), strict=True)
+	for name, value in zip("ABCD", (600_000, 400_000, 200_000, 0), strict=True)
 )
 NOW = "'2020-01-01', '2020-01-01', 'Administrator', 'Administrator'"
 STANDARD = "creation, modified, owner, modified_by"
@@ -45,7 +47,7 @@ def crowd(site: str) -> Iterator[None]:
 	frappe.db.sql(
 		f"""INSERT INTO `tabSales Invoice` ({fields})
 		SELECT CONCAT('BI-', seq), {NOW}, 1, %s, CONCAT('BENCH-', 1 + CRC32(seq) %% {CUSTOMERS}),
-			CURDATE() - INTERVAL CRC32(seq * 7) %% 1095 DAY, 10 + CRC32(seq * 13) %% 2000000 / 100, 0, NULL
+			CURDATE() - INTERVAL CRC32(seq * 7) %% 1095 DAY, 10 + CRC32(seq * 13) %% 20000000 / 100, 0, NULL
 		FROM seq_1_to_{CUSTOMERS * ORDERS_EACH}""",
 		company,
 	)
@@ -100,7 +102,11 @@ def floor() -> None:
 
 
 def other_rules(**changes: object) -> None:
-	simulate(replace(read_policy(), **changes))
+	"""With what it would start and the rows of the page."""
+	simulation = simulate(replace(read_policy(), **changes))
+	assert "A" in set(simulation.customers["tier_then"])
+	summarize(simulation, Proposal())
+	rows_of(simulation.customers)
 	frappe.db.rollback()
 
 

@@ -13,6 +13,7 @@ from customer_tiering.tiering import queue
 from customer_tiering.tiering.orders import Orders
 from customer_tiering.tiering.policy import read_policy, read_rules
 from customer_tiering.tiering.rule_records import KINDS
+from customer_tiering.tiering.temporary import in_scope, open_scope
 
 if TYPE_CHECKING:
 	from customer_tiering.engine.population import Population
@@ -67,7 +68,7 @@ class Scope:
 
 def full_scope(as_of: date) -> Scope:
 	policy = read_policy()
-	return Scope(None, tuple(queue.read()), policy, None, _arrived(policy, as_of))
+	return Scope(None, tuple(queue.read()), policy, None, _arrived(policy, as_of, None))
 
 
 def incremental_scope(as_of: date, customers: Collection[str] | None = None) -> Scope:
@@ -92,12 +93,19 @@ def incremental_scope(as_of: date, customers: Collection[str] | None = None) -> 
 		tuple(queued),
 		policy,
 		Population.from_json(rules.population),
-		_arrived(policy, as_of),
+		_arrived(policy, as_of, related),
 	)
 
 
-def _arrived(policy: Policy, as_of: date) -> frozenset[str]:
-	"""Customers with an order or a return that was entered before its day and has come to count since the last run."""
+def _arrived(policy: Policy, as_of: date, customers: Collection[str] | None) -> frozenset[str]:
+	"""Customers with an order or a return that was entered before its day and has come to count since the last run; of
+	these `customers` and those that they referred, if any are given."""
+	scoped = customers is not None
+	if scoped:
+		from customer_tiering.tiering.groups import referred
+
+		open_scope(customers)
+		open_scope({*customers, *referred(scoped).index})
 	before = frappe.db.sql(
 		"SELECT MAX(as_of) FROM `tabTiering Run` WHERE status = 'Completed' AND as_of < %s", as_of
 	)
@@ -106,7 +114,8 @@ def _arrived(policy: Policy, as_of: date) -> frozenset[str]:
 	return frozenset(
 		frappe.db.sql(
 			f"""SELECT DISTINCT document.customer FROM {orders.table} document
-			WHERE {orders.day} > %s AND {orders.day} <= %s AND document.creation < {orders.day} AND {orders.counts}""",
+			WHERE {orders.day} > %s AND {orders.day} <= %s AND document.creation < {orders.day} AND {orders.counts}
+				AND {in_scope("document.customer", scoped)}""",
 			(since, as_of),
 			pluck=True,
 		)
