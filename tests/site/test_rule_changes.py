@@ -314,6 +314,15 @@ class TestUndo:
 		make.recompute(full=False)
 		assert stages_of(called) == ["Repeat"]
 
+	def test_is_called_by_the_reader_s_name_of_the_preset(self) -> None:
+		change = rules_api.use_preset("retail")["name"]
+		frappe.local.lang = "zh"
+		try:
+			assert rules_api.list_presets()["last"]["title"] == "零售 7 / 30 / 90"
+			assert "零售" in rules_api.undo_change(change)["message"]
+		finally:
+			frappe.local.lang = "en"
+
 	def test_a_record_that_is_gone_is_an_edit(self) -> None:
 		change = apply(proposal_of(tier("B", entry_value=90_000)), "Test")
 		frappe.delete_doc("Customer Tier", "B")

@@ -79,6 +79,21 @@ class TestStagesTogether:
 		stage("Lost", min_days_since_order=400).save()
 		stage("First Purchase", min_orders=0).save()
 
+	def test_the_desk_is_told_in_what_currency_figures_are(self) -> None:
+		"""Under the name of which the framework looks a field's currency up: `:DocType`."""
+		make.ensure_company("Euro Books", "EUR")
+		frappe.cache.set_value("bootinfo", "of before")
+		settings(reporting_currency="EUR").save()
+		told = frappe._dict(docs=[])
+		for method in frappe.get_hooks("extend_bootinfo", app_name="customer_tiering"):
+			frappe.get_attr(method)(told)
+		(shown,) = told.docs
+		assert (shown["doctype"], shown["reporting_currency"]) == (":Tiering Settings", "EUR")
+		options = frappe.get_meta("Customer").get_field("predicted_clv").options.split(":")
+		assert options[::2] == ["Tiering Settings", "reporting_currency"]
+		assert not frappe.get_meta("Customer").has_field(options[1])
+		assert frappe.cache.get_value("bootinfo") != "of before"
+
 	def test_a_currency_without_a_company_is_refused(self) -> None:
 		refused(settings(reporting_currency="CHF"), "no company keeps its books in CHF")
 

@@ -40,6 +40,12 @@ def text(words: dict[str, str] | str, language: str | None = None) -> str:
 	return words["zh" if (language or frappe.local.lang or "").startswith("zh") else "en"]
 
 
+def title_in(preset: str | None, title: str, language: str | None = None) -> str:
+	"""A change's title in a language (default: the session's), where it is a preset's in whichever language."""
+	titles = presets().get(preset or "", {}).get("title", {})
+	return text(titles, language) if isinstance(titles, dict) and title in titles.values() else title
+
+
 def apply_preset(proposal: Proposal, name: str) -> None:
 	"""Put the preset into the proposal. Raises ValidationError for a name that no preset has."""
 	preset = presets().get(name)

@@ -5,7 +5,7 @@ from frappe import _
 from frappe.utils import cint
 
 from customer_tiering.tiering.permissions import MANAGERS
-from customer_tiering.tiering.presets import apply_preset, presets, text
+from customer_tiering.tiering.presets import apply_preset, presets, text, title_in
 from customer_tiering.tiering.proposal import Proposal
 from customer_tiering.tiering.rule_changes import (
 	RECORD,
@@ -31,8 +31,11 @@ def list_presets() -> dict:
 
 def _last() -> dict | None:
 	name = last_change()
-	fields = ["name", "title", "owner", "creation"]
-	return frappe.db.get_value(RECORD, name, fields, as_dict=True) if name else None
+	if not name:
+		return None
+	fields = ["name", "title", "preset", "owner", "creation"]
+	last = frappe.db.get_value(RECORD, name, fields, as_dict=True)
+	return {**last, "title": title_in(last.preset, last.title)}
 
 
 @frappe.whitelist()
@@ -76,7 +79,7 @@ def undo_change(name: str, despite_edits: int | str = 0) -> dict:
 	if edited and not cint(despite_edits):
 		return {"edited": edited}
 	lost = undo(change, despite_edits=bool(edited))
-	title = frappe.bold(change.title)
+	title = frappe.bold(title_in(change.preset, change.title))
 	if lost:
 		done = _("{0}: undone, but for what is gone since: {1}. Set that by hand.").format(
 			title, ", ".join(lost)
