@@ -40,10 +40,10 @@ def text(words: dict[str, str] | str, language: str | None = None) -> str:
 	return words["zh" if (language or frappe.local.lang or "").startswith("zh") else "en"]
 
 
-def title_in(preset: str | None, title: str, language: str | None = None) -> str:
-	"""A change's title in a language (default: the session's), where it is a preset's in whichever language."""
+def title_for_reader(preset: str | None, title: str) -> str:
+	"""A change's title in the session's language, where it is a preset's in whichever language."""
 	titles = presets().get(preset or "", {}).get("title", {})
-	return text(titles, language) if isinstance(titles, dict) and title in titles.values() else title
+	return text(titles) if title in titles.values() else title
 
 
 def apply_preset(proposal: Proposal, name: str) -> None:

@@ -5,7 +5,7 @@ from frappe import _
 from frappe.utils import cint
 
 from customer_tiering.tiering.permissions import MANAGERS
-from customer_tiering.tiering.presets import apply_preset, presets, text, title_in
+from customer_tiering.tiering.presets import apply_preset, presets, text, title_for_reader
 from customer_tiering.tiering.proposal import Proposal
 from customer_tiering.tiering.rule_changes import (
 	RECORD,
@@ -35,7 +35,8 @@ def _last() -> dict | None:
 		return None
 	fields = ["name", "title", "preset", "owner", "creation"]
 	last = frappe.db.get_value(RECORD, name, fields, as_dict=True)
-	return {**last, "title": title_in(last.preset, last.title)}
+	last.title = title_for_reader(last.preset, last.title)
+	return last
 
 
 @frappe.whitelist()
@@ -79,7 +80,7 @@ def undo_change(name: str, despite_edits: int | str = 0) -> dict:
 	if edited and not cint(despite_edits):
 		return {"edited": edited}
 	lost = undo(change, despite_edits=bool(edited))
-	title = frappe.bold(title_in(change.preset, change.title))
+	title = frappe.bold(title_for_reader(change.preset, change.title))
 	if lost:
 		done = _("{0}: undone, but for what is gone since: {1}. Set that by hand.").format(
 			title, ", ".join(lost)
