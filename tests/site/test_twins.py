@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import frappe
 import pytest
-from frappe.utils import getdate
+from frappe.utils import get_datetime, getdate
 
 from customer_tiering.tiering import queue
 from customer_tiering.tiering.history import submitted_at
@@ -223,7 +223,7 @@ def is_settled(pair: Pair, pairs: list[Pair], heads: dict[int, Pair], day: date)
 def test_the_framework_keeps_when_a_draft_was_submitted() -> None:
 	invoice = make.make_invoice(make.make_customer().name, 100, submit=False)
 	assert submitted_at(invoice.doctype, [invoice.name]) == {}
-	begun = invoice.creation
+	begun = get_datetime(invoice.creation)
 	invoice.submit()
 	assert begun < submitted_at(invoice.doctype, [invoice.name])[invoice.name]
 
