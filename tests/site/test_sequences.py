@@ -130,7 +130,9 @@ class TestChannels:
 
 	def test_one_sleeping_customer_is_one_call_that_says_how_many_messages_went_out(self) -> None:
 		"""Of three: one was mailed, one has no address, of the third a rule has asked for a call already."""
-		sequence(MAIL, {**CALL, "message": "Call: {{ messages_sent }}"}, entry_by="Signal", entry_signal=SLEEPS)
+		sequence(
+			MAIL, {**CALL, "message": "Call: {{ messages_sent }}"}, entry_by="Signal", entry_signal=SLEEPS
+		)
 		names = [sleeper("Mailed"), sleeper("No Address", email=None), sleeper("Asked")]
 		event = frappe.db.get_value("Tiering Event", {"customer": "Asked"})
 		rule = frappe.get_all("Follow Up Rule", {"signal": SLEEPS}, pluck="name")[0]
@@ -139,7 +141,10 @@ class TestChannels:
 		document = frappe.get_doc("Outreach Sequence", NAME)
 		with patch("customer_tiering.outreach.preview.customers_in", return_value={"Asked"}):
 			foreseen = preview(document, day(0))["outgoing"]
-		assert {row["customer"] for row in foreseen if row["channel"] == "Call Task"} == {"Mailed", "No Address"}
+		assert {row["customer"] for row in foreseen if row["channel"] == "Call Task"} == {
+			"Mailed",
+			"No Address",
+		}
 		assert dispatch_due(day(0)) == {"Queued": 2, "Deferred": 1, "Sent": 2, "Skipped": 1}
 		calls = {row.customer: row for name in names for row in touches(name) if row.channel == "Call Task"}
 		assert [calls[name].text for name in names[:2]] == ["Call: 1", "Call: 0"]

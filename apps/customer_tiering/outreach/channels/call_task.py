@@ -6,7 +6,7 @@ from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import escape_html
+from frappe.utils import escape_html, get_fullname
 
 from customer_tiering.outreach.channels import Skip, Target
 from customer_tiering.outreach.channels.texts import values_for
@@ -53,7 +53,7 @@ def _caller(customer: str, crowd: Crowd, day: date) -> str | None:
 	there = (user for user in crowd.owners.in_line(customer) if user not in capacity.away)
 	user = next(there, None)
 	if user and not capacity.has_room(user):
-		raise Deferral(_("{0} has as many as fit in a day.").format(user))
+		raise Deferral(_("{0} has as many as fit in a day.").format(get_fullname(user)))
 	return user
 
 

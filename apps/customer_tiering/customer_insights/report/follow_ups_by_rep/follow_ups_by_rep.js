@@ -35,7 +35,7 @@ frappe.query_reports["Follow-ups by Rep"] = {
 		if (column.fieldname === "customer_name" && data?.customer)
 			return `<a href="${frappe.utils.get_form_link("Customer", data.customer)}">${escape(value || data.customer)}</a>`;
 		if (column.fieldname !== "rep" || !data || data.indent) return standard(value, row, column, data);
-		const may = data.open && frappe.user.has_role(["Tiering Manager", "System Manager"]);
+		const may = (data.open || data.waiting) && frappe.user.has_role(["Tiering Manager", "System Manager"]);
 		const button = `<button class="btn btn-xs btn-default" style="margin-left: 8px; padding: 0 6px; line-height: 1.5; vertical-align: 1px"
 			data-hand-over="${escape(data.user)}">${__("Hand Over")}</button>`;
 		return `<b>${escape(value)}</b>${may ? button : ""}`;
