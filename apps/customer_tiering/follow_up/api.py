@@ -24,7 +24,7 @@ from customer_tiering.follow_up.todos import customer_values, event_without_sign
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.capacity import NO_LIMIT, Capacity
 from customer_tiering.tiering.owner import Owners
-from customer_tiering.tiering.permissions import MANAGERS
+from customer_tiering.tiering.permissions import MANAGERS, follow_up_query
 from customer_tiering.tiering.templates import fill
 
 SHOWN = 200
@@ -234,6 +234,21 @@ def open_follow_ups_of(user: str) -> int:
 	"""How many there are to hand over; for managers. `user` "": that nobody owns."""
 	frappe.only_for(MANAGERS)
 	return handing_over.count(str(user))
+
+
+@frappe.whitelist()
+def open_follow_ups_by_rule() -> dict[str, int]:
+	"""How many ToDos of each rule are open, whoever has them, about customers whom the session's user may see."""
+	frappe.has_permission("Follow Up", "read", throw=True)
+	rows = frappe.db.sql(
+		f"""SELECT `tabFollow Up`.rule, COUNT(*) FROM `tabFollow Up`
+		JOIN `tabToDo` todo ON todo.name = `tabFollow Up`.todo AND todo.status = 'Open'
+		WHERE `tabFollow Up`.status = 'Handed Out' AND `tabFollow Up`.rule IS NOT NULL
+			AND todo.follow_up_key NOT LIKE %s AND {follow_up_query() or "TRUE"}
+		GROUP BY `tabFollow Up`.rule""",
+		f"%{ESCALATED}",
+	)
+	return dict(rows)
 
 
 @frappe.whitelist()
