@@ -484,6 +484,9 @@ class TestThePage:
 		said = {row[0]: row[1] for row in book["Rules"].iter_rows(values_only=True)}
 		assert said["As of"].date() == AS_OF and said["Customers rise"] == len(names)
 		assert said["The rules that differ"] == "Customer Tier A · Entry Value: 500,000 → 300,000"
+		heads = [f"Money in the Window (USD) {when}" for when in ("now", "then")]
+		assert rows[0][8:10] == heads == [cell.value for cell in book["Customers"][1]][8:10]
+		assert book["Tier"]["H1"].value == "Money in the Window (USD)" and book["Tier"]["H2"].data_type == "n"
 		assert {row[10].date() for row in book["Customers"].iter_rows(min_row=2, values_only=True)} == {AS_OF}
 		assert {row[1] for row in book["Customers"].iter_rows(min_row=2, values_only=True)} == set(names)
 		assert all(cell.data_type != "f" for sheet in book for row in sheet.iter_rows() for cell in row)
