@@ -207,7 +207,7 @@ class TestTierPerformance:
 		bars = data["chart"]["data"]
 		assert bars["labels"] == ["A", "B", "C", "D"]
 		drawn = {bar["name"]: sum(value or 0 for value in bar["values"]) for bar in bars["datasets"]}
-		assert drawn == {tier: pytest.approx(rows[tier]["revenue"]) for tier in bars["labels"]}
+		assert drawn == {f"{tier} in USD": pytest.approx(rows[tier]["revenue"]) for tier in bars["labels"]}
 		cards = {card["label"]: card["value"] for card in data["report_summary"]}
 		assert cards["Revenue"] == rows["Total"]["revenue"]
 		assert cards["Repurchase Rate"] == round(rows["Total"]["repurchase_rate"], 1)

@@ -105,6 +105,7 @@ customer_tiering.hand_over = async function (user, done) {
 	const escape = frappe.utils.escape_html;
 	const dialog = new frappe.ui.Dialog({
 		title: __("Hand Over Follow-Ups"),
+		no_focus: true, // whose list would hide what is going to happen
 		fields: [
 			{
 				fieldname: "to",
@@ -143,7 +144,7 @@ customer_tiering.hand_over = async function (user, done) {
 		const lines = plan.to.map((each) =>
 			each.per_day
 				? __("{0} to {1}, who gets {2} in a day", [each.number, escape(each.full_name).bold(), each.per_day])
-				: __("{0} to {1}", [each.number, escape(each.full_name).bold()])
+				: __("{0} to {1}, who has no limit", [each.number, escape(each.full_name).bold()])
 		);
 		if (plan.left) lines.push(__("For {0} nobody was found.", [plan.left]));
 		place.html(`<p>${__("{0} open and {1} waiting follow-ups are handed over:", [plan.open, plan.waiting])}</p>

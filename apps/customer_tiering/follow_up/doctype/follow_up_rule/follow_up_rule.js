@@ -23,6 +23,7 @@ frappe.ui.form.on("Follow Up Rule", {
 function preview(frm) {
 	const dialog = new frappe.ui.Dialog({
 		title: __("Preview"),
+		no_focus: true, // whose list would hide the text
 		fields: [
 			{ fieldname: "customer", fieldtype: "Link", options: "Customer", label: __("Customer"), change: () => show(dialog.get_value("customer")) },
 			{ fieldname: "text", fieldtype: "HTML" },

@@ -4,8 +4,7 @@ frappe.listview_settings["Follow Up Rule"] = {
 	get_indicator: (doc) =>
 		doc.enabled ? [__("Enabled"), "green", "enabled,=,1"] : [__("Disabled"), "gray", "enabled,=,0"],
 	formatters: {
-		trigger: (_value, _field, doc) => in_cell(when(doc)),
-		assign_to: (_value, _field, doc) => in_cell(who(doc)),
+		trigger: (_value, _field, doc) => in_cell(`${when(doc)} · ${who(doc)}`), // small screens have room for one column
 	},
 	button: {
 		show: () => true,
@@ -30,7 +29,14 @@ const in_cell = (text) =>
 	`<span class="ellipsis" title="${frappe.utils.escape_html(text)}">${frappe.utils.escape_html(text)}</span>`;
 
 function when(doc) {
-	if (doc.trigger === "Cadence") return __("Every {0}", [`${doc.every} ${__(doc.every_unit, null, "Follow Up Rule")}`]);
+	if (doc.trigger === "Cadence")
+		return doc.every === 1
+			? { Days: __("Every day"), Weeks: __("Every week"), Months: __("Every month") }[doc.every_unit]
+			: {
+					Days: __("Every {0} days", [doc.every]),
+					Weeks: __("Every {0} weeks", [doc.every]),
+					Months: __("Every {0} months", [doc.every]),
+			  }[doc.every_unit];
 	if (doc.trigger === "Key Date") return __("{0}, {1} days ahead", [__(doc.key_date), doc.days_ahead || 0]);
 	if (doc.trigger === "Top of the Month") return __("Top {0} of the month", [doc.top_customers]);
 	return __(doc.signal);

@@ -141,7 +141,7 @@ class MyFollowUps {
 		const said = customer_tiering.said_of_outcome(outcome, closed);
 		card.find(".fu-note").attr("value", note);
 		card.data("before", card.html()).data("closed", closed).addClass("fu-closed");
-		card.html(`<div class="fu-done"><span>✓ ${said}: ${card.find(".fu-name").prop("outerHTML")}</span>
+		card.html(`<div class="fu-done"><span>✓ ${card.find(".fu-name").prop("outerHTML")}: ${said}</span>
 			<button class="btn btn-xs btn-default" data-reopen>${__("Undo")}</button></div>`);
 		this.count();
 	}
