@@ -15,6 +15,7 @@ from customer_tiering.outreach.clock import window_of
 from customer_tiering.outreach.forecast import Entry, entries
 from customer_tiering.outreach.steps import CALL, TOUCH_FIELDS, plan_after
 from customer_tiering.outreach.where_to import Reach, where_to
+from customer_tiering.tiering.audience import customers_in
 
 DAYS = 30
 SHOWN = 300
@@ -38,7 +39,12 @@ def preview(sequence: "frappe.Document", day: date, days: int = DAYS) -> dict:
 	going = [
 		entry for entry in coming if not is_held_out(sequence.holdout_percent, sequence.name, entry.customer)
 	]
-	outgoing = [*_of_active(sequence, day, last), *_of_entries(sequence, going, last)]
+	called = _called_by_rules(sequence)
+	outgoing = [
+		row
+		for row in (*_of_active(sequence, day, last), *_of_entries(sequence, going, last))
+		if row.step.channel != CALL or row.customer not in called
+	]
 	outgoing.sort(key=lambda row: (row.day, row.customer))
 	shown = outgoing[:SHOWN]
 	names = {entry.customer for entry in coming[:SHOWN]} | {row.customer for row in outgoing}
@@ -69,6 +75,23 @@ def how(sequence: "frappe.Document") -> str:
 	if sequence.entry_signal in ("Became Dormant", "Became Lost"):
 		return _("Those who will have this signal if they don't order and nobody follows up.")
 	return _("An estimate: those who had this signal in the last 30 days, 30 days later.")
+
+
+def _called_by_rules(sequence: "frappe.Document") -> set[str]:
+	"""Whom a follow-up rule asks to call for the reason for which they enter: calls of the sequence are left out then."""
+	if sequence.entry_by != "Signal":
+		return set()
+	signal = sequence.entry_signal
+	more = frappe.get_all(
+		"Follow Up Signal", filters={"parenttype": "Follow Up Rule", "signal": signal}, pluck="parent"
+	)
+	rules = frappe.get_all(
+		"Follow Up Rule",
+		filters={"enabled": 1, "trigger": "Signal"},
+		or_filters={"signal": signal, "name": ("in", more)},
+		fields=["audience_filters", "audience_company"],
+	)
+	return {name for rule in rules for name in customers_in(rule.audience_filters, rule.audience_company)}
 
 
 def _of_entries(sequence: "frappe.Document", coming: list[Entry], last: date) -> Iterator[Outgoing]:

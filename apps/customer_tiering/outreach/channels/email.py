@@ -15,7 +15,7 @@ from customer_tiering.outreach.tracking import with_tracking
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, sequence, step, touch, _moment, crowd, _promise, outbox = target
+	customer, sequence, step, touch, _moment, crowd, _promise, outbox, _messages_sent = target
 	recipient = recipient_of(customer, crowd)
 	if not recipient:
 		raise Deferral(_("The customer has no e-mail address."))

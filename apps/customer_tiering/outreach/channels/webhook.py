@@ -15,14 +15,14 @@ TIMEOUT = 20
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, sequence, step, _touch, moment, crowd, _promise, _outbox = target
+	customer, sequence, step, _touch, moment, crowd, *_others = target
 	hold(customer, sequence, "", moment, crowd)  # the address is nobody's own
 	return {"status": "Queued", "address": step.webhook_url, "text": json.dumps(payload(target), default=str)}
 
 
 def payload(target: Target) -> dict:
 	"""What the other system gets; `id` is the same however often it is sent."""
-	customer, sequence, step, touch, _moment, crowd, _promise, _outbox = target
+	customer, sequence, step, touch, _moment, crowd, *_others = target
 	email, mobile = recipient_of(customer, crowd), mobile_of(customer, crowd)
 	values = values_for(target, (email or mobile or (None, None))[1])
 	return {
