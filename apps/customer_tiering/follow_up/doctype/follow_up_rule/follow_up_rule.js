@@ -49,7 +49,7 @@ function preview(frm) {
 		dialog.set_value("customer", found.customer);
 		const outside = found.is_in_audience
 			? ""
-			: `<p class="text-warning">${__("This customer is not in the audience: the rule would make no follow-up.")}</p>`;
+			: `<p class="text-danger">${__("This customer is not in the audience: the rule would make no follow-up.")}</p>`;
 		place.html(`${outside}<div class="card" style="padding: var(--padding-md)">${found.text}</div>
 			<p class="text-muted" style="margin-top: var(--margin-sm)">${escape(found.about)}</p>`);
 	};
