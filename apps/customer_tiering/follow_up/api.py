@@ -20,7 +20,7 @@ from customer_tiering.follow_up import hand_over as handing_over
 from customer_tiering.follow_up.assignees import IN_TURN, first_choice
 from customer_tiering.follow_up.escalate import ESCALATED, who_was_told
 from customer_tiering.follow_up.outcome import NOT_REACHED, OUTCOMES
-from customer_tiering.follow_up.todos import customer_values, event_without_signal
+from customer_tiering.follow_up.todos import customer_values, event_without_signal, with_days
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.capacity import NO_LIMIT, Capacity
 from customer_tiering.tiering.owner import Owners
@@ -348,7 +348,7 @@ def _example_event(rule: "frappe.Document", customer: dict) -> dict:
 		limit=1,
 	)
 	if rule.trigger == "Signal" and events:
-		return dict(events[0])
+		return with_days(events[0])
 	detail = {"Key Date": str(getdate()), "Top of the Month": "1"}.get(rule.trigger)
 	event = event_without_signal(rule, customer, detail, getdate())
 	if rule.trigger == "Signal":
