@@ -16,6 +16,7 @@ customer_tiering.load_names = async function (users) {
 };
 
 frappe.listview_settings["Follow Up"] = {
+	hide_name_column: true,
 	add_fields: ["user", "reason"],
 	get_indicator(doc) {
 		const colours = { Waiting: "orange", "Handed Out": "green", Withdrawn: "gray" };
