@@ -8,10 +8,11 @@ from unittest.mock import patch
 import frappe
 import pytest
 from frappe.desk.form import assign_to
+from frappe.desk.search import search_widget
 from frappe.utils import add_days, add_months, fmt_money, format_date, get_fullname, getdate, now_datetime
 
 from customer_tiering.customer_insights.report.follow_ups_by_rep import follow_ups_by_rep
-from customer_tiering.follow_up import api, digest, escalate, hand_over, plan, settle, withdraw
+from customer_tiering.follow_up import api, digest, escalate, hand_over, holiday_lists, plan, settle, withdraw
 from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
 from customer_tiering.outreach.channels import Target, call_task
 from customer_tiering.outreach.crowd import Crowd
@@ -715,6 +716,21 @@ class TestSight:
 				forbidden()
 		with pytest.raises(frappe.PermissionError):
 			api.preview("{}", one)
+
+	def test_who_edits_rules_chooses_a_holiday_list_without_reading_any(self) -> None:
+		days = frappe.get_doc(
+			doctype="Holiday List", holiday_list_name="FU Names", from_date=TODAY, to_date=TODAY
+		).insert()
+		made = rule()
+		frappe.set_user(rep("rules", "Tiering Manager"))
+		assert not frappe.has_permission("Holiday List")
+		query = "customer_tiering.follow_up.holiday_lists.search"
+		found = search_widget("Holiday List", "fu nam", query=query)
+		assert [tuple(row) for row in found] == [(days.name,)]
+		made.update({"holiday_list": days.name}).save()
+		frappe.set_user(rep("nosy"))
+		with pytest.raises(frappe.PermissionError):
+			holiday_lists.search("Holiday List", "", "name", 0, 20, None)
 
 	def test_of_a_customer_whom_one_may_not_see_only_the_todo_is_told(self) -> None:
 		rule(assign_to="User", user=rep("narrow"))

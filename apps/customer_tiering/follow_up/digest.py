@@ -133,4 +133,4 @@ def _facts(row: frappe._dict, currency: str | None) -> str:
 
 
 def _plain(text: str | None) -> str:
-	return " ".join(unescape(strip_html(text or "")).split())[:LONGEST]
+	return " ".join(unescape(strip_html((text or "").replace("</p>", "</p> "))).split())[:LONGEST]

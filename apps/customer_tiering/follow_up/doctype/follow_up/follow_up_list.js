@@ -16,13 +16,17 @@ customer_tiering.load_names = async function (users) {
 };
 
 frappe.listview_settings["Follow Up"] = {
-	add_fields: ["user"],
+	hide_name_column: true,
+	add_fields: ["user", "reason"],
 	get_indicator(doc) {
 		const colours = { Waiting: "orange", "Handed Out": "green", Withdrawn: "gray" };
 		return [__(doc.status, null, "Follow Up"), colours[doc.status], `status,=,${doc.status}`];
 	},
 	formatters: {
-		reason: (reason, _field, doc) => frappe.utils.escape_html(customer_tiering.reason_in_words(reason, doc.user)),
+		rule(rule, _field, doc) {
+			const text = [customer_tiering.reason_in_words(doc.reason, doc.user), rule].filter(Boolean).join(" · ");
+			return `<span class="ellipsis" title="${frappe.utils.escape_html(text)}">${frappe.utils.escape_html(text)}</span>`;
+		},
 	},
 	async refresh(list) {
 		if (await customer_tiering.load_names(list.data.map((doc) => doc.user))) list.render_list();

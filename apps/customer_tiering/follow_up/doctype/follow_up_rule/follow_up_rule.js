@@ -4,9 +4,9 @@ frappe.ui.form.on("Follow Up Rule", {
 			frm.set_query(field, () => ({ filters: { enabled: 1, user_type: "System User" } }));
 		// Lists of holidays are HR's alone to read: their names are enough to choose one.
 		frm.set_query("holiday_list", () => ({ query: "customer_tiering.follow_up.holiday_lists.search" }));
-		Object.assign(frm.get_field("holiday_list").df, { ignore_link_validation: 1, only_select: 1 });
 	},
 	refresh(frm) {
+		for (const property of ["ignore_link_validation", "only_select"]) frm.set_df_property("holiday_list", property, 1);
 		customer_tiering.edit_audience(frm);
 		frm.add_custom_button(__("Preview"), () => preview(frm));
 		if (!frm.is_new())
@@ -49,7 +49,7 @@ function preview(frm) {
 		dialog.set_value("customer", found.customer);
 		const outside = found.is_in_audience
 			? ""
-			: `<p class="text-warning">${__("This customer is not in the audience: the rule would make no follow-up.")}</p>`;
+			: `<p class="text-danger">${__("This customer is not in the audience: the rule would make no follow-up.")}</p>`;
 		place.html(`${outside}<div class="card" style="padding: var(--padding-md)">${found.text}</div>
 			<p class="text-muted" style="margin-top: var(--margin-sm)">${escape(found.about)}</p>`);
 	};

@@ -1,6 +1,6 @@
 // What a manager wants to know of a rule: when it asks whom, and how much of it is still to be done.
 frappe.listview_settings["Follow Up Rule"] = {
-	add_fields: ["signal", "every", "every_unit", "key_date", "days_ahead", "top_customers", "user", "role"],
+	add_fields: ["assign_to", "signal", "every", "every_unit", "key_date", "days_ahead", "top_customers", "user", "role"],
 	get_indicator: (doc) =>
 		doc.enabled ? [__("Enabled"), "green", "enabled,=,1"] : [__("Disabled"), "gray", "enabled,=,0"],
 	formatters: {
