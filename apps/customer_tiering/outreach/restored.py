@@ -131,12 +131,12 @@ def _is_sent_here_not(touch: str | None) -> bool:
 
 
 def _doubt_what_waits() -> None:
-	"""Mails in the queue and text messages that the backup still had to send."""
+	"""Mails in the queue, text messages and webhooks that the backup still had to send."""
 	waiting = frappe.db.sql(
 		"""SELECT touch.name, queue.name AS queue FROM `tabOutreach Touch` touch
 		LEFT JOIN `tabEmail Queue` queue ON queue.name = touch.email_queue
 		WHERE (touch.channel = 'Email' AND touch.status = 'Queued' AND queue.status IN ('Not Sent', 'Partially Sent', 'Sending'))
-			OR (touch.channel = 'SMS' AND touch.status IN ('Queued', 'Sending'))""",
+			OR (touch.channel IN ('SMS', 'Webhook') AND touch.status IN ('Queued', 'Sending'))""",
 		as_dict=True,
 	)
 	for row in waiting:

@@ -48,4 +48,5 @@ def send(url: str, touch: str, text: str) -> None:
 		timeout=TIMEOUT,
 		allow_redirects=False,
 	)
-	answer.raise_for_status()
+	if answer.status_code >= 300:  # one that sends us elsewhere did not take it
+		raise requests.HTTPError(response=answer)
