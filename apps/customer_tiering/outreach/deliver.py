@@ -32,12 +32,16 @@ def deliver_waiting() -> dict[str, int]:
 		touch = _begin(name)
 		if touch:
 			values = _send(touch)
-			frappe.db.set_value("Outreach Touch", name, values)
-			frappe.db.commit()
-			if values["status"] == "Sent":
-				restored.note_sent(name)
+			_note(name, values)
 			results[values["status"]] = results.get(values["status"], 0) + 1
 	return results
+
+
+def _note(name: str, values: dict[str, str | None]) -> None:
+	frappe.db.set_value("Outreach Touch", name, values)
+	frappe.db.commit()
+	if values["status"] == "Sent":
+		restored.note_sent(name)
 
 
 def start_delivery() -> None:
