@@ -461,6 +461,7 @@ class TestLookingAhead:
 			{**MAIL, "day_offset": 5},
 			entry_by="Audience",
 			audience_filters='[["Customer", "annual_value", ">", 0]]',
+			enters_once=1,
 			saturday=0,
 			sunday=0,
 		)
