@@ -37,11 +37,11 @@ def needs_consent(customer: str, channel: str, crowd: Crowd | None = None) -> bo
 	return needed == EVERYWHERE
 
 
-def note_withdrawal(customer: str, address: str, source: str) -> None:
-	"""The customer left all our mails; of a customer who is no more the list of suppressions knows."""
-	said = last_word(customer, "Email", address)
-	if (said and said.decision == WITHDRAWN) or not frappe.db.exists("Customer", customer):
+def note(decision: str, customer: str, channel: str, address: str, source: str) -> None:
+	"""The reader's own word, unless it is the last one anyhow; of a customer who is no more the list of suppressions knows."""
+	said = last_word(customer, channel, address)
+	if (said and said.decision == decision) or not frappe.db.exists("Customer", customer):
 		return
-	values = {"customer": customer, "channel": "Email", "address": address, "decision": WITHDRAWN}
+	values = {"customer": customer, "channel": channel, "address": address, "decision": decision}
 	row = frappe.get_doc({"doctype": "Outreach Consent", **values, "source": source})
 	row.insert(ignore_permissions=True)

@@ -145,14 +145,14 @@ customer_tiering.preview_html = function (preview) {
 		preview.under_way && __("{0} are under way", [preview.under_way]),
 		channels.join(", "),
 		preview.late && __("{0} of these go later than their day", [preview.late]),
-		preview.kept_back && `<b>${__("{0} would not go out", [preview.kept_back])}</b>`,
+		preview.kept_back && `<b>${__("{0} would not go out by then", [preview.kept_back])}</b>`,
 	].filter(Boolean);
 	const reasons = preview.reasons.map(([reason, count]) => `<li>${count} × ${escape(reason)}</li>`);
 	const going = preview.outgoing.map(
 		(row) => `<tr><td class="text-nowrap">${day(row.day)}</td><td>${customer(row)}</td>
 			<td>${ICONS[row.channel] || ""} ${escape(row.what || "")}
 				<span class="text-muted small">${escape(row.variant)}</span></td>
-			<td>${row.goes ? customer_tiering.preview_reader(row) : `<span class="text-warning">${escape(row.reason)}</span>`}</td></tr>`
+			<td>${row.goes ? customer_tiering.preview_reader(row) : `<span style="color: var(--orange-600)">${escape(row.reason)}</span>`}</td></tr>`
 	);
 	const entering = preview.entering.map((row) => `<tr><td>${day(row.day)}</td><td>${customer(row)}</td></tr>`);
 	return `<p>${day(preview.from)} – ${day(preview.until)}: ${facts.join(" · ")}</p>
