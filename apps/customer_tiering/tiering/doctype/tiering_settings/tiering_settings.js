@@ -199,7 +199,7 @@ function go_on_sending(frm, waits) {
 				default: 1,
 				label: __("Leave out what was due in that time"),
 				description: __(
-					"It stands as in doubt, and nobody gets it twice. Without this, customers may get again what they got already."
+					"It stands as in doubt, also for those who would have entered a sequence then: nobody gets it twice, and some may miss it. Without this, customers may get again what they got already."
 				),
 			},
 		],
