@@ -102,7 +102,7 @@ customer_tiering.step_boxes = function (steps, box) {
 	return steps.map((step) => {
 		const share = step.variant && total ? ` · ${Math.round((100 * cint(step.weight)) / total)}%` : "";
 		const what = step.channel === "Email" ? step.email_template : step.message || step.webhook_url;
-		const role = step.buying_role ? `<br>→ ${escape(__(step.buying_role))}` : "";
+		const role = step.buying_role ? `<br>→ ${escape(__(step.buying_role, null, "Contact"))}` : "";
 		const offer = step.offer ? `<br>％ ${escape(step.offer)}` : "";
 		const variant = step.variant ? ` ${escape(step.variant)}${share}` : "";
 		return box(
@@ -168,8 +168,8 @@ customer_tiering.preview_html = function (preview) {
 // To whom a message goes, and why it goes later than it could.
 customer_tiering.preview_reader = function (row) {
 	const escape = frappe.utils.escape_html;
-	const role = row.role && __(row.role);
-	const missing = row.wanted_role && row.wanted_role !== row.role && __("no {0} is known", [__(row.wanted_role)]);
+	const role = row.role && __(row.role, null, "Contact");
+	const missing = row.wanted_role && row.wanted_role !== row.role && __("no {0} is known", [__(row.wanted_role, null, "Contact")]);
 	const who = [row.name, missing || (row.wanted_role && role)].filter(Boolean).join(" · ");
 	const late = row.waits_since && __("since {0}: {1}", [frappe.datetime.str_to_user(row.waits_since), row.reason]);
 	return [escape(row.address || ""), ...[who, late].filter(Boolean).map((text) => `<span class="text-muted small">${escape(text)}</span>`)]
