@@ -12,8 +12,7 @@ from customer_tiering.customer_insights.report.outreach_results.outreach_results
 from customer_tiering.outreach import api
 from customer_tiering.outreach.experiments import count, finish_experiments, result_of
 from customer_tiering.outreach.steps import variant_for
-from tests.site.sleepers import clean_slate
-from tests.site.test_outreach import GREETING, NEWS, default_account
+from tests.site.test_outreach import GREETING, NEWS, alone_with, new_sequence
 from tests.site.test_reports import as_user
 from tests.site.test_tracking import tracking
 
@@ -23,29 +22,22 @@ WINDOW = 5
 
 @pytest.fixture(autouse=True)
 def alone(on_site: None) -> Iterator[None]:
-	with clean_slate(), default_account():
+	with alone_with(NAME):
 		yield
 		frappe.set_user("Administrator")
 		frappe.db.rollback()
 		frappe.db.delete("Sales Invoice", {"name": ("like", f"{NAME} %")})
-		frappe.db.delete("Outreach Experiment", {"sequence": NAME})
-		frappe.delete_doc("Outreach Sequence", NAME, ignore_missing=True, force=True)
-		frappe.db.commit()
 
 
 def sequence(**weights: int) -> "frappe.Document":
-	steps = [
-		{
-			"day_offset": 0,
-			"channel": "Email",
-			"email_template": template,
-			"variant": variant,
-			"weight": weight,
-		}
-		for template, (variant, weight) in zip((GREETING, NEWS, NEWS), weights.items(), strict=False)
-	]
-	values = {"sequence_name": NAME, "enabled": 1, "entry_by": "Hand", "steps": steps}
-	return frappe.get_doc({"doctype": "Outreach Sequence", **values}).insert()
+	mail = {"day_offset": 0, "channel": "Email"}
+	return new_sequence(
+		NAME,
+		*(
+			{**mail, "email_template": template, "variant": variant, "weight": weight}
+			for template, (variant, weight) in zip((GREETING, NEWS, NEWS), weights.items(), strict=False)
+		),
+	)
 
 
 def experiment(tested: "frappe.Document", **values: object) -> "frappe.Document":

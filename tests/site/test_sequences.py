@@ -18,8 +18,8 @@ from customer_tiering.outreach.exits import stop_enrollments
 from customer_tiering.outreach.preview import preview
 from customer_tiering.outreach.suppress import suppress
 from customer_tiering.outreach.unsubscribe import ALL, leave
-from tests.site.sleepers import clean_slate, contact, customer, day, invoice, user
-from tests.site.test_outreach import GREETING, NEWS, default_account, enrollment, statuses, touches
+from tests.site.sleepers import contact, customer, day, invoice, user
+from tests.site.test_outreach import GREETING, NEWS, alone_with, enrollment, new_sequence, statuses, touches
 from tests.site.test_tracking import tracking
 
 NAME = "Tried"
@@ -31,30 +31,15 @@ OPEN = {"send_from_hour": 0, "send_until_hour": 24, "saturday": 1, "sunday": 1}
 
 @pytest.fixture(autouse=True)
 def alone(on_site: None) -> Iterator[None]:
-	with clean_slate(), default_account():
+	with alone_with(NAME):
 		yield
 		frappe.set_user("Administrator")
 		frappe.db.rollback()
 		frappe.db.delete("ToDo", {"reference_type": "Customer", "description": ("like", "%Call %")})
-		frappe.delete_doc("Outreach Sequence", NAME, ignore_missing=True, force=True)
-		frappe.db.commit()
 
 
 def sequence(*steps: dict, **values: object) -> "frappe.Document":
-	document = frappe.get_doc(
-		{
-			"doctype": "Outreach Sequence",
-			"sequence_name": NAME,
-			"enabled": 1,
-			"entry_by": "Hand",
-			**OPEN,
-			**values,
-		}
-	)
-	document.extend("steps", [dict(step) for step in steps])
-	document.insert()
-	frappe.db.commit()
-	return document
+	return new_sequence(NAME, *steps, **{**OPEN, **values})
 
 
 def entered(name: str = "Sleepy Ltd", **fields: object) -> str:
