@@ -27,6 +27,7 @@ def alone(on_site: None) -> Iterator[None]:
 		frappe.set_user("Administrator")
 		frappe.db.rollback()
 		frappe.db.delete("Sales Invoice", {"name": ("like", f"{NAME} %")})
+		frappe.db.commit()
 
 
 def sequence(**weights: int) -> "frappe.Document":

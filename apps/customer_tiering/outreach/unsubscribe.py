@@ -155,7 +155,7 @@ def refuse_tracking(touch: str) -> None:
 
 def _say(token: str, text: str) -> None:
 	frappe.respond_as_web_page(
-		_("Done"),
+		_("Thank you"),
 		text,
 		indicator_color="green",
 		primary_action=f"/{PAGE}/{token}",

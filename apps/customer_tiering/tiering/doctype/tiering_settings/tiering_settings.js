@@ -180,7 +180,7 @@ async function show_scripts_in_charge(frm) {
 async function show_waiting(frm) {
 	const { message } = await frappe.call("customer_tiering.outreach.api.sending_state");
 	if (!message.waits) return;
-	frm.dashboard.set_headline_alert(frappe.utils.escape_html(message.waits), "red");
+	frm.layout.show_message(`<div>${frappe.utils.escape_html(message.waits)}</div>`, "red", true);
 	if (message.may_go_on) {
 		frm.add_custom_button(__("Go On Sending…"), () => go_on_sending(frm, message.waits)).addClass("btn-danger");
 	}
