@@ -109,7 +109,7 @@ def test_nothing_is_said_before_the_horizon_then_it_is_measured_once_and_the_win
 			(8, None, None, None),
 			(9, None, None, None),
 		]
-		assert [row["label"].rsplit(" · ", 1)[1] for row in rows] == [
+		assert [row["tested"] for row in rows] == [
 			"not enough data yet, 7 of 8 customers",
 			"not enough data yet, 8 of 8 customers",
 		]

@@ -155,7 +155,13 @@ def execute(filters: dict | None = None) -> tuple:
 		add_comparison(rows, frappe.db.sql(entered_query(scope), scope.values, as_dict=True))
 	total = row(add_up(rows), scope, label=_("Total"), is_total=1)
 	hide_what_is_tested(rows, scope)
-	return columns(scope), [*rows, total] if rows else [], message(scope), chart(rows), summary(total, scope)
+	return (
+		columns(scope, any(each.get("tested") for each in rows)),
+		[*rows, total] if rows else [],
+		message(scope),
+		chart(rows),
+		summary(total, scope),
+	)
 
 
 def read_scope(filters: frappe._dict) -> Scope:
@@ -309,7 +315,7 @@ def hide_what_is_tested(rows: list[dict], scope: Scope) -> None:
 			each.update(dict.fromkeys(OUTCOME))
 			so_far, needed = (sum(getattr(test, field) for test in own) for field in ("customers", "needed"))
 			said = _("not enough data yet, {0} of {1} customers").format(so_far, needed)
-			each.update(label=f"{each['label']} · {said}", tested=1)
+			each["tested"] = said
 
 
 def _is_about(row: dict, test: UnderTest, keys: tuple[str, ...]) -> bool:
@@ -335,7 +341,7 @@ def add_comparison(rows: list[dict], entered: list[frappe._dict]) -> None:
 		each["holdout_revenue"] = ratio(flt(held_out.money), held_out.customers)
 
 
-def columns(scope: Scope) -> list[dict]:
+def columns(scope: Scope, has_tested: bool = False) -> list[dict]:
 	labels = {
 		SEQUENCE: _("Sequence"),
 		STEP: _("Step", context=CONTEXT),
@@ -374,6 +380,8 @@ def columns(scope: Scope) -> list[dict]:
 		column("replied", _("Replied", context=CONTEXT), width=80),
 		column("unsubscribed", _("Unsubscribed"), width=100),
 	]
+	if has_tested:
+		answers.insert(1, column("tested", _("Experiment"), "Data", 250))
 	return [*answers, *(holdout if scope.group_by == SEQUENCE else []), *rest]
 
 

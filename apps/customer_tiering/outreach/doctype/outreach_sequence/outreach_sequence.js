@@ -136,7 +136,7 @@ customer_tiering.preview_html = function (preview) {
 	const customer = (row) =>
 		`<a href="${frappe.utils.get_form_link("Customer", row.customer)}">${escape(row.customer_name)}</a>`;
 	const table = (head, rows) => `<div style="max-height: 40vh; overflow: auto"><table class="table table-sm">
-		<thead><tr>${head.map((text) => `<th>${text}</th>`).join("")}</tr></thead>
+		<thead><tr>${head.map((text) => (text.startsWith("<th") ? text : `<th>${text}</th>`)).join("")}</tr></thead>
 		<tbody>${rows.join("")}</tbody></table></div>`;
 	const channels = Object.entries(preview.by_channel).map(([channel, count]) => `${__(channel)}: ${count}`);
 	const facts = [
@@ -148,11 +148,13 @@ customer_tiering.preview_html = function (preview) {
 		preview.kept_back && `<b>${__("{0} would not go out by then", [preview.kept_back])}</b>`,
 	].filter(Boolean);
 	const reasons = preview.reasons.map(([reason, count]) => `<li>${count} × ${escape(reason)}</li>`);
+	const step = (row) => `${ICONS[row.channel] || ""} ${escape(row.what || "")}
+		<span class="text-muted small">${escape(row.variant)}</span>`;
 	const going = preview.outgoing.map(
-		(row) => `<tr><td class="text-nowrap">${day(row.day)}</td><td>${customer(row)}</td>
-			<td>${ICONS[row.channel] || ""} ${escape(row.what || "")}
-				<span class="text-muted small">${escape(row.variant)}</span></td>
-			<td>${row.goes ? customer_tiering.preview_reader(row) : `<span style="color: var(--orange-600)">${escape(row.reason)}</span>`}</td></tr>`
+		(row) => `<tr><td class="text-nowrap">${day(row.day)}</td>
+			<td>${customer(row)}<div class="d-md-none">${step(row)}</div></td>
+			<td class="d-none d-md-table-cell">${step(row)}</td>
+			<td style="overflow-wrap: anywhere">${row.goes ? customer_tiering.preview_reader(row) : `<span style="color: var(--orange-600)">${escape(row.reason)}</span>`}</td></tr>`
 	);
 	const entering = preview.entering.map((row) => `<tr><td>${day(row.day)}</td><td>${customer(row)}</td></tr>`);
 	return `<p>${day(preview.from)} – ${day(preview.until)}: ${facts.join(" · ")}</p>
@@ -160,7 +162,7 @@ customer_tiering.preview_html = function (preview) {
 			${__("As things stand today: whoever orders or unsubscribes gets nothing more, and what other sequences send may put a message off.")}</p>
 		${reasons.length ? `<ul class="text-muted">${reasons.join("")}</ul>` : ""}
 		<h5 class="mt-4">${__("What Would Go Out")}</h5>
-		${going.length ? table([__("Day"), __("Customer"), __("Step"), __("To")], going) : `<p>${__("Nothing.")}</p>`}
+		${going.length ? table([__("Day"), __("Customer"), `<th class="d-none d-md-table-cell">${__("Step")}</th>`, __("To")], going) : `<p>${__("Nothing.")}</p>`}
 		<h5 class="mt-4">${__("Who Would Enter")}</h5>
 		${entering.length ? table([__("Day"), __("Customer")], entering) : `<p>${__("Nobody.")}</p>`}`;
 };
