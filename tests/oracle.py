@@ -75,6 +75,7 @@ class Person:
 	current_tier_since: date | None = None
 	current_below_keep_since: date | None = None
 	current_stage: str | None = None
+	left_by_rules: dict[str, date] | None = None
 	tier_override: str | None = None
 	tier_override_until: date | None = None
 	rolls_up_to: str | None = None
@@ -419,8 +420,8 @@ def stage_of(person: Person, own: History, tier: str | None, policy: Policy, as_
 			stage.never_ordered == (own.orders_ever == 0)
 			and (not stage.min_days_since_order or is_asleep(own, stage.min_days_since_order, as_of))
 			and (not stage.min_days_since_first_order or is_old(own, stage.min_days_since_first_order, as_of))
-			and (not stage.quiet_days or is_left_alone(person, stage, as_of))
-			and (not stage.no_open_follow_up or is_unattended(person, stage))
+			and (not stage.quiet_days or is_left_alone(person, own, stage, as_of))
+			and (not stage.no_open_follow_up or is_unattended(person, own, stage))
 			and own.orders_ever >= stage.min_orders
 			and (not stage.top_tier_only or tier in top_tiers)
 			and sum(issue.opened <= as_of for issue in person.issues) >= stage.min_open_issues
@@ -441,16 +442,28 @@ def is_old(own: History, days: int, as_of: date) -> bool:
 	return own.first_order_date is not None and (as_of - own.first_order_date).days >= days
 
 
-def is_left_alone(person: Person, stage: Stage, as_of: date) -> bool:
+def is_left_alone(person: Person, own: History, stage: Stage, as_of: date) -> bool:
 	"""Nobody followed up of late. A follow-up keeps a customer out of the stage; it doesn't fetch it back."""
-	if person.current_stage == stage.name:
+	if is_in(person, own, stage):
 		return True
 	return all((as_of - day).days >= stage.quiet_days for day in person.follow_ups if day <= as_of)
 
 
-def is_unattended(person: Person, stage: Stage) -> bool:
+def is_unattended(person: Person, own: History, stage: Stage) -> bool:
 	"""No follow-up is open. That, too, is asked on entering only."""
-	return person.current_stage == stage.name or person.open_follow_ups == 0
+	return is_in(person, own, stage) or person.open_follow_ups == 0
+
+
+def is_in(person: Person, own: History, stage: Stage) -> bool:
+	"""It stands there, or stood there until a day on which other rules alone took it out: by those of now it was long enough
+	without an order, and a customer, on that day already."""
+	left = (person.left_by_rules or {}).get(stage.name)
+	if person.current_stage == stage.name or not left:
+		return person.current_stage == stage.name
+	asleep = not stage.min_days_since_order or is_asleep(own, stage.min_days_since_order, left)
+	return asleep and (
+		not stage.min_days_since_first_order or is_old(own, stage.min_days_since_first_order, left)
+	)
 
 
 def points_of(person: Person, as_of: date) -> int:

@@ -15,6 +15,7 @@ after_migrate = "customer_tiering.setup.install.after_sync"
 before_uninstall = "customer_tiering.setup.uninstall.before_uninstall"
 after_uninstall = "customer_tiering.setup.uninstall.after_uninstall"
 
+extend_bootinfo = "customer_tiering.tiering.boot.add_reporting_currency"
 additional_timeline_content = {"Customer": ["customer_tiering.tiering.timeline.tier_changes"]}
 doctype_js = {
 	"Customer": [

@@ -98,15 +98,13 @@ def test_my_follow_ups_on_a_phone(page: Page) -> None:
 
 
 def test_the_workspace_leads_to_all_of_them(page: Page) -> None:
-	page.goto("/app/customer-tiering")
-	for label in (
-		"My Follow-Ups",
-		"Tiering Simulation",
-		"Data Quality",
-		"Interest Topics",
-		"Lifetime Value Fits",
+	for path, labels in (
+		("customer-tiering", ("My Follow-Ups", "Data Quality")),
+		("tiering-rules", ("Tiering Simulation", "Interest Topics", "Lifetime Value Fits")),
 	):
-		expect(page.locator(".shortcut-widget-box", has_text=label).first).to_be_visible(timeout=SLOW)
+		page.goto(f"/app/{path}")
+		for label in labels:
+			expect(page.locator(".shortcut-widget-box", has_text=label).first).to_be_visible(timeout=SLOW)
 
 
 def test_a_variable_is_chosen_or_completed(page: Page) -> None:

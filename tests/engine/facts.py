@@ -20,6 +20,7 @@ STANDING = (
 	"current_tier_since",
 	"current_below_keep_since",
 	"current_stage",
+	"left_by_rules",
 	"tier_override",
 	"tier_override_until",
 	"open_follow_ups",
@@ -39,7 +40,7 @@ DATES = (
 	"tier_override_until",
 	*KEY_DATES,
 )
-NAMES = ("current_tier", "current_stage", "tier_override")
+NAMES = ("current_tier", "current_stage", "left_by_rules", "tier_override")
 
 
 def facts_of(

@@ -223,6 +223,9 @@ def _person(draw: st.DrawFn, name: str, names: list[str], as_of: date) -> Person
 		current_tier_since=draw(st.one_of(st.none(), days_before(as_of))),
 		current_below_keep_since=draw(st.one_of(st.none(), days_before(as_of))),
 		current_stage=draw(st.sampled_from((None, "Dormant", "Lost", "Repeat", "Lead"))),
+		left_by_rules=draw(
+			st.none() | st.dictionaries(st.sampled_from(("Dormant", "Lost")), days_before(as_of), max_size=2)
+		),
 		tier_override=draw(st.sampled_from((None, None, "A", "C"))),
 		tier_override_until=draw(st.one_of(st.none(), days_before(as_of))),
 		rolls_up_to=draw(st.sampled_from((None, None, "nobody", *names))),

@@ -167,6 +167,20 @@ def test_who_was_lost_and_is_followed_up_is_not_let_into_dormant() -> None:
 	assert decide_one([order("X", ago(200))], TODAY, **about)["lifecycle_stage"] == "First Purchase"
 
 
+@pytest.mark.parametrize(
+	("order_days", "left", "stage"),
+	[
+		(200, 20, "Dormant"),  # was asleep by the rules of now when other rules took it out
+		(200, 21, "First Purchase"),  # was not yet
+		(10, 20, "First Purchase"),  # has ordered since
+		(365, 20, "Lost"),
+	],
+)
+def test_rules_that_come_back_bring_back_the_dormant(order_days: int, left: int, stage: str) -> None:
+	about = {"follow_ups": (ago(1),), "current_stage": "Lost", "left_by_rules": {"Dormant": ago(left)}}
+	assert decide_one([order("X", ago(order_days))], TODAY, **about)["lifecycle_stage"] == stage
+
+
 def test_a_follow_up_that_is_still_to_come_does_not_exist_yet() -> None:
 	about = {"follow_ups": (TODAY + timedelta(days=1),)}
 	assert decide_one([order("X", ago(200))], TODAY, **about)["lifecycle_stage"] == "Dormant"

@@ -79,20 +79,20 @@ def test_a_tier_up_to_the_cent(money: str, void: bool) -> None:
 
 @pytest.mark.parametrize(("money", "void"), [("99999.99", False), ("100000", True)])
 def test_a_tier_down_that_was_not_due(money: str, void: bool) -> None:
-	assert is_void(tier_down(), [known(DAY, money, created=LATER)], policy(), DAY) is void
+	assert is_void(tier_down(), [known(DAY, money, entered=LATER)], policy(), DAY) is void
 
 
 def test_a_tier_that_no_document_since_explains() -> None:
 	cancelled_before = known(DAY, 100_000, is_order=False, gone_at=READ_AT)
 	assert not is_void(tier_up(), [known(DAY, 100), cancelled_before], policy(), DAY)
-	assert not is_void(tier_down(), [known(DAY, 100_000), known(DAY, 100, created=LATER)], policy(), DAY)
+	assert not is_void(tier_down(), [known(DAY, 100_000), known(DAY, 100, entered=LATER)], policy(), DAY)
 
 
 def test_an_order_that_was_replaced_on_a_later_day() -> None:
 	tomorrow = DAY + timedelta(days=1)
 	documents = [
 		known(DAY, 100_000, is_order=False, gone_at=LATER),
-		known(tomorrow, 100_000, created=LATER),
+		known(tomorrow, 100_000, entered=LATER),
 	]
 	assert not is_void(tier_up(), documents, policy(), tomorrow)
 	assert is_void(tier_up(), documents, policy(), DAY)

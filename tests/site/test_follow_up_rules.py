@@ -7,7 +7,8 @@ from unittest.mock import patch
 
 import frappe
 import pytest
-from frappe.utils import add_days, add_months, format_date, get_fullname, getdate, now_datetime
+from frappe.desk.form import assign_to
+from frappe.utils import add_days, add_months, fmt_money, format_date, get_fullname, getdate, now_datetime
 
 from customer_tiering.customer_insights.report.follow_ups_by_rep import follow_ups_by_rep
 from customer_tiering.follow_up import api, digest, escalate, hand_over, plan, settle, withdraw
@@ -74,6 +75,12 @@ def todos(about: str | None = None, **filters: object) -> list[frappe._dict]:
 		filters |= {"reference_name": about, "reference_type": "Customer"}
 	filters.setdefault("follow_up_rule", ("is", "set"))
 	return frappe.get_all("ToDo", filters=filters, fields=["*"], order_by="creation, name")
+
+
+def handed_over(user: str, to: str | None = None) -> tuple[int, int]:
+	"""How many were, and how many are left."""
+	done = api.hand_over(user, to)
+	return done["handed_over"], done["left"]
 
 
 def the_todo(about: str) -> "frappe.Document":
@@ -398,7 +405,9 @@ class TestHowMany:
 		result = run_follow_ups()
 		assert (result["created"], result["waiting"]) == (2, 2)
 		assert [bool(todos(name)) for name in names] == [False, True, False, True]
-		assert f"{manager} (2)" in frappe.db.get_single_value("Tiering Settings", "follow_up_log")
+		assert f"{get_fullname(manager)} (2)" in frappe.db.get_single_value(
+			"Tiering Settings", "follow_up_log"
+		)
 		assert run_follow_ups()["created"] == 0  # today is full
 		assert run_follow_ups(add_days(TODAY, 1))["created"] == 2
 
@@ -418,13 +427,21 @@ class TestHowMany:
 	def test_one_notice_for_all(self) -> None:
 		rule()
 		manager = rep("told")
-		names = [customer(account_manager=manager) for _number in range(3)]
+		names = [customer(account_manager=manager, annual_value=money) for money in (100, 400, 200)]
 		for name in names:
 			signal(name)
 		before = {"for_user": manager}
-		run_follow_ups()
+		with (
+			patch.object(digest, "has_outgoing_account", return_value=True),
+			patch.object(frappe, "sendmail") as sendmail,
+		):
+			run_follow_ups()
 		(notice,) = frappe.get_all("Notification Log", filters=before, fields=["*"])
-		assert notice.subject == "You have 3 new follow-ups"
+		assert notice.subject == f"<b>{names[1]}</b>: A rule, and 2 more"
+		mail = sendmail.call_args.kwargs
+		stake = fmt_money(700, 0, frappe.db.get_single_value("Tiering Settings", "reporting_currency"))
+		assert mail["subject"] == f"3 new follow-ups · {stake} at stake · begin with {names[1]}"
+		assert mail["recipients"] == [manager] and names[2] in mail["message"]
 		assert all(name in notice.email_content for name in names)
 		assert notice.email_content.count(f"Due {format_date(TODAY)}") == 3
 		if "link" in notice:  # the framework of 2023 has none
@@ -583,12 +600,83 @@ class TestHowItEnds:
 			signal(name)
 		create_follow_ups()
 		frappe.db.set_value("ToDo", todos(names[1])[0].name, "allocated_to", rep("other"))
-		assert api.hand_over(leaver, heir) == {"handed_over": 1, "left": 0}
+		assert handed_over(leaver, heir) == (1, 0)
 		assert todos(names[0])[0].allocated_to == heir
 		assert heir in frappe.db.get_value("Customer", names[0], "_assign")
 		frappe.db.set_value("User", {"name": ("in", (leaver, heir))}, "enabled", 0)
 		assert run_follow_ups()["handed_over"] == 1
 		assert todos(names[0])[0].allocated_to == deputy
+
+	def test_handing_over_everything_is_told_before_and_can_be_undone(self) -> None:
+		"""What waits, too, and not what was done or given to others in between."""
+		rule()
+		leaver, heir = rep("leaver"), rep("heir")
+		names = [customer(account_manager=leaver, annual_value=money) for money in (9, 8, 7, 1)]
+		for name in names:
+			signal(name)
+		capacity(user=leaver, per_day=3)
+		capacity(user=heir, per_day=5)
+		run_follow_ups()
+		who = {"user": heir, "full_name": get_fullname(heir), "number": 4, "per_day": 5}
+		assert api.hand_over_plan(leaver, heir) == {"open": 3, "waiting": 1, "left": 0, "to": [who]}
+		assert api.hand_over_plan(leaver) == {"open": 0, "waiting": 0, "left": 4, "to": []}
+		done = api.hand_over(leaver, heir)
+		assert (done["handed_over"], done["left"]) == (4, 0)
+		run_follow_ups()
+		(waited,) = todos(names[3])
+		assert waited.allocated_to == heir
+		api.close(todos(names[0])[0].name, "Reached")
+		frappe.get_doc("ToDo", todos(names[1])[0].name).update({"allocated_to": rep("other")}).save()
+		assert api.last_hand_over(leaver) == {"at": done["at"], "number": 2}
+		assert api.take_back(leaver, done["at"]) == 2
+		assert {todo.reference_name for todo in todos(allocated_to=leaver)} == {names[2], names[3]}
+		assert api.last_hand_over(leaver) is None
+		frappe.db.set_value("User", leaver, "enabled", 0)
+		with pytest.raises(frappe.ValidationError, match="disabled"):
+			api.take_back(leaver, done["at"])
+		frappe.set_user(heir)
+		for forbidden in (
+			api.hand_over_plan,
+			api.last_hand_over,
+			lambda user: api.take_back(user, done["at"]),
+		):
+			with pytest.raises(frappe.PermissionError):
+				forbidden(leaver)
+
+	def test_what_waits_is_given_back_as_well(self) -> None:
+		rule()
+		leaver, heir = rep("leaver"), rep("heir")
+		for user in (leaver, heir):
+			capacity(user=user, per_day=1)
+		names = [customer(account_manager=leaver, annual_value=money) for money in (2, 1)]
+		for name in names:
+			signal(name)
+		run_follow_ups()
+		done = api.hand_over(leaver, heir)
+		waiting = {"customer": names[1], "status": "Waiting"}
+		assert frappe.db.get_value("Follow Up", waiting, "user") == heir
+		assert api.take_back(leaver, done["at"]) == 2
+		assert frappe.db.get_value("Follow Up", waiting, "user") == leaver
+		run_follow_ups(add_days(TODAY, 1))
+		assert [todo.allocated_to for todo in todos(names[1])] == [leaver]
+
+	def test_settled_is_said_by_the_system_alone(self, todo: Callable) -> None:
+		one = todo()
+		with pytest.raises(frappe.ValidationError, match="by itself"):
+			one.update({"status": "Closed", "follow_up_outcome": "Settled"}).save()
+
+	@pytest.mark.parametrize("outcome", ["Reached", "Not Reached"])
+	def test_one_closed_without_an_outcome_is_asked_for_it(self, todo: Callable, outcome: str) -> None:
+		"""As the framework closes it: from the sidebar, by a list's bulk edit, through the API."""
+		one = todo()
+		frappe.set_user(one.allocated_to)
+		assign_to.close("Customer", one.reference_name, one.allocated_to)
+		(row,) = api.my_follow_ups()["rows"]
+		assert (row.name, row.status) == (one.name, "Closed")
+		assert api.badges(json.dumps([one.name]))[one.name]["is_follow_up"]
+		api.close(one.name, outcome)
+		assert self.status(one) == (("Closed", outcome) if outcome == "Reached" else ("Open", None))
+		assert [row.status for row in api.my_follow_ups()["rows"]] == ["Open"] * (outcome != "Reached")
 
 	def test_a_merged_customer_waits_once(self) -> None:
 		rule(trigger="Cadence", every=1, every_unit="Days")
@@ -664,7 +752,17 @@ class TestSight:
 		signal(name, detail="30 %")
 		shown = api.preview(json.dumps(each.as_dict(), default=str), name)
 		assert "Preview &amp; Co: 30 %" in shown["text"] and "<script" not in shown["text"]
-		assert rep("preview") in shown["about"]
+		assert get_fullname(rep("preview")) in shown["about"]
+		assert shown["is_in_audience"]
+		assert api.preview(json.dumps(each.as_dict(), default=str))["customer"] == name
+		best, nobody = ([["Customer", "annual_value", ">", money]] for money in (10**11, 10**12))
+		worth = customer(annual_value=5 * 10**11)
+		for filters, expected in ((best, worth), (nobody, None)):
+			text = json.dumps(
+				{"description": "x", "trigger": "Cadence", "audience_filters": json.dumps(filters)}
+			)
+			assert api.preview(text)["customer"] == expected
+			assert api.preview(text, name)["is_in_audience"] is False
 		with pytest.raises(frappe.ValidationError, match="no rule"):
 			api.preview("{ no JSON", name)
 		for nonsense in ({"more_signals": "x"}, {"more_signals": [1]}, {"user": ["a"]}):
@@ -714,11 +812,14 @@ class TestTheRepsDay:
 		frappe.set_user("Administrator")
 		run_follow_ups()
 		(notice,) = frappe.get_all("Notification Log", {"for_user": caller}, ["subject", "email_content"])
-		assert notice.subject == "You have a new follow-up" and other.reference_name in notice.email_content
+		assert (
+			notice.subject == f"<b>{other.reference_name}</b>: Call"
+			and other.reference_name in notice.email_content
+		)
 		(row,) = (row for row in follow_ups_by_rep.read(TODAY, TODAY) if row["user"] == caller)
 		assert (row["open"], row["closed"]) == (1, 1)
 		assert api.open_follow_ups_of(caller) == 1
-		assert api.hand_over(caller, heir) == {"handed_over": 1, "left": 0}
+		assert handed_over(caller, heir) == (1, 0)
 
 	def test_a_call_of_a_sequence_waits_for_room_and_takes_it(self) -> None:
 		caller = rep("caller")
@@ -742,6 +843,24 @@ class TestTheRepsDay:
 			assert not mine.follow_up_outcome
 		assert len(self.said(mine.reference_name)) == 2
 		api.close(mine.name, "Not Reached")
+		mine.reload()
+		assert (mine.status, mine.follow_up_outcome) == ("Closed", "Not Reached")
+
+	def test_after_the_third_try_the_manager_is_told_and_decides(self, mine: "frappe.Document") -> None:
+		boss = rep("boss")
+		mine.db_set("follow_up_tries", 2)
+		done = api.close(mine.name, "Not Reached")
+		assert (done["status"], done["tries"], done["told"]) == ("Closed", 3, get_fullname(boss))
+		(told,) = todos(allocated_to=boss)
+		assert "Not reached in 3 tries, by " in told.description
+		run_follow_ups()
+		assert [todo.status for todo in todos(allocated_to=boss)] == ["Open"]
+		api.reopen(mine.name)
+		assert [todo.status for todo in todos(allocated_to=boss)] == ["Cancelled"]
+		assert api.close(mine.name, "Not Reached")["told"] == get_fullname(boss)
+		(again,) = todos(allocated_to=boss, status="Open")
+		api.close(again.name, "Lost", "Never there")
+		api.reopen(again.name)
 		mine.reload()
 		assert (mine.status, mine.follow_up_outcome) == ("Closed", "Not Reached")
 
@@ -771,6 +890,7 @@ class TestTheRepsDay:
 	def test_what_counts_as_a_follow_up_in_tiering(
 		self, mine: "frappe.Document", outcome: str | None, counts: int
 	) -> None:
+		mine.flags.settled = outcome == "Settled"
 		mine.update({"status": "Closed", "follow_up_outcome": outcome}).save()
 		facts = read_contact_facts(TODAY, scoped=False)
 		last = facts["last_follow_up"].get(mine.reference_name)
@@ -843,11 +963,12 @@ class TestTheRepsDay:
 			signal(customer())
 		create_follow_ups()
 		capacity(user=heir, per_day=2)
-		assert api.room("", heir) == {"to_hand_over": 3, "per_day": 2}
-		assert api.hand_over("", heir) == {"handed_over": 3, "left": 0}
+		who = {"user": heir, "full_name": get_fullname(heir), "number": 3, "per_day": 2}
+		assert api.hand_over_plan("", heir) == {"open": 3, "waiting": 0, "left": 0, "to": [who]}
+		assert handed_over("", heir) == (3, 0)
 		frappe.set_user(heir)
 		with pytest.raises(frappe.PermissionError):
-			api.room("", heir)
+			api.hand_over_plan("", heir)
 
 	def test_the_overdue_ones_come_first_then_the_best(self) -> None:
 		rule()
@@ -883,7 +1004,7 @@ class TestWhatGoesWrong:
 		stuck = min(todo.name for todo in todos(allocated_to=leaver))
 		frappe.db.set_value("ToDo", stuck, "follow_up_rule", "A rule that is gone")
 		with make.shared():
-			assert api.hand_over(leaver, heir) == {"handed_over": 1, "left": 1}
+			assert handed_over(leaver, heir) == (1, 1)
 		assert [todo.name for todo in todos(allocated_to=leaver)] == [stuck]
 		frappe.get_last_doc("Error Log").delete()  # no transaction takes it back
 
@@ -942,7 +1063,7 @@ class TestWhatGoesWrong:
 		for name in names:
 			signal(name)
 		create_follow_ups()
-		assert api.hand_over(callers[0]) == {"handed_over": 1, "left": 0}
+		assert handed_over(callers[0]) == (1, 0)
 		assert {todo.allocated_to for todo in todos()} == {callers[1], callers[2]}
 		assert frappe.db.get_value("Follow Up Rule", made.name, "last_user") == callers[2]
 

@@ -19,7 +19,7 @@ from tests.site import factories as make
 from tests.site.factories import COMPUTED
 
 # How many; LIVES=200 makes that many other ones each time.
-LIVES = int(os.environ.get("LIVES", 8))
+LIVES = int(os.environ.get("LIVES", 5))
 NAMES = ("Ann", "Ben", "Cleo", "Dora")
 LEDGER = (
 	*("customer", "as_of", "decision", "old_value", "new_value", "cause", "signal", "signal_key", "voids"),

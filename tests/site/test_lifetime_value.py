@@ -17,7 +17,8 @@ from customer_tiering.engine.lifetime_value import NoFitError, fit
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import api, lifetime_value, lifetime_value_jobs
 from customer_tiering.tiering.daily_orders import read_daily_orders
-from customer_tiering.tiering.lifetime_value import DOCTYPE, LOCK, fit_lifetime_value, why_not
+from customer_tiering.tiering.fit_in_words import Refusal
+from customer_tiering.tiering.lifetime_value import DOCTYPE, LOCK, fit_lifetime_value
 from customer_tiering.tiering.lock import RunInProgressError, only_one
 from customer_tiering.tiering.policy import read_policy
 from tests.site import factories as make
@@ -235,7 +236,24 @@ class TestNoFit:
 
 	def test_every_reason_has_its_sentence(self, site: str) -> None:
 		reasons = [value for key, value in vars(NoFitError).items() if key.isupper()]
-		assert len({why_not(NoFitError(reason, 1, 2)) for reason in reasons}) == len(reasons) == 5
+		assert len({Refusal(reason, 1, 2).in_words() for reason in reasons}) == len(reasons) == 5
+
+	def test_is_said_in_the_reader_s_language(self, shoppers: dict[str, list]) -> None:
+		"""Though a job wrote it, which speaks English."""
+		fit_lifetime_value(AS_OF)
+		frappe.db.sql("DELETE FROM `tabSales Invoice` WHERE customer > 'Shopper 050'")
+		fit_lifetime_value(AS_OF)
+		tested, refused = frappe.get_all(DOCTYPE, order_by="creation desc", limit=2, pluck="name")[::-1]
+		frappe.local.lang = "zh"
+		try:
+			for name, field in ((tested, "test_note"), (refused, "reason")):
+				shown = frappe.get_doc(DOCTYPE, name)
+				written = shown.get(field)
+				shown.run_method("onload")
+				assert written.isascii() and "客户" in shown.get(field)
+			assert shown.reason in TestOnTheForm().said(min(shoppers))
+		finally:
+			frappe.local.lang = "en"
 
 	def test_what_goes_wrong_leaves_the_numbers(self, shoppers: dict[str, list]) -> None:
 		fit_lifetime_value(AS_OF)
@@ -283,7 +301,7 @@ class TestOnTheForm:
 		assert f"after the last fit of {format_date(AS_OF)}" in self.said(name)
 		frappe.db.set_value("Customer", name, "last_order_date", AS_OF)
 		assert "expects no money" in self.said(name)
-		last_fit().db_set({"status": "Not Fitted", "reason": "Too few."})
+		last_fit().db_set({"status": "Not Fitted", "reason": "Too few."})  # as old records are
 		assert self.said(name) == "No prediction: Too few."
 		frappe.db.set_value("Customer", name, "disabled", 1)
 		assert "disabled" in self.said(name)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import frappe
 import pytest
 from frappe.desk.query_report import run as run_report
-from frappe.utils import add_days, add_months, getdate, random_string
+from frappe.utils import add_days, add_months, formatdate, getdate, random_string
 
 from tests.site import factories as make
 
@@ -207,7 +207,7 @@ class TestTierPerformance:
 		bars = data["chart"]["data"]
 		assert bars["labels"] == ["A", "B", "C", "D"]
 		drawn = {bar["name"]: sum(value or 0 for value in bar["values"]) for bar in bars["datasets"]}
-		assert drawn == {tier: pytest.approx(rows[tier]["revenue"]) for tier in bars["labels"]}
+		assert drawn == {f"{tier} in USD": pytest.approx(rows[tier]["revenue"]) for tier in bars["labels"]}
 		cards = {card["label"]: card["value"] for card in data["report_summary"]}
 		assert cards["Revenue"] == rows["Total"]["revenue"]
 		assert cards["Repurchase Rate"] == round(rows["Total"]["repurchase_rate"], 1)
@@ -780,6 +780,14 @@ class TestWorkspace:
 		page = {"name": "Customer Tiering", "title": "Customer Tiering", "public": 1}
 		assert Workspace(page, True).is_permitted()
 
+	def test_what_managers_set_is_on_a_page_of_their_own(self, workspace: "frappe.Document") -> None:
+		rules = frappe.get_doc("Workspace", "Tiering Rules")
+		assert rules.parent_page == workspace.name and rules.public
+		assert {row.role for row in rules.roles} == set(ROLES) - {"Sales User"}
+		self.test_shortcuts_lead_somewhere(rules)
+		shown = [block["data"]["shortcut_name"] for block in json.loads(rules.content)]
+		assert shown == [row.label for row in rules.shortcuts]
+
 	def test_it_is_public_and_its_content_is_there(self, workspace: "frappe.Document") -> None:
 		assert workspace.public and not workspace.is_hidden
 		assert {row.role for row in workspace.roles} == set(ROLES)
@@ -909,7 +917,9 @@ class TestFollowUpsByRep:
 		self.todo(other, "Closed", closed=today.replace(day=1) - timedelta(days=1))
 		self.todo(None, "Open", date=today)
 		customer = make.make_customer().name
-		frappe.get_doc(doctype="Follow Up", customer=customer, status="Waiting", user=one).insert()
+		frappe.get_doc(
+			doctype="Follow Up", customer=customer, status="Waiting", user=one, due_from=today
+		).insert()
 		return one, other
 
 	def todo(self, user: str | None, status: str, closed: date | None = None, **values: object) -> str:
@@ -950,10 +960,12 @@ class TestFollowUpsByRep:
 		one, _other = reps
 		as_user("Sales Manager", "Sales User", "Tiering Manager")
 		rows = report(self.NAME)["result"]
-		assert [row.get("user") for row in rows] == ["", None, one, None, None]
+		assert [row.get("user") for row in rows] == ["", None, one, None, None, None]
+		waits = f"Waiting since {formatdate(getdate())}"
+		assert [row.get("state") for row in rows[3:]] == ["Overdue by 1 day", "Open", waits]
 		assert rows[3]["date"] < rows[4]["date"] and frappe.db.exists("Customer", rows[3]["customer"])
 		assert {row["rep"] for row in rows[2:]} == {frappe.db.get_value("User", one, "full_name")}
-		assert [bool(row.get("customer_name")) for row in rows] == [False, True, False, True, True]
+		assert [bool(row.get("customer_name")) for row in rows] == [False, True, False, True, True, True]
 		assert [row["Reached"] for row in rows if not row["indent"]] == [0, 1]
 		assert {row["user"] for row in report(self.NAME, rep=one)["result"]} == {one, None}
 		assert report(self.NAME, rule="no such rule")["result"] == []

@@ -53,6 +53,10 @@ def tier(name: str, **values: object) -> dict:
 	return {"tiers": [{"name": name, **values}]}
 
 
+def stages_of(*customers: str) -> list[str]:
+	return [make.computed(customer).lifecycle_stage for customer in customers]
+
+
 class TestPresets:
 	@pytest.mark.parametrize("name", presets())
 	def test_is_shown_applied_and_undone_to_the_byte(self, name: str) -> None:
@@ -287,6 +291,28 @@ class TestUndo:
 	def test_says_when_customers_move(self) -> None:
 		change = apply(proposal_of({"window_months": 6}), "Test").name
 		assert "Customers move tonight" in rules_api.undo_change(change)["message"]
+
+	def test_the_dormant_are_dormant_again_though_somebody_called_them(self) -> None:
+		called, awake = make.make_customer().name, make.make_customer().name
+		make.make_invoice(called, 100, make.days_ago(200))
+		make.make_invoice(awake, 100, make.days_ago(200))
+		make.make_communication("Customer", awake, make.days_ago(5))
+		make.recompute(make.days_ago(3))
+		make.make_communication("Customer", called, make.days_ago(2))
+		before = stages_of(called, awake)
+		assert before == ["Dormant", "First Purchase"]
+		change = rules_api.use_preset("retail")["name"]
+		make.recompute()
+		assert stages_of(called, awake) == ["Lost", "Lost"]
+		rules_api.undo_change(change)
+		last = make.recompute()
+		assert stages_of(called, awake) == before
+		moved = frappe.get_all("Tiering Event", {"run": last.run, "decision": "Stage"}, ["cause", "signal"])
+		assert moved == [{"cause": "Policy", "signal": None}] * 2
+		assert make.recompute(customers=[called, awake], full=False).events == 0
+		make.make_invoice(called, 100)
+		make.recompute(full=False)
+		assert stages_of(called) == ["Repeat"]
 
 	def test_a_record_that_is_gone_is_an_edit(self) -> None:
 		change = apply(proposal_of(tier("B", entry_value=90_000)), "Test")

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from unittest.mock import patch
 
 import frappe
 import pytest
 
+from customer_tiering.follow_up.waiting import Due, add
 from customer_tiering.outreach import api
 from customer_tiering.outreach.deliver import deliver_waiting
 from customer_tiering.outreach.dispatch import dispatch_due
@@ -18,13 +20,14 @@ from customer_tiering.outreach.exits import stop_enrollments
 from customer_tiering.outreach.preview import preview
 from customer_tiering.outreach.suppress import suppress
 from customer_tiering.outreach.unsubscribe import ALL, leave
-from tests.site.sleepers import contact, customer, day, invoice, user
+from tests.site.sleepers import contact, customer, day, invoice, sleeper, user
 from tests.site.test_outreach import GREETING, NEWS, alone_with, enrollment, new_sequence, statuses, touches
 from tests.site.test_tracking import tracking
 
 NAME = "Tried"
 MAIL = {"day_offset": 0, "channel": "Email", "email_template": GREETING}
 CALL = {"day_offset": 0, "channel": "Call Task", "message": "Call {{ customer.customer_name }}"}
+SLEEPS = "Became Dormant"
 SMS = {"day_offset": 0, "channel": "SMS", "message": "Hello {{ contact_name }}"}
 OPEN = {"send_from_hour": 0, "send_until_hour": 24, "saturday": 1, "sunday": 1}
 
@@ -114,6 +117,28 @@ class TestChannels:
 		contact(name, "late@example.com")
 		assert dispatch_due(day(4)) == {"Queued": 1}
 		assert enrollment(name).status == "Completed"
+
+	def test_one_sleeping_customer_is_one_call_that_says_how_many_messages_went_out(self) -> None:
+		"""Of three: one was mailed, one has no address, of the third a rule has asked for a call already."""
+		sequence(
+			MAIL, {**CALL, "message": "Call: {{ messages_sent }}"}, entry_by="Signal", entry_signal=SLEEPS
+		)
+		names = [sleeper("Mailed"), sleeper("No Address", email=None), sleeper("Asked")]
+		event = frappe.db.get_value("Tiering Event", {"customer": "Asked"})
+		rule = frappe.get_all("Follow Up Rule", {"signal": SLEEPS}, pluck="name")[0]
+		add([Due(rule, "Asked", "Asked|dormant", day(0), day(0), event=event)])
+		assert enrol() == 3
+		document = frappe.get_doc("Outreach Sequence", NAME)
+		with patch("customer_tiering.outreach.preview.customers_in", return_value={"Asked"}):
+			foreseen = preview(document, day(0))["outgoing"]
+		assert {row["customer"] for row in foreseen if row["channel"] == "Call Task"} == {
+			"Mailed",
+			"No Address",
+		}
+		assert dispatch_due(day(0)) == {"Queued": 2, "Deferred": 1, "Sent": 2, "Skipped": 1}
+		calls = {row.customer: row for name in names for row in touches(name) if row.channel == "Call Task"}
+		assert [calls[name].text for name in names[:2]] == ["Call: 1", "Call: 0"]
+		assert rule in calls["Asked"].reason and not calls["Asked"].todo
 
 	def test_a_webhook_is_sent_again_until_it_is_taken(self, receiver: Receiver) -> None:
 		sequence(

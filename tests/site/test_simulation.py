@@ -15,9 +15,11 @@ import pytest
 
 from customer_tiering.customer_insights import simulation
 from customer_tiering.customer_insights.page.tiering_simulation import tiering_simulation as page
+from customer_tiering.customer_insights.simulated import Simulated
 from customer_tiering.engine.assignment import is_held_out
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import recompute as runs
+from customer_tiering.tiering.audience import Condition, customers_in
 from customer_tiering.tiering.policy import read_policy
 from customer_tiering.tiering.presets import presets
 from customer_tiering.tiering.proposal import Proposal
@@ -209,8 +211,8 @@ def test_consequences_by_what_rules_and_sequences_listen_to_and_whom_they_are_fo
 	big, small = (make.make_customer().name for _ in range(2))
 	frappe.db.set_value("Customer", small, "website", "small.example.com")
 	signals = pd.DataFrame({"customer": [big, small], "signal": "Declining"})
-	then = {"tier_then": ["A", "B"], "stage_then": ["Repeat", None], "segment_then": [None, None]}
-	customers = pd.DataFrame(then, index=[big, small])
+	fields = {"customer_tier": ["A", "B"], "annual_value": [10.0, 10.0]}
+	then = Simulated(pd.DataFrame(fields, index=[big, small]), AS_OF)
 
 	def rule(name: str, **values: object) -> None:
 		more = [{"signal": signal} for signal in values.pop("more", ())]
@@ -249,7 +251,7 @@ def test_consequences_by_what_rules_and_sequences_listen_to_and_whom_they_are_fo
 	sequence("By hand", entry_by="Hand")
 	held_out = [name for name in (big, small) if is_held_out(50, "Half", name)]
 	sequence("Half", holdout_percent=50)
-	(found,) = consequences(signals, customers)
+	(found,) = consequences(signals, then)
 	started = {row["name"]: (row["todos"], row["mails"]) for row in found["starts"] if row["enabled"]}
 	each = 2 - len(held_out)
 	assert started == {
@@ -274,10 +276,11 @@ def test_who_newly_comes_into_an_audience_is_started_by_saving() -> None:
 	frappe.db.set_value("Outreach Sequence", "VIP Care", "enabled", 1)
 	names = [make.make_customer().name for _ in range(4)]
 	frappe.db.set_value("Customer", names[1], "key_date_birthday", "1980-05-05")
-	columns = {f"{kind}_{when}": None for kind in simulation.KINDS for when in ("now", "then")}
-	customers = pd.DataFrame(columns, index=names)
-	customers["tier_now"], customers["tier_then"] = ["B", "B", "A", "A"], ["A", "A", "A", "B"]
-	found = newcomers(customers)
+	now, then = (
+		Simulated(pd.DataFrame({"customer_tier": tiers}, index=names), AS_OF)
+		for tiers in (["B", "B", "A", "A"], ["A", "A", "A", "B"])
+	)
+	found = newcomers(now, then)
 	steps = frappe.get_doc("Outreach Sequence", "VIP Care").steps
 	mails = 2 * sum(step.channel == "Email" for step in steps)
 	calls = 2 * sum(step.channel == "Call Task" for step in steps)
@@ -289,6 +292,57 @@ def test_who_newly_comes_into_an_audience_is_started_by_saving() -> None:
 		"VIP Care": (2, calls, mails),
 	}
 	assert totals([{"starts": found}]) == {"todos": 3 + calls, "mails": mails}
+
+
+ASKED_OF_AUDIENCES = (
+	["purchase_frequency", "=", "High"],
+	["purchase_frequency", "is", "not set"],
+	["abc_class", "in", ["A", "B"]],
+	["abc_class", "not in", "A,B"],
+	["churn_risk", "!=", "High"],
+	["churn_risk", "like", "%ig%"],
+	["rfm_score", "like", "5%"],
+	["rfm_score", "not like", "%1%"],
+	["annual_value", ">", 30_000],
+	["annual_value", "<=", 0],
+	["annual_orders", ">=", 2],
+	["last_order_date", "between", ["2026-01-01", "2026-06-30"]],
+	["last_order_date", "<", "2026-03-01"],
+	["last_order_date", "timespan", "last year"],
+	["last_order_date", "is", "not set"],
+	["feedback_category", "!=", "Detractor"],
+	["loyalty_points", "<", 1],
+	["tier_since", ">=", "2026-05-20"],
+	["below_keep_since", "is", "set"],
+	["tiering_review_on", "<", "2026-12-31"],
+)
+
+
+def test_an_audience_is_who_would_be_in_it_after_saving_and_a_run(population: str) -> None:
+	"""Whatever it asks for that rules decide."""
+	changes = {
+		"tiers": [{"name": "C", "entry_value": 20_000}],
+		**{"window_months": 6, "high_frequency_orders": 1, "abc_a_percent": 50, "near_score": 2},
+		**{"churn_medium_factor": 0.5, "churn_high_factor": 0.8, "scoring": "Fixed Breakpoints"},
+	}
+	proposal = simulation.propose(None, changes)
+	asked = [[Condition("Customer", *each)] for each in ASKED_OF_AUDIENCES]
+	make.recompute(AS_OF)
+	found = simulate(proposal.policy(), AS_OF)
+	moved = 0
+	for fields in (found.fields_now, found.fields_then):
+		simulated = Simulated(fields, AS_OF)
+		audiences = [simulated.fitting(conditions) for conditions in asked]
+		stored = [customers_in([list(each) for each in conditions], as_of=AS_OF) for conditions in asked]
+		assert audiences == [names & set(fields.index) for names in stored]
+		assert sum(0 < len(names) < len(fields) for names in audiences) > 12
+		if fields is found.fields_now:
+			before = audiences
+			apply(proposal, "Other rules")
+			make.recompute(AS_OF)
+		else:
+			moved = sum(one != other for one, other in zip(before, audiences, strict=True))
+	assert moved > 9
 
 
 def test_a_signal_that_has_come_in_its_period_does_not_come_again() -> None:
@@ -430,6 +484,9 @@ class TestThePage:
 		said = {row[0]: row[1] for row in book["Rules"].iter_rows(values_only=True)}
 		assert said["As of"].date() == AS_OF and said["Customers rise"] == len(names)
 		assert said["The rules that differ"] == "Customer Tier A · Entry Value: 500,000 → 300,000"
+		heads = [f"Money in the Window (USD) {when}" for when in ("now", "then")]
+		assert rows[0][8:10] == heads == [cell.value for cell in book["Customers"][1]][8:10]
+		assert book["Tier"]["H1"].value == "Money in the Window (USD)" and book["Tier"]["H2"].data_type == "n"
 		assert {row[10].date() for row in book["Customers"].iter_rows(min_row=2, values_only=True)} == {AS_OF}
 		assert {row[1] for row in book["Customers"].iter_rows(min_row=2, values_only=True)} == set(names)
 		assert all(cell.data_type != "f" for sheet in book for row in sheet.iter_rows() for cell in row)

@@ -2,22 +2,18 @@
 them, and by customers who newly come into an audience.
 """
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import frappe
 
+from customer_tiering.customer_insights.simulated import Simulated
 from customer_tiering.engine.assignment import is_held_out
 from customer_tiering.engine.key_dates import PREFIX
-from customer_tiering.tiering.audience import customers_in
-from customer_tiering.tiering.customer import COMPUTED_FIELDS
+from customer_tiering.tiering.audience import Condition, conditions_of, customers_in
 
 if TYPE_CHECKING:
 	import pandas as pd
-
-# Fields of an audience that a simulation knows as they would be.
-SIMULATED = {"customer_tier": "tier", "lifecycle_stage": "stage", "rfm_segment": "segment"}
 
 
 class Listener(NamedTuple):
@@ -40,14 +36,13 @@ class Listener(NamedTuple):
 	mails: int
 
 
-def consequences(signals: "pd.DataFrame", customers: "pd.DataFrame") -> list[dict]:
+def consequences(signals: "pd.DataFrame", then: Simulated) -> list[dict]:
 	"""By signal, the most customers first: `signal`, `customers`, and `starts`, a row for each rule or sequence that listens.
 
-	`signals` has columns customer and signal; `customers`, indexed by customer, has the names that would be: tier_then, stage_then and
-	segment_then. A row of `starts` has `doctype`, `name`, `enabled`, `todos` and `mails` over all steps, and `count`, both
-	together. One that is switched off is there, too, and would start nothing. Of an audience's conditions those on figures
-	that tiering computes are left aside, but for tier, stage and segment, which are those that would be; so are caps, and
-	who was in the sequence before.
+	`signals` has columns customer and signal; `then` are all customers by the other rules. A row of `starts` has `doctype`,
+	`name`, `enabled`, `todos` and `mails` over all steps, and `count`, both together. One that is switched off is there, too,
+	and would start nothing. An audience's conditions on what tiering computes are asked of what would be; caps, and who was
+	in the sequence before, are left aside.
 	"""
 	by_signal = signals.groupby("signal")["customer"].agg(set)
 	listeners = [*_rules(), *_sequences()]
@@ -56,9 +51,7 @@ def consequences(signals: "pd.DataFrame", customers: "pd.DataFrame") -> list[dic
 			"signal": signal,
 			"customers": len(names),
 			"starts": [
-				_started(each, _reached(each, names, customers))
-				for each in listeners
-				if signal in each.signals
+				_started(each, _reached(each, names, then)) for each in listeners if signal in each.signals
 			],
 		}
 		for signal, names in by_signal.items()
@@ -66,15 +59,14 @@ def consequences(signals: "pd.DataFrame", customers: "pd.DataFrame") -> list[dic
 	return sorted(found, key=lambda each: -each["customers"])
 
 
-def newcomers(customers: "pd.DataFrame") -> list[dict]:
+def newcomers(now: Simulated, then: Simulated) -> list[dict]:
 	"""Who would be in an audience by the other rules and isn't by the current ones, where being in it is enough to start.
 
 	A row, as in `starts` and with the number of `customers`, for each such rule (a ToDo in its next period, or on the key date)
 	and sequence that gets any; the rules for the best of a month don't count, as those are so many whoever they are.
-	`customers` has, besides what `consequences` needs, the names that are: tier_now and so on.
 	"""
 	listeners = [each for each in (*_rules(), *_sequences()) if each.takes_audience]
-	reached = [(each, _newly_reached(each, customers)) for each in listeners]
+	reached = [(each, _newly_reached(each, now, then)) for each in listeners]
 	return [{**_started(each, names), "customers": len(names)} for each, names in reached if names]
 
 
@@ -94,48 +86,39 @@ def _started(listener: Listener, reached: set[str]) -> dict:
 	}
 
 
-def _newly_reached(listener: Listener, customers: "pd.DataFrame") -> set[str]:
+def _newly_reached(listener: Listener, now: Simulated, then: Simulated) -> set[str]:
 	try:
-		_stored, simulated = _conditions(listener.audience)
-	except ValueError:
+		_stored, computed = _conditions(listener.audience, then)
+		names = then.fitting(computed) - now.fitting(computed)
+	except frappe.ValidationError:
+		frappe.clear_last_message()
 		return set()
-	names = _fitting(customers, simulated, "then") - _fitting(customers, simulated, "now")
-	return _reached(listener, names, customers)
+	return _reached(listener, names, then)
 
 
-def _reached(listener: Listener, names: set[str], customers: "pd.DataFrame") -> set[str]:
+def _reached(listener: Listener, names: set[str], then: Simulated) -> set[str]:
 	"""Those of the customers who are in the audience and not held out; nobody where the audience can't be read."""
 	try:
-		stored, simulated = _conditions(listener.audience)
+		stored, computed = _conditions(listener.audience, then)
 		if listener.date_field:
 			stored.append(["Customer", listener.date_field, "is", "set"])
-		names = names & _fitting(customers, simulated, "then")
-		found = customers_in(stored, listener.company, among=names)
-	except (ValueError, frappe.ValidationError):
+		names = names & then.fitting(computed)
+		found = customers_in(stored, listener.company, among=names, as_of=then.as_of)
+	except frappe.ValidationError:
 		frappe.clear_last_message()
 		return set()
 	return {name for name in found if not is_held_out(listener.holdout, listener.name, name)}
 
 
-def _conditions(filters: str | None) -> tuple[list[list], list[list]]:
-	"""Conditions on what is stored, and [kind, operator, names] on what is simulated."""
-	stored, simulated = [], []
-	for row in json.loads(filters or "[]"):
-		doctype, field, operator, value = ("Customer", *row) if len(row) == 3 else row[:4]
-		if doctype == "Customer" and field in SIMULATED and operator in ("=", "!=", "in", "not in"):
-			values = value.split(",") if isinstance(value, str) and "in" in operator else value
-			values = values if isinstance(values, list) else [values]
-			simulated.append([SIMULATED[field], operator, {str(each).strip() for each in values}])
-		elif doctype != "Customer" or field not in COMPUTED_FIELDS:
-			stored.append([doctype, field, operator, value])
-	return stored, simulated
-
-
-def _fitting(customers: "pd.DataFrame", conditions: list[list], when: str) -> set[str]:
-	"""Those whose tier, stage and segment, "now" or "then", are as the conditions want them."""
-	for kind, operator, names in conditions:
-		customers = customers[customers[f"{kind}_{when}"].isin(names) == (operator in ("=", "in"))]
-	return set(customers.index)
+def _conditions(filters: str | None, simulated: Simulated) -> tuple[list[list], list[Condition]]:
+	"""Those on what is stored, and those on what rules decide; predicted lifetime value isn't: fits alone change that."""
+	stored, computed = [], []
+	for condition in conditions_of(filters):
+		if condition.doctype == "Customer" and condition.fieldname in simulated.fields:
+			computed.append(condition)
+		else:
+			stored.append(list(condition))
+	return stored, computed
 
 
 def _rules() -> Iterator[Listener]:

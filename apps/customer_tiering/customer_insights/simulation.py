@@ -16,6 +16,7 @@ from frappe.desk.reportview import build_match_conditions
 from frappe.utils import getdate
 
 from customer_tiering.customer_insights.consequences import consequences, newcomers, totals
+from customer_tiering.customer_insights.simulated import Simulated
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering.presets import apply_preset, presets, text
 from customer_tiering.tiering.proposal import Proposal
@@ -119,8 +120,11 @@ def summarize(simulation: Simulation, proposal: Proposal) -> dict:
 	"""Counts, in plain values: a matrix and the money of each tier and stage now and then, segments, signals and their consequences
 	(`would_start`, if somebody followed up on them all) and who comes into an audience (`will_start`)."""
 	frame = simulation.customers
-	started = consequences(simulation.signals, frame)
-	coming = newcomers(frame)
+	now, then = (
+		Simulated(fields, simulation.as_of) for fields in (simulation.fields_now, simulation.fields_then)
+	)
+	started = consequences(simulation.signals, then)
+	coming = newcomers(now, then)
 	moved = frame[_moved(frame, "tier")]
 	rank = {tier.name: -number for number, tier in enumerate(simulation.then.tiers)}
 	direction = moved["tier_then"].map(rank) - moved["tier_now"].map(rank)

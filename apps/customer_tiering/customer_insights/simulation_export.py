@@ -22,7 +22,7 @@ DOCTYPES = {kind.decision.lower(): doctype for doctype, kind in KINDS.items()}
 
 def export_file(file_format: str, summary: dict | None, rows: dict) -> bytes:
 	"""The file's bytes, with the customers who move whom the session's user may read. No cell is a formula."""
-	customers = list(_customers(rows))
+	customers = list(_customers(rows, summary or {}))
 	if file_format == "csv":
 		return _csv(customers)
 	if not summary:
@@ -54,14 +54,19 @@ def _rules(summary: dict) -> Iterator[list]:
 def _matrix(kind: str, summary: dict) -> Iterator[list]:
 	found = summary[kind]
 	names = [_name(kind, name, summary) for name in found["then"]]
-	yield [_("Now ↓ / Then →"), *names, _("Customers", context="Customer Tiering"), _("Money in the Window")]
+	money_now, money_then = (_money_in(summary["currency"][when]) for when in ("now", "then"))
+	yield [_("Now ↓ / Then →"), *names, _("Customers", context="Customer Tiering"), money_now]
 	for name, counts, money in zip(found["now"], found["counts"], found["money_now"], strict=True):
 		yield [_name(kind, name), *counts, sum(counts), money]
 	yield [
 		_("Customers", context="Customer Tiering"),
 		*(sum(column) for column in zip(*found["counts"], strict=True)),
 	]
-	yield [_("Money in the Window"), *found["money_then"]]
+	yield [money_then, *found["money_then"]]
+
+
+def _money_in(currency: str | None) -> str:
+	return f"{_('Money in the Window')} ({currency})" if currency else _("Money in the Window")
 
 
 def _signals(summary: dict) -> Iterator[list]:
@@ -86,28 +91,27 @@ def _start(row: dict) -> list:
 	return [f"{_(row['doctype'])}: {row['name']}", enabled, row["todos"], row["mails"]]
 
 
-def _customers(rows: dict) -> Iterator[list]:
+def _customers(rows: dict, summary: dict) -> Iterator[list]:
 	"""A row for each customer who moves to another tier, stage or segment."""
+	whens = {"now": _("now", context="Tiering Simulation"), "then": _("then")}
+	currency = summary.get("currency", {})
 	moving = sorted(set().union(*(simulation.places(rows, kind) for kind in simulation.KINDS)))
 	yield [
 		_("Customer"),
 		_("Customer Name"),
-		*(
-			f"{_(label)} {when}"
-			for label in ("Tier", "Stage", "Segment")
-			for when in (_("now", context="Tiering Simulation"), _("then"))
-		),
-		*(
-			f"{_('Money in the Window')} {when}"
-			for when in (_("now", context="Tiering Simulation"), _("then"))
-		),
+		*(f"{_(label)} {when}" for label in ("Tier", "Stage", "Segment") for when in whens.values()),
+		*(f"{_money_in(currency.get(when))} {text}" for when, text in whens.items()),
 		_("Last Order"),
 	]
 	seen = simulation.visible(rows, moving)
 	titles = _titles([rows["customer"][place] for place in seen])
 	for place in seen:
 		row = simulation.row(rows, place)
-		names = [_name(kind, row[f"{kind}_{when}"]) for kind in simulation.KINDS for when in ("now", "then")]
+		names = [
+			_name(kind, row[f"{kind}_{when}"], summary if when == "then" else {})
+			for kind in simulation.KINDS
+			for when in whens
+		]
 		last_order = date.fromisoformat(row["last_order"]) if row["last_order"] else ""
 		title = titles.get(row["customer"], "")
 		yield [row["customer"], title, *names, row["money_now"], row["money_then"], last_order]
@@ -124,7 +128,7 @@ def _name(kind: str, name: str, summary: dict | None = None) -> str:
 		return _("none", context="Tiering")
 	doctype = DOCTYPES[kind]
 	new = (summary or {}).get("new_names", {}).get(f"{doctype}|{name}")
-	return new or _(name, context=doctype)
+	return _(new or name, context=doctype)
 
 
 def _csv(rows: Iterable[list]) -> bytes:

@@ -28,6 +28,7 @@ FACTS = (
 	*STANDING,
 	*OVERRIDE,
 	"current_stage",
+	"left_by_rules",
 	"root",
 	"rhythm_days",
 	"open_follow_ups",
@@ -72,6 +73,8 @@ def classify(
 	  document or an enquiry that is known already.
 	- current_tier, current_tier_since, current_below_keep_since, current_stage: how the customer stands (names or
 	  None), and current_tier_by_hand: whether an override gave the tier; tier_override: a name or None.
+	- left_by_rules: of stages that a changed rule, and nothing else since, took the customer out of, the day on which it did
+	  ({name: date}), or None.
 	- root: the customer that it is tiered with, itself or one that has a row; all of a group are given.
 	- rhythm_days: median gap between its order days, NaN where there are too few.
 	- loyalty_points, open_issues, overdue_issues: whole numbers; last_score: the last answer that still counts, 0 to

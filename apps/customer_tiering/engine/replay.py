@@ -1,7 +1,8 @@
 """One customer's way through the tiers, day by day where something happens, from its documents alone."""
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -61,13 +62,17 @@ def replay(
 	known: Standing | None = None,
 	*,
 	with_past: bool = True,
+	decided_on: Sequence[date] | None = None,
 ) -> list[Standing]:
 	"""The standing on every day up to `until` on which money, grace or dwell could change the tier, oldest first.
 
 	Overrides are left out: they are decisions, not documents. `known` is what a run had decided before its day: from then
-	on it goes on from there, whatever the documents say of the days before, which can be left out.
+	on it goes on from there, whatever the documents say of the days before, which can be left out. Where `decided_on` is
+	given, ascending, nothing is decided on other days.
 	"""
-	money_moves, order_moves = _moves(entries, policy.window_months)
+	money_moves, order_moves = (
+		_until_decided(moves, decided_on) for moves in _moves(entries, policy.window_months)
+	)
 	due = {*money_moves, *order_moves, *([known.day] if known else ())}
 	money, orders, waits, seen = Decimal(0), 0, set(), None
 	way: list[Standing] = []
@@ -87,7 +92,8 @@ def replay(
 			continue
 		way.append(_decide(money, orders, policy, day, before))
 		seen = _what_matters(money, orders, way[-1], policy)
-		waits = {later for later in _waiting_ends(way[-1], policy) if later > day}
+		ends = {_decided(later, decided_on) for later in _waiting_ends(way[-1], policy)}
+		waits = {later for later in ends if later > day}
 		due |= waits
 	return way
 
@@ -106,6 +112,21 @@ def _moves(entries: Sequence[Entry], months: int) -> tuple[dict[date, Decimal], 
 			if entry.undone_on:
 				orders[entry.undone_on] -= 1
 	return money, orders
+
+
+def _until_decided(moves: Mapping[date, Decimal | int], decided_on: Sequence[date] | None) -> dict:
+	"""What happens between two days of decision has happened on the later one."""
+	found = defaultdict(int)
+	for day, move in moves.items():
+		found[_decided(day, decided_on)] += move
+	return found
+
+
+def _decided(day: date, decided_on: Sequence[date] | None) -> date:
+	if decided_on is None:
+		return day
+	place = bisect_left(decided_on, day)
+	return decided_on[place] if place < len(decided_on) else date.max
 
 
 def _what_matters(money: Decimal, orders: int, before: Standing | None, policy: Policy) -> tuple:

@@ -42,9 +42,11 @@ def next_stage_on(
 def _ways_in(
 	facts: pd.DataFrame, tier: pd.Series, policy: Policy
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-	"""For each stage: the day of entry, the day from which it can be stayed in, and whether the customer is in it.
+	"""For each stage: the day of entry, the day from which it can be stayed in, and whether the customer stays in it.
 
-	NaT where what doesn't depend on time keeps the customer out.
+	NaT where what doesn't depend on time keeps the customer out. Who has left a stage for no other reason than a changed
+	rule, while by the rules of now it could have stayed, is taken to be in it still: rules that come back bring back whoever
+	they had, though a follow-up would keep others from entering.
 	"""
 	in_top_tier = tier.isin([each.name for each in policy.tiers if each.is_top]).to_numpy()
 	category = feedback_categories(facts, policy)
@@ -62,7 +64,17 @@ def _ways_in(
 			entry = np.maximum(entry, np.where(np.isnat(quiet), ALWAYS, quiet))
 		if stage.no_open_follow_up:
 			entry = np.where(facts["open_follow_ups"] == 0, entry, NEVER)
-		yield entry, ready, (facts["current_stage"] == stage.name).to_numpy()
+		yield (
+			entry,
+			ready,
+			(facts["current_stage"] == stage.name).to_numpy() | (ready <= _left_on(facts, stage)),
+		)
+
+
+def _left_on(facts: pd.DataFrame, stage: Stage) -> np.ndarray:
+	"""The day on which a changed rule, and nothing else until now, took the customer out of the stage (datetime64[D] or NaT)."""
+	found = (left.get(stage.name) if isinstance(left, dict) else None for left in facts["left_by_rules"])
+	return np.array(list(found), dtype="datetime64[D]")
 
 
 def _suits(stage: Stage, facts: pd.DataFrame, in_top_tier: np.ndarray) -> np.ndarray:

@@ -51,18 +51,18 @@ class Fired:
 class Known:
 	"""A document as it stands today; `is_order` is False for one that its returns have undone.
 
-	`created` is when it was begun; `gone_at` is when one that counts no more, like a cancelled one, was touched last.
+	`entered` is when it was submitted; `gone_at` is when one that counts no more, like a cancelled one, was touched last.
 	"""
 
 	name: str
 	day: date
 	money: Decimal
 	is_order: bool
-	created: datetime = datetime.min
+	entered: datetime = datetime.min
 	gone_at: datetime | None = None
 
 	def was_known_at(self, moment: datetime) -> bool:
-		return self.created <= moment and (self.gone_at is None or self.gone_at > moment)
+		return self.entered <= moment and (self.gone_at is None or self.gone_at > moment)
 
 
 def is_void(

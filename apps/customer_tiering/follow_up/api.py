@@ -4,31 +4,45 @@ import json
 
 import frappe
 from frappe import _
-from frappe.utils import cint, escape_html, flt, format_date, get_fullname, getdate
+from frappe.utils import (
+	add_days,
+	cint,
+	escape_html,
+	flt,
+	format_date,
+	get_datetime,
+	get_fullname,
+	getdate,
+	now_datetime,
+)
 
 from customer_tiering.follow_up import hand_over as handing_over
 from customer_tiering.follow_up.assignees import IN_TURN, first_choice
-from customer_tiering.follow_up.escalate import ESCALATED
+from customer_tiering.follow_up.escalate import ESCALATED, who_was_told
 from customer_tiering.follow_up.outcome import NOT_REACHED, OUTCOMES
-from customer_tiering.follow_up.todos import customer_values, event_without_signal
+from customer_tiering.follow_up.todos import customer_values, event_without_signal, with_days
+from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.capacity import NO_LIMIT, Capacity
 from customer_tiering.tiering.owner import Owners
-from customer_tiering.tiering.permissions import MANAGERS
+from customer_tiering.tiering.permissions import MANAGERS, follow_up_query
 from customer_tiering.tiering.templates import fill
 
 SHOWN = 200
 MOST_BADGES = 500
+EXAMPLES = 500  # customers among whom one is looked for whom a preview may show
+ASKED_FOR_DAYS = 7  # after a follow-up was closed without an outcome
 
 MINE = """
-	SELECT todo.name, todo.description, todo.date, todo.priority, todo.follow_up_rule AS rule,
+	SELECT todo.name, todo.status, todo.description, todo.date, todo.priority, todo.follow_up_rule AS rule,
 		todo.reference_name AS customer, todo.follow_up_tries AS tries, told.allocated_to AS escalated_to
 	FROM `tabToDo` todo
 	LEFT JOIN `tabCustomer` customer ON customer.name = todo.reference_name
 	LEFT JOIN `tabCustomer Tier` tier ON tier.name = customer.customer_tier
 	LEFT JOIN `tabToDo` told ON told.follow_up_key = CONCAT(todo.follow_up_key, %(escalated)s) AND told.status = 'Open'
-	WHERE todo.allocated_to = %(user)s AND todo.status = 'Open' AND COALESCE(todo.follow_up_key, '') != ''
+	WHERE todo.allocated_to = %(user)s AND COALESCE(todo.follow_up_key, '') != ''
+		AND (todo.status = 'Open' OR (todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') = '' AND todo.modified >= %(since)s))
 		AND todo.reference_type = 'Customer'
-	ORDER BY (todo.date > %(today)s), (todo.date < %(today)s) DESC, COALESCE(tier.entry_value, -1) DESC, COALESCE(customer.annual_value, 0) DESC,
+	ORDER BY (todo.status = 'Open'), (todo.date > %(today)s), (todo.date < %(today)s) DESC, COALESCE(tier.entry_value, -1) DESC, COALESCE(customer.annual_value, 0) DESC,
 		todo.date, todo.name
 	LIMIT %(shown)s
 """
@@ -37,13 +51,19 @@ MINE = """
 @frappe.whitelist()
 def my_follow_ups() -> dict:
 	"""The session's user's open follow-ups, those due first, of these the overdue ones, of these the best customers: {"rows", "currency",
-	"months" (of which the money is), "today"}.
+	"months" (of which the money is), "today"}. Before them what was closed lately, elsewhere on the Desk, without an outcome.
 
 	A row has what the ToDo says; of a customer that the user may not see no more than the name.
 	"""
 	_only_for_the_desk()
 	today = getdate()
-	values = {"user": frappe.session.user, "today": today, "escalated": ESCALATED, "shown": SHOWN}
+	values = {
+		"user": frappe.session.user,
+		"today": today,
+		"since": add_days(today, -ASKED_FOR_DAYS),
+		"escalated": ESCALATED,
+		"shown": SHOWN,
+	}
 	rows = frappe.db.sql(MINE, values, as_dict=True)
 	about = _about({row.customer for row in rows})
 	for row in rows:
@@ -69,14 +89,15 @@ def badges(todos: str) -> dict[str, dict]:
 	visible = frappe.get_list(
 		"ToDo",
 		filters=filters,
-		fields=["name", "reference_name", "follow_up_key", "status"],
+		fields=["name", "reference_name", "follow_up_key", "status", "follow_up_outcome"],
 		limit=MOST_BADGES,
 	)
 	about = _about({todo.reference_name for todo in visible})
 	return {
 		todo.name: {
 			**about[todo.reference_name],
-			"is_follow_up": bool(todo.follow_up_key) and todo.status == "Open",
+			"lacks_outcome": bool(todo.follow_up_key) and _lacks_outcome(todo),
+			"is_follow_up": bool(todo.follow_up_key) and (todo.status == "Open" or _lacks_outcome(todo)),
 			"currency": _currency(),
 			"months": _months(),
 		}
@@ -93,8 +114,9 @@ def close(
 	note: str | None = None,
 	tries: int | str | None = None,
 ) -> dict:
-	"""Say what came of a follow-up; for whoever may write the ToDo. Returns {"name", "status", "date", "was_due", "tries"}.
+	"""Say what came of a follow-up; for whoever may write the ToDo. Returns {"name", "status", "date", "was_due", "tries", "told"}.
 
+	`told`: the manager who is told of tries in vain. One that was closed without an outcome gets it now, as if it had been open.
 	`reason`: why the customer is lost. `tries`: how many there were when the button was shown, so that a second tap is
 	none. The same outcome a second time changes nothing. Raises PermissionError for others, ValidationError for an outcome
 	that isn't one, a ToDo that is closed otherwise.
@@ -104,6 +126,9 @@ def close(
 	if outcome not in OUTCOMES:
 		frappe.throw(_("{0} is no outcome of a follow-up.").format(escape_html(str(outcome)[:140])))
 	was_due = doc.date
+	if doc.get("follow_up_key") and _lacks_outcome(doc):
+		doc.status = "Open"
+		doc.save()
 	if not _is_said_already(doc, outcome, tries):
 		if doc.status != "Open":
 			frappe.throw(_("This follow-up is closed already."))
@@ -117,7 +142,17 @@ def close(
 		"date": str(doc.date or ""),
 		"was_due": str(was_due or ""),
 		"tries": cint(doc.get("follow_up_tries")),
+		"told": _told(doc) if outcome == NOT_REACHED else None,
 	}
+
+
+def _lacks_outcome(todo: "frappe.Document | frappe._dict") -> bool:
+	return todo.status == "Closed" and not todo.get("follow_up_outcome")
+
+
+def _told(todo: "frappe.Document") -> str | None:
+	manager = who_was_told(todo) if todo.status == "Closed" else None
+	return get_fullname(manager) if manager else None
 
 
 def _is_said_already(todo: "frappe.Document", outcome: str, tries: int | str | None) -> bool:
@@ -149,52 +184,142 @@ def reopen(todo: str, date: str | None = None, tries: int | str | None = None) -
 
 @frappe.whitelist(methods=["POST"])
 def hand_over(user: str, to: str | None = None) -> dict:
-	"""Hand over the open follow-ups of a user, or ("") those that nobody owns, to one user or (without `to`) to the next in line for each customer.
+	"""Hand over what a user has to follow up, or ("") what nobody owns, to one user or (without `to`) to the next in line for each
+	customer: open ones, and those that wait.
 
-	For managers of users and of tiering. Returns {"handed_over", "left"}: those for whom nobody was found stay.
+	For managers of users and of tiering. Returns {"handed_over", "left", "at"}: those for whom nobody was found stay; `at` is for
+	`take_back`.
 	"""
 	frappe.only_for(MANAGERS)
+	_refuse_heir(user, to)
+	at = now_datetime()
+	done = handing_over.hand_over(str(user), str(to) if to else None, waiting=True, at=at)
+	return {"handed_over": done, "left": handing_over.count(str(user)), "at": str(at)}
+
+
+@frappe.whitelist()
+def hand_over_plan(user: str, to: str | None = None) -> dict:
+	"""What `hand_over` would do: {"open", "waiting", "left", "to"}, for managers. `to` are those who would get some:
+	{"user", "full_name", "number", "per_day" (0: no limit)}.
+	"""
+	frappe.only_for(MANAGERS)
+	_refuse_heir(user, to)
+	planned = handing_over.plan(str(user), str(to) if to else None, getdate(), waiting=True)
+	capacity = Capacity(getdate())
+	limits = {each: capacity.limit(each) for each, _number in planned.by_user()}
+	waiting = sum(move.waits for move in planned.moves)
+	return {
+		"open": len(planned.moves) - waiting,
+		"waiting": waiting,
+		"left": planned.left,
+		"to": [
+			{
+				"user": each,
+				"full_name": get_fullname(each),
+				"number": number,
+				"per_day": 0 if limits[each] == NO_LIMIT else limits[each],
+			}
+			for each, number in planned.by_user()
+		],
+	}
+
+
+def _refuse_heir(user: str, to: str | None) -> None:
 	if to and (to == user or str(to) not in Owners([]).enabled):
 		frappe.throw(_("Choose another user who is enabled and may use the Desk."))
-	done = handing_over.hand_over(str(user), str(to) if to else None)
-	return {"handed_over": done, "left": frappe.db.count("ToDo", handing_over.open_ones(str(user)))}
 
 
 @frappe.whitelist()
 def open_follow_ups_of(user: str) -> int:
 	"""How many there are to hand over; for managers. `user` "": that nobody owns."""
 	frappe.only_for(MANAGERS)
-	return frappe.db.count("ToDo", handing_over.open_ones(str(user)))
+	return handing_over.count(str(user))
 
 
 @frappe.whitelist()
-def room(user: str, to: str) -> dict[str, int]:
-	"""What a hand-over means for who gets it: {"to_hand_over", "per_day" (0: no limit)}; for managers."""
+def open_follow_ups_by_rule() -> dict[str, int]:
+	"""How many ToDos of each rule are open, whoever has them, about customers whom the session's user may see."""
+	frappe.has_permission("Follow Up", "read", throw=True)
+	rows = frappe.db.sql(
+		f"""SELECT `tabFollow Up`.rule, COUNT(*) FROM `tabFollow Up`
+		JOIN `tabToDo` todo ON todo.name = `tabFollow Up`.todo AND todo.status = 'Open'
+		WHERE `tabFollow Up`.status = 'Handed Out' AND `tabFollow Up`.rule IS NOT NULL
+			AND todo.follow_up_key NOT LIKE %s AND {follow_up_query() or "TRUE"}
+		GROUP BY `tabFollow Up`.rule""",
+		f"%{ESCALATED}",
+	)
+	return dict(rows)
+
+
+@frappe.whitelist()
+def last_hand_over(user: str) -> dict | None:
+	"""The user's last hand-over that can be taken back, {"at", "number"}; for managers."""
 	frappe.only_for(MANAGERS)
-	limit = Capacity(getdate()).limit(str(to))
-	return {"to_hand_over": open_follow_ups_of(user), "per_day": 0 if limit == NO_LIMIT else limit}
+	last = handing_over.last_hand_over(str(user))
+	return last and {"at": str(last[0]), "number": last[1]}
+
+
+@frappe.whitelist(methods=["POST"])
+def take_back(user: str, at: str) -> int:
+	"""Undo the hand-over of that moment as far as nobody has dealt with it since; for managers. Returns how many the user, or ("")
+	nobody, has again. Raises ValidationError for a user who would lose them again at once.
+	"""
+	frappe.only_for(MANAGERS)
+	if user and str(user) not in Owners([]).enabled:
+		frappe.throw(_("{0} is disabled or may not use the Desk.").format(get_fullname(str(user))))
+	return handing_over.take_back(str(user), get_datetime(str(at)))
 
 
 @frappe.whitelist()
-def preview(rule: str, customer: str) -> dict:
-	"""The text of a rule (its form as JSON, saved or not) for a customer: {"text", "about"}.
+def preview(rule: str, customer: str | None = None) -> dict:
+	"""The text of a rule (its form as JSON, saved or not) for a customer, or for an example from its audience: {"customer", "text", "about",
+	"is_in_audience"}; only {"customer": None} where there is nobody in it.
 
 	For those who edit rules and may read the customer. The text speaks of the customer's last event of the rule's signal, if
 	there is one. Raises ValidationError with Jinja's message for a text that can't be filled in.
 	"""
 	frappe.only_for(MANAGERS)
-	frappe.has_permission("Customer", "read", doc=customer, throw=True)
 	try:
 		values = json.loads(rule)
 	except (ValueError, TypeError):
 		values = None
 	doc = _rule_of(values)
+	customer = customer or _example_customer(doc)
+	if not customer:
+		return {"customer": None}
+	frappe.has_permission("Customer", "read", doc=customer, throw=True)
 	about = customer_values([customer])[customer]
 	try:
 		text = fill(doc.description or "", {"customer": about, "event": _example_event(doc, about)})
 	except Exception as error:
 		frappe.throw(escape_html(str(error)), title=_("Text of the ToDo"))
-	return {"text": frappe.utils.sanitize_html(f"<div>{text}</div>"), "about": _who(doc, customer)}
+	audience = customers_in(doc.audience_filters, doc.audience_company, among=[customer])
+	return {
+		"customer": customer,
+		"text": frappe.utils.sanitize_html(f"<div>{text}</div>"),
+		"about": _who(doc, customer),
+		"is_in_audience": customer in audience,
+	}
+
+
+def _example_customer(rule: "frappe.Document") -> str | None:
+	"""Who has had the rule's signal lately, else the one with the most sales; only whom the session's user may see."""
+	audience = customers_in(rule.audience_filters, rule.audience_company)
+	if rule.trigger == "Signal":
+		lately = frappe.get_all(
+			"Tiering Event",
+			filters={"signal": ("in", rule.signals or ("",))},
+			order_by="name desc",
+			limit=EXAMPLES,
+			pluck="customer",
+		)
+		allowed = set(frappe.get_list("Customer", filters={"name": ("in", lately)}, pluck="name"))
+		found = next((name for name in lately if name in audience & allowed), None)
+		if found:
+			return found
+	best = frappe.get_list("Customer", order_by="annual_value desc, name", limit=EXAMPLES, pluck="name")
+	some = frappe.get_list("Customer", filters={"name": ("in", sorted(audience)[:EXAMPLES])}, pluck="name")
+	return next((name for name in (*best, *some) if name in audience), None)
 
 
 def _rule_of(values: object) -> "frappe.Document":
@@ -223,7 +348,7 @@ def _example_event(rule: "frappe.Document", customer: dict) -> dict:
 		limit=1,
 	)
 	if rule.trigger == "Signal" and events:
-		return dict(events[0])
+		return with_days(events[0])
 	detail = {"Key Date": str(getdate()), "Top of the Month": "1"}.get(rule.trigger)
 	event = event_without_signal(rule, customer, detail, getdate())
 	if rule.trigger == "Signal":
@@ -235,7 +360,11 @@ def _who(rule: "frappe.Document", customer: str) -> str:
 	if rule.assign_to == IN_TURN:
 		return _("For the users with the role {0}, one after the other.").format(_(rule.role or ""))
 	user = next(Owners([customer]).in_line(customer, first_choice(rule)), None)
-	return _("For {0}.").format(user) if user else _("For nobody: nobody is in charge of this customer.")
+	return (
+		_("For {0}.").format(get_fullname(user))
+		if user
+		else _("For nobody: nobody is in charge of this customer.")
+	)
 
 
 def _about(customers: set[str]) -> dict[str, dict]:

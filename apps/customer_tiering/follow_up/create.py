@@ -14,6 +14,7 @@ from customer_tiering.follow_up.hand_over import hand_over, hand_over_of_disable
 from customer_tiering.follow_up.lock import only_one
 from customer_tiering.follow_up.log import write_log
 from customer_tiering.follow_up.plan import plan
+from customer_tiering.follow_up.reasons import FULL
 from customer_tiering.follow_up.settle import settle
 from customer_tiering.follow_up.todos import write
 from customer_tiering.follow_up.waiting import WAITING, withdraw
@@ -105,7 +106,7 @@ def _note(decision: Decision) -> None:
 		waits.setdefault(user, []).append(row.name)
 	for user, names in waits.items():
 		for some in chunks(names):
-			values = {"user": user, "reason": _("{0} has as many as fit in a day.").format(user)}
+			values = {"user": user, "reason": FULL}
 			frappe.db.set_value("Follow Up", {"name": ("in", some)}, values, update_modified=False)
 	for reason, names in decision.withdrawn.items():
 		withdraw(names, reason)

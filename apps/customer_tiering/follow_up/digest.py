@@ -6,14 +6,16 @@ import frappe
 from frappe import _
 from frappe.utils import escape_html, fmt_money, format_date, get_url, getdate, strip_html
 
+from customer_tiering.follow_up.escalate import ESCALATED
 from customer_tiering.follow_up.todos import language_of
 from customer_tiering.tiering.outgoing import has_outgoing_account
 
-SHOWN, LONGEST = 10, 200
+SHOWN, LONGEST, SHORT = 10, 200, 80
 PAGE = "/app/my-follow-ups"
 NEW = """
 	SELECT follow_up.name, follow_up.user, follow_up.customer, customer.customer_name, customer.customer_tier,
-		customer.annual_value, todo.description, todo.date, user.language
+		customer.annual_value, todo.name AS todo, todo.description, todo.date, todo.follow_up_rule AS rule, todo.follow_up_key,
+		user.language
 	FROM `tabFollow Up` follow_up
 	JOIN `tabUser` user ON user.name = follow_up.user
 	JOIN `tabToDo` todo ON todo.name = follow_up.todo AND todo.status = 'Open'
@@ -41,33 +43,79 @@ def tell() -> int:
 def _tell(user: str, rows: list[frappe._dict]) -> None:
 	from frappe.desk.doctype.notification_log.notification_log import make_notification_logs
 
+	currency = frappe.db.get_single_value("Tiering Settings", "reporting_currency")
 	with language_of(rows[0].language or frappe.db.get_single_value("System Settings", "language")):
-		subject = (
-			_("You have a new follow-up")
-			if len(rows) == 1
-			else _("You have {0} new follow-ups").format(len(rows))
-		)
+		first = _most_urgent(rows)
 		notice = {
-			"type": "Assignment"
-			if has_outgoing_account()
-			else "Alert",  # of an alert the framework sends no mail
-			"subject": subject,
-			"email_content": _items(rows),
+			"type": "Alert",  # of which the framework sends no mail
+			"subject": _in_the_bell(first, len(rows) - 1),
+			"email_content": _items(rows, currency),
 			"document_type": "ToDo",
-			"document_name": _("My Follow-Ups"),  # the mail names it in its headline
-			"link": get_url(PAGE),  # of the mail, whose reader may be anywhere
+			"document_name": first.todo,
+			"link": PAGE,
 			"from_user": "Administrator" if user != "Administrator" else None,
 		}
 		make_notification_logs(frappe._dict(notice), [user])
-		if frappe.get_meta("Notification Log").has_field("link"):
-			told = {"for_user": user, "link": notice["link"]}
-			frappe.db.set_value("Notification Log", told, "link", PAGE, update_modified=False)
+		if has_outgoing_account():
+			_mail(user, rows, first, currency)
 
 
-def _items(rows: list[frappe._dict]) -> str:
-	currency = frappe.db.get_single_value("Tiering Settings", "reporting_currency")
+def _mail(user: str, rows: list[frappe._dict], first: frappe._dict, currency: str | None) -> None:
+	"""To who wants mails about assignments."""
+	from frappe.desk.doctype.notification_settings import notification_settings
+
+	if not notification_settings.is_notifications_enabled(user):
+		return
+	if not notification_settings.is_email_notifications_enabled_for_type(user, "Assignment"):
+		return
+	headline = _headline(rows, first, currency)
+	button = f'<a class="btn btn-primary" href="{get_url(PAGE)}">{escape_html(_("My Follow-Ups"))}</a>'
+	try:
+		frappe.sendmail(
+			recipients=[frappe.db.get_value("User", user, "email")],
+			subject=headline,
+			header=[escape_html(headline), "orange"],
+			message=f"{_items(rows, currency)}<p>{button}</p>",
+		)
+	except frappe.OutgoingEmailError:
+		frappe.log_error(title="Follow-ups not told by mail", reference_doctype="User", reference_name=user)
+
+
+def _most_urgent(rows: list[frappe._dict]) -> frappe._dict:
+	"""Due first; of equals the best customer."""
+	return min(rows, key=lambda row: getdate(row.date) if row.date else getdate("9999-12-31"))
+
+
+def _in_the_bell(first: frappe._dict, others: int) -> str:
+	who, why = f"<b>{escape_html(_name(first))}</b>", escape_html(_reason(first))
+	if not others:
+		return _("{0}: {1}").format(who, why)
+	return _("{0}: {1}, and {2} more").format(who, why, others)
+
+
+def _headline(rows: list[frappe._dict], first: frappe._dict, currency: str | None) -> str:
+	"""How much there is to do, what is at stake, and where to begin."""
+	money = sum({row.customer: row.annual_value or 0 for row in rows}.values())
+	number = _("1 new follow-up") if len(rows) == 1 else _("{0} new follow-ups").format(len(rows))
+	stake = _("{0} at stake").format(fmt_money(money, 0, currency)) if money else None
+	begin = _name(first) if len(rows) == 1 else _("begin with {0}").format(_name(first))
+	return " · ".join(filter(None, (number, stake, begin)))
+
+
+def _name(row: frappe._dict) -> str:
+	return row.customer_name or row.customer
+
+
+def _reason(row: frappe._dict) -> str:
+	"""The rule; of a call of a sequence, or of what a manager is told, its text says more."""
+	if row.rule and not row.follow_up_key.endswith(ESCALATED):
+		return row.rule
+	return _plain(row.description)[:SHORT]
+
+
+def _items(rows: list[frappe._dict], currency: str | None) -> str:
 	items = [
-		f"<li><b>{escape_html(row.customer_name or row.customer)}</b>"
+		f"<li><b>{escape_html(_name(row))}</b>"
 		f" {escape_html(_facts(row, currency))}: {escape_html(_plain(row.description))}</li>"
 		for row in rows[:SHOWN]
 	]

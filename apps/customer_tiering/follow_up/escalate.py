@@ -1,10 +1,12 @@
-"""Tells a manager about a follow-up that is overdue: with a ToDo of his or her own, once. It ends with the rep's, and the rep's with it."""
+"""Tells a manager about a follow-up that is overdue, or that was tried in vain: with a ToDo of his or her own, once. What is overdue
+ends with the rep's, and the rep's with it."""
 
+from collections.abc import Callable
 from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import escape_html, format_date, get_fullname
+from frappe.utils import escape_html, format_date, get_fullname, getdate
 
 from customer_tiering.follow_up.holidays import is_day_off
 from customer_tiering.follow_up.todos import language_of
@@ -47,6 +49,35 @@ def escalate(day: date) -> int:
 	return escalated
 
 
+def tell_of_vain_tries(todo: "frappe.Document") -> None:
+	"""Of a rule that escalates: the rep's ToDo has been closed, and what comes next is up to the manager. Once."""
+	rule = todo.follow_up_rule and frappe.db.get_value(
+		"Follow Up Rule", todo.follow_up_rule, ["escalate_after_days", "escalate_to"], as_dict=True
+	)
+	if (
+		not rule
+		or not rule.escalate_after_days
+		or todo.follow_up_key.endswith(ESCALATED)
+		or who_was_told(todo)
+	):
+		return
+	row = frappe._dict(todo.as_dict(), customer=todo.reference_name, escalate_to=rule.escalate_to)
+	manager = _manager(row, Owners([row.customer]))
+	if manager:
+		_insert(
+			row,
+			manager,
+			getdate(),
+			lambda who: _("Not reached in {0} tries, by {1}:").format(todo.follow_up_tries, who),
+		)
+
+
+def who_was_told(todo: "frappe.Document") -> str | None:
+	"""The manager who has an open ToDo about this one."""
+	told = {"follow_up_key": f"{todo.follow_up_key}{ESCALATED}", "status": "Open"}
+	return frappe.db.get_value("ToDo", told, "allocated_to")
+
+
 def _manager(row: frappe._dict, owners: Owners) -> str | None:
 	found = (
 		row.escalate_to,
@@ -58,7 +89,12 @@ def _manager(row: frappe._dict, owners: Owners) -> str | None:
 
 def _escalated(row: frappe._dict, manager: str, day: date) -> bool:
 	try:
-		_insert(row, manager, day)
+		_insert(
+			row,
+			manager,
+			day,
+			lambda who: _("Overdue since {0}, with {1}:").format(format_date(row.date), who),
+		)
 		frappe.db.commit()
 	except Exception:
 		frappe.db.rollback()
@@ -67,15 +103,15 @@ def _escalated(row: frappe._dict, manager: str, day: date) -> bool:
 	return True
 
 
-def _insert(row: frappe._dict, manager: str, day: date) -> None:
+def _insert(row: frappe._dict, manager: str, day: date, why: Callable[[str], str]) -> None:
 	with language_of(frappe.db.get_value("User", manager, "language")):
 		who = get_fullname(row.allocated_to) if row.allocated_to else _("nobody")
-		overdue = _("Overdue since {0}, with {1}:").format(format_date(row.date), who)
+		reason = why(who)
 	frappe.get_doc(
 		doctype="ToDo",
 		status="Open",
 		allocated_to=manager,
-		description=f"<p><b>{escape_html(overdue)}</b></p>{row.description}",
+		description=f"<p><b>{escape_html(reason)}</b></p>{row.description}",
 		reference_type="Customer",
 		reference_name=row.customer,
 		priority="High",

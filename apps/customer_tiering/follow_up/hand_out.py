@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import frappe
-from frappe import _
 
 from customer_tiering.follow_up.assignees import Assignees
 from customer_tiering.follow_up.holidays import is_day_off
+from customer_tiering.follow_up.reasons import CUSTOMER_DELETED, OUT_OF_AUDIENCE, RULE_GONE
 from customer_tiering.follow_up.waiting import WAITING
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.capacity import Capacity
@@ -18,7 +18,7 @@ from customer_tiering.tiering.owner import Owners
 # The best first: by tier, then by the money of the window; of equals those who wait the longest.
 BEST_FIRST = """
 	SELECT waiting.name, waiting.rule, waiting.customer, waiting.follow_up_key, waiting.detail, waiting.due_from,
-		waiting.event, customer.name AS is_there
+		waiting.event, waiting.handed_to, customer.name AS is_there
 	FROM `tabFollow Up` waiting
 	LEFT JOIN `tabCustomer` customer ON customer.name = waiting.customer
 	LEFT JOIN `tabCustomer Tier` tier ON tier.name = customer.customer_tier
@@ -52,7 +52,8 @@ def decide(day: date) -> Decision:
 	owners = Owners({row.customer for row in rows}, day, absent=capacity.away)
 	assignees = Assignees(decision.rules.values(), owners, capacity)
 	for row in rows:
-		user = assignees.user_for(row.rule, row.customer)
+		handed_to = row.handed_to if owners.works(row.handed_to) else None
+		user = handed_to or assignees.user_for(row.rule, row.customer)
 		if user and not capacity.has_room(user):
 			decision.full.append((row, user))
 			continue
@@ -74,13 +75,13 @@ def _still_due(rows: list[frappe._dict], decision: Decision, day: date) -> Itera
 	off = {name for name in decision.rules if is_day_off(day, name)}
 	for row in rows:
 		if not row.is_there:
-			decision.withdrawn[_("The customer was deleted.")].append(row.name)
+			decision.withdrawn[CUSTOMER_DELETED].append(row.name)
 		elif row.rule not in decision.rules:
-			decision.withdrawn[_("The rule was switched off or deleted.")].append(row.name)
+			decision.withdrawn[RULE_GONE].append(row.name)
 		elif row.rule in decision.broken:
 			continue
 		elif row.customer not in audiences[row.rule]:
-			decision.withdrawn[_("The customer is not in the rule's audience any more.")].append(row.name)
+			decision.withdrawn[OUT_OF_AUDIENCE].append(row.name)
 		elif row.rule in off:  # else all of a long weekend would be due on the day after it
 			decision.day_off += 1
 		else:

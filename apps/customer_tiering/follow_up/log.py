@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import frappe
 from frappe import _
-from frappe.utils import format_datetime, now_datetime
+from frappe.utils import format_datetime, get_fullname, now_datetime
 
 from customer_tiering.follow_up.hand_out import Decision
 from customer_tiering.follow_up.todos import language_of
@@ -23,7 +23,7 @@ def _sentences(counts: dict[str, int], decision: Decision, broken: Collection[st
 	said = [_("{0}: {1} follow-ups handed out.").format(format_datetime(now_datetime()), counts["created"])]
 	if decision.full:
 		users = Counter(user for _row, user in decision.full).most_common()
-		names = ", ".join(f"{user} ({number})" for user, number in users[:SHOWN])
+		names = ", ".join(f"{get_fullname(user)} ({number})" for user, number in users[:SHOWN])
 		more = " …" if len(users) > SHOWN else ""
 		said.append(_("{0} wait for a rep with room: {1}").format(len(decision.full), names + more))
 	if decision.day_off:

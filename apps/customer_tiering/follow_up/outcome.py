@@ -4,7 +4,7 @@ import frappe
 from frappe import _
 from frappe.utils import cint, escape_html, getdate
 
-from customer_tiering.follow_up.escalate import ESCALATED
+from customer_tiering.follow_up.escalate import ESCALATED, tell_of_vain_tries
 from customer_tiering.follow_up.holidays import working_days_ahead
 from customer_tiering.follow_up.settle import SETTLED
 
@@ -19,6 +19,7 @@ def validate(todo: "frappe.Document", method: str | None = None) -> None:
 	Who says that a customer is lost says why.
 	"""
 	before = todo.get_doc_before_save()
+	_refuse_settled(todo, before)
 	if todo.status == "Open" and before and before.status != "Open":
 		if before.get("follow_up_outcome") == NOT_REACHED:
 			todo.follow_up_tries = max(0, cint(todo.follow_up_tries) - 1)
@@ -31,6 +32,12 @@ def validate(todo: "frappe.Document", method: str | None = None) -> None:
 		frappe.throw(_("Say in a word why the customer is lost."), title=_("Lost Reason"))
 	if todo.get("follow_up_outcome") != LOST:
 		todo.follow_up_lost_reason = None
+
+
+def _refuse_settled(todo: "frappe.Document", before: "frappe.Document | None") -> None:
+	was = before.get("follow_up_outcome") if before else None
+	if todo.get("follow_up_outcome") == SETTLED != was and not todo.flags.settled:
+		frappe.throw(_("A follow-up settles by itself: nobody can say so. Choose another outcome."))
 
 
 def _try_again(todo: "frappe.Document") -> None:
@@ -60,6 +67,8 @@ def on_update(todo: "frappe.Document", method: str | None = None) -> None:
 		return
 	if todo.status == "Closed" and _close_original(todo):
 		return
+	if todo.status == "Closed" and outcome == NOT_REACHED and todo.follow_up_tries >= MOST_TRIES:
+		tell_of_vain_tries(todo)
 	if frappe.db.exists("Customer", todo.reference_name):
 		_comment(todo, outcome)
 
@@ -87,12 +96,25 @@ def _take_back(todo: "frappe.Document") -> None:
 	for name in said:
 		frappe.delete_doc("Comment", name, ignore_permissions=True, force=True)
 	original = _original(todo)
-	if original and original.status == "Closed":
+	said = todo.get_doc_before_save().get("follow_up_outcome")
+	if original and original.status == "Closed" and original.follow_up_outcome == said:
 		original.status = "Open"
 		original.save(ignore_permissions=True)
-	# so that it can be escalated again
-	told = {"follow_up_key": f"{todo.follow_up_key}{ESCALATED}", "status": "Cancelled"}
-	frappe.db.set_value("ToDo", told, "follow_up_key", None, update_modified=False)
+	_take_back_told(todo)
+
+
+def _take_back_told(todo: "frappe.Document") -> None:
+	"""A manager who was told that the rep has given up isn't any more; and it can be escalated again."""
+	about = {"follow_up_key": f"{todo.follow_up_key}{ESCALATED}"}
+	before = todo.get_doc_before_save()
+	if before.get("follow_up_outcome") == NOT_REACHED:
+		for name in frappe.get_all("ToDo", filters={**about, "status": "Open"}, pluck="name"):
+			told = frappe.get_doc("ToDo", name, for_update=True)
+			told.status = "Cancelled"
+			told.save(ignore_permissions=True)
+	frappe.db.set_value(
+		"ToDo", {**about, "status": "Cancelled"}, "follow_up_key", None, update_modified=False
+	)
 
 
 def _close_original(todo: "frappe.Document") -> bool:

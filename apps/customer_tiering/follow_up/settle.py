@@ -5,6 +5,7 @@ from datetime import date
 import frappe
 from frappe import _
 
+from customer_tiering.follow_up.reasons import OPPORTUNITY_CLOSED, ORDERED, WROTE
 from customer_tiering.follow_up.waiting import HANDED_OUT, WAITING, withdraw
 from customer_tiering.tiering.orders import orders_from_settings
 
@@ -64,9 +65,9 @@ def settle(day: date) -> int:
 	return sum(
 		_settled(name, todo, reason)
 		for switch, query, reason in (
-			("close_on_order", _ordered(), _("The customer has ordered.")),
-			("close_on_reply", WRITTEN, _("The customer has written.")),
-			("close_on_opportunity", ENDED, _("An opportunity of the customer was closed.")),
+			("close_on_order", _ordered(), ORDERED),
+			("close_on_reply", WRITTEN, WROTE),
+			("close_on_opportunity", ENDED, OPPORTUNITY_CLOSED),
 		)
 		for name, todo in frappe.db.sql(
 			f"WITH undone AS ({UNDONE.format(switch=switch)}) {query}", {"as_of": day}
@@ -113,5 +114,6 @@ def _close(name: str, reason: str) -> None:
 	if todo.status == "Open":
 		todo.status = "Closed"
 		todo.follow_up_outcome = SETTLED
+		todo.flags.settled = True
 		todo.save(ignore_permissions=True)
-		todo.add_comment("Info", reason)
+		todo.add_comment("Info", _(reason))

@@ -95,7 +95,7 @@ class Known:
 
 	def event_of(self, row: frappe._dict, rule: "frappe.Document") -> dict:
 		if row.event in self.events:
-			return dict(self.events[row.event])
+			return with_days(self.events[row.event])
 		return event_without_signal(rule, self.customers.get(row.customer, {}), row.detail, row.due_from)
 
 
@@ -120,14 +120,22 @@ def event_without_signal(
 ) -> dict:
 	"""What stands for the event where no signal did: of a cadence, a key date (`detail` is its day), the best of the month
 	(`detail` is the rank)."""
-	return {
-		**dict.fromkeys(EVENT),
-		"customer": customer.get("name"),
-		"signal": rule.trigger,
-		"as_of": getdate(due_from),
-		"detail": detail,
-		**{field: customer.get(field) for field in ("last_order_date", *EVENT_FIGURES)},
-	}
+	return with_days(
+		{
+			**dict.fromkeys(EVENT),
+			"customer": customer.get("name"),
+			"signal": rule.trigger,
+			"as_of": getdate(due_from),
+			"detail": detail,
+			**{field: customer.get(field) for field in ("last_order_date", *EVENT_FIGURES)},
+		}
+	)
+
+
+def with_days(event: dict) -> dict:
+	"""The event with `days_since_order`, whole days from the last order until it; None without an order."""
+	last = event["last_order_date"]
+	return {**event, "days_since_order": (event["as_of"] - last).days if last else None}
 
 
 def _written(

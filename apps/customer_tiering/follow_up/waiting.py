@@ -59,7 +59,7 @@ def note_handed_out(todo: "frappe.Document") -> None:
 		**{"creation": now, "modified": now, "owner": user, "modified_by": user},
 		**{"status": HANDED_OUT, "follow_up_key": todo.follow_up_key, "rule": todo.get("follow_up_rule")},
 		**{"customer": todo.reference_name, "user": todo.allocated_to, "todo": todo.name, "told": 0},
-		"handed_out_on": todo.date,
+		**{"handed_out_on": todo.date, "since": todo.date},
 	}
 	updated = ("status", "user", "todo", "told", "handed_out_on")
 	frappe.db.sql(
@@ -70,7 +70,7 @@ def note_handed_out(todo: "frappe.Document") -> None:
 
 
 def withdraw(names: Collection[str], reason: str) -> int:
-	"""Waiting ones that nobody needs any more. The caller commits."""
+	"""Waiting ones that nobody needs any more, for one of `reasons`. The caller commits."""
 	for some in chunks(names):
 		frappe.db.set_value(
 			"Follow Up",

@@ -4,13 +4,15 @@ import frappe
 from frappe import _
 
 from customer_tiering.follow_up.escalate import ESCALATED
+from customer_tiering.follow_up.reasons import CUSTOMER_MERGED, VOID
 from customer_tiering.follow_up.waiting import withdraw
 
-# An escalation ends with the ToDo that it is about.
+# An escalation ends with the ToDo that it is about, unless the rep has only given up.
 ANSWERED = f"""
 	SELECT told.name FROM `tabToDo` told
 	JOIN `tabToDo` todo ON todo.follow_up_key = LEFT(told.follow_up_key, CHAR_LENGTH(told.follow_up_key) - {len(ESCALATED)})
 	WHERE told.status = 'Open' AND told.follow_up_key LIKE '%%{ESCALATED}' AND todo.status != 'Open'
+		AND COALESCE(todo.follow_up_outcome, '') != 'Not Reached'
 	ORDER BY told.name
 """
 WAITING_FOR_NOTHING = """
@@ -28,12 +30,9 @@ VOIDED = """
 
 def withdraw_follow_ups() -> int:
 	"""Cancel the open ToDos of void signals, each with a comment that says why, and drop what is waiting; returns how many."""
-	reason = _(
-		"What this follow-up was about is not so any more: an order was cancelled, returned or dated back."
-	)
-	withdrawn = withdraw(frappe.db.sql(WAITING_FOR_NOTHING, pluck=True), reason)
+	withdrawn = withdraw(frappe.db.sql(WAITING_FOR_NOTHING, pluck=True), VOID)
 	frappe.db.commit()
-	withdrawn += sum(_withdrawn(name, reason) for name in frappe.db.sql(VOIDED, pluck=True))
+	withdrawn += sum(_withdrawn(name, _(VOID)) for name in frappe.db.sql(VOIDED, pluck=True))
 	for name in frappe.db.sql(ANSWERED, pluck=True):
 		_withdrawn(name, _("What was overdue has been dealt with."))
 	return withdrawn
@@ -93,7 +92,7 @@ def after_rename(customer: "frappe.Document", method: str, old: str, new: str, m
 	if merge:
 		withdraw(
 			frappe.db.sql(TWICE, {"old": old, "new": new}, pluck=True),
-			_("Another customer was merged into this one."),
+			CUSTOMER_MERGED,
 		)
 
 

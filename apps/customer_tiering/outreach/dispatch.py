@@ -180,11 +180,25 @@ def _prepare(due: Due, touch: frappe._dict, sequence: "frappe.Document", batch: 
 		return restored.in_doubt()
 	customer = batch.crowd.customers[touch.customer]
 	promise = promise_for(due.step, touch, customer, batch.moment.date())
-	target = Target(customer, sequence, due.step, touch, batch.moment, batch.crowd, promise, batch.outbox)
+	target = Target(
+		customer,
+		sequence,
+		due.step,
+		touch,
+		batch.moment,
+		batch.crowd,
+		promise,
+		batch.outbox,
+		_messages_sent(batch.touches[touch.enrollment]),
+	)
 	values = PREPARE[due.step.channel](target)
 	if promise and not due.step.get("reminds_of"):
 		values.update(offer=promise.offer, coupon_code=promise.code, offer_end=promise.end)
 	return values
+
+
+def _messages_sent(touches: list[frappe._dict]) -> int:
+	return sum(touch.status in REACHED and touch.channel != CALL for touch in touches)
 
 
 def _open_touch(enrollment: frappe._dict, due: Due) -> "frappe._dict | frappe.Document":

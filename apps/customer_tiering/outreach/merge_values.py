@@ -38,6 +38,7 @@ SAMPLE = {
 	"offer_until": "31-07-2026",
 	"interests": ["Coffee machines"],
 	"loyalty_points": 120,
+	"messages_sent": 3,
 	"rep_name": "Your sales team",
 	"tier_benefits": "Free delivery.",
 	"survey_url": "https://example.com/survey",
@@ -53,6 +54,7 @@ def merge_values(
 	promise: "Promise | None" = None,
 	survey_url: str = "",
 	crowd: Crowd | None = None,
+	messages_sent: int = 0,
 ) -> dict:
 	"""The variables that a template knows, for one customer; every one has a fallback. Those of the offer are empty without one."""
 	crowd = crowd or Crowd([customer.name], as_of)
@@ -74,6 +76,7 @@ def merge_values(
 		"offer_until": format_date(promise.end if promise else add_days(as_of, OFFER_DAYS)),
 		"interests": crowd.interests.get(customer.name, []),
 		"loyalty_points": points_of(customer.name, as_of).points if customer.loyalty_program else 0,
+		"messages_sent": messages_sent,
 		"rep_name": rep.full_name if rep else company,
 		"tier_benefits": _benefits(customer.customer_tier),
 		"survey_url": survey_url,

@@ -10,7 +10,8 @@ from frappe.utils import add_days
 from customer_tiering.engine.assignment import is_held_out
 from customer_tiering.outreach.forecast import Entry, entries
 from customer_tiering.outreach.foresee import Outgoing, Run, foresee
-from customer_tiering.outreach.steps import touches_of
+from customer_tiering.outreach.steps import CALL, touches_of
+from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.chunks import chunks
 
 DAYS = 30
@@ -29,7 +30,15 @@ def preview(sequence: "frappe.Document", day: date, days: int = DAYS) -> dict:
 		entry for entry in coming if not is_held_out(sequence.holdout_percent, sequence.name, entry.customer)
 	]
 	runs = [*_active(sequence), *(_run(sequence, entry) for entry in going)]
-	outgoing = sorted(foresee(sequence, runs, day, last), key=lambda row: (row.day, row.customer))
+	called = _called_by_rules(sequence)
+	outgoing = sorted(
+		(
+			row
+			for row in foresee(sequence, runs, day, last)
+			if row.step.channel != CALL or row.customer not in called
+		),
+		key=lambda row: (row.day, row.customer),
+	)
 	goes = [row for row in outgoing if row.goes]
 	kept = [row for row in outgoing if not row.goes]
 	return {
@@ -63,6 +72,23 @@ def how(sequence: "frappe.Document") -> str:
 def _run(sequence: "frappe.Document", entry: Entry) -> Run:
 	entered = add_days(entry.day, sequence.entry_delay_days)
 	return Run(entry.customer, frappe._dict(name=entry.customer, entered_on=entered), [])
+
+
+def _called_by_rules(sequence: "frappe.Document") -> set[str]:
+	"""Whom a follow-up rule asks to call for the reason for which they enter: calls of the sequence are left out then."""
+	if sequence.entry_by != "Signal":
+		return set()
+	signal = sequence.entry_signal
+	more = frappe.get_all(
+		"Follow Up Signal", filters={"parenttype": "Follow Up Rule", "signal": signal}, pluck="parent"
+	)
+	rules = frappe.get_all(
+		"Follow Up Rule",
+		filters={"enabled": 1, "trigger": "Signal"},
+		or_filters={"signal": signal, "name": ("in", more)},
+		fields=["audience_filters", "audience_company"],
+	)
+	return {name for rule in rules for name in customers_in(rule.audience_filters, rule.audience_company)}
 
 
 def _active(sequence: "frappe.Document") -> list[Run]:

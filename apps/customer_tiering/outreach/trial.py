@@ -38,6 +38,7 @@ def rendered(step: "frappe.Document", customer: "frappe.Document", moment: datet
 			get_url(f"/{PAGE}/example"),
 			example_for(step, customer, moment.date()),
 			get_url(f"/{survey.PAGE}/example"),
+			messages_sent=_messages_before(step),
 		)
 		try:
 			if step.channel == "Email":
@@ -48,6 +49,16 @@ def rendered(step: "frappe.Document", customer: "frappe.Document", moment: datet
 			return {"channel": step.channel, "to": to, "text": render_text(step.message or "", values)}
 		except RenderError as error:
 			frappe.throw(_("It can't be filled in for {0}: {1}").format(customer.name, str(error)))
+
+
+def _messages_before(step: "frappe.Document") -> int:
+	"""As many as go out if none is held back."""
+	before = {
+		"parent": step.parent,
+		"channel": ("!=", "Call Task"),
+		"day_offset": ("<", step.day_offset),
+	}
+	return len(set(frappe.get_all("Outreach Step", filters=before, pluck="step_key")))
 
 
 def send_trial(

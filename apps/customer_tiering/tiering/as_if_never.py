@@ -16,6 +16,8 @@ from customer_tiering.engine.replay import Entry, Standing, replay
 from customer_tiering.tiering.chunks import rows_of
 from customer_tiering.tiering.documents import Document, entries_of, read_documents
 from customer_tiering.tiering.evidence import LOOK_BACK, Evidence
+from customer_tiering.tiering.groups import ways_up
+from customer_tiering.tiering.history import grouped_at
 
 # Between the moment that a cancellation is stamped with and that of its row in the work list, at the most.
 SLACK = timedelta(minutes=10)
@@ -41,11 +43,10 @@ def restored(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evi
 	rows = facts[facts["root"].isin(list(moments)) & ~facts["current_tier_by_hand"].astype(bool)]
 	if rows.empty:
 		return {}
-	past = _Past(evidence)
+	members = {name for root in moments for name in evidence.members[root]}
+	past = _Past(evidence, members)
 	documents = defaultdict(list)
-	for document in read_documents(
-		{name for root in moments for name in evidence.members[root]}, evidence.policy
-	):
+	for document in read_documents(members, evidence.policy):
 		documents[evidence.roots[document.customer]].append(document)
 	gone = {root: past.gone(documents[root]) for root in moments}
 	lately = {
@@ -54,15 +55,22 @@ def restored(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evi
 	}
 	rows = rows[rows["root"].map(lately).astype(bool)]
 	events = _tier_events(list(rows.index))
+	ways = {
+		root: past.way_on(
+			_start(past.first_run(gone[root]), events[root], past.joined(root)), root, documents[root]
+		)
+		for root in set(rows["root"]) & set(rows.index)
+	}
 	found = {}
 	for customer, root in rows["root"].items():
-		start = _start(past.first_run(gone[root]), events[customer])
-		standing, changed_on = past.go_on_from(start, documents[root])
-		row = rows.loc[customer]
+		if root not in ways:
+			continue
+		way, changed_on = ways[root]
+		start = _start(past.first_run(gone[root]), events[customer], past.joined(root))
+		standing = past.carried(start, customer, root, documents[root], way) if customer != root else way[-1]
+		cause = _cause(standing, rows.loc[customer], changed_on)
 		found[customer] = Restored(
-			standing,
-			_cause(standing, row, changed_on),
-			_tier_before(past.first_run(lately[root]), events[customer]),
+			standing, cause, _tier_before(past.first_run(lately[root]), events[customer])
 		)
 	return found
 
@@ -84,10 +92,11 @@ def with_standings(facts: pd.DataFrame, found: Mapping[str, Restored]) -> pd.Dat
 
 
 class _Past:
-	"""The runs of a while, and the rules that were in force meanwhile."""
+	"""The runs of a while, the rules that were in force meanwhile, and since when these customers are tiered together."""
 
-	def __init__(self, evidence: Evidence) -> None:
+	def __init__(self, evidence: Evidence, customers: Collection[str]) -> None:
 		self.evidence = evidence
+		self._ways, self._grouped = ways_up(customers), grouped_at(customers)
 
 	@cached_property
 	def runs(self) -> list[frappe._dict]:
@@ -129,22 +138,40 @@ class _Past:
 
 	def _first_to_count(self, document: Document) -> frappe._dict | None:
 		"""A document dated ahead counts from its day on."""
-		later = self.runs[bisect_right(self._starts, document.created) :]
+		later = self.runs[bisect_right(self._starts, document.entered) :]
 		return next((run for run in later if document.day <= run.as_of <= self.evidence.as_of), None)
 
-	def go_on_from(self, start: Standing, documents: Sequence[Document]) -> tuple[Standing, set[date]]:
-		"""The standing today; and the days since on which changed rules, and nothing else, can have lowered the customer."""
-		periods = self._periods(start.day)
-		ends = [*(first - timedelta(days=1) for first, _policy in periods[1:]), self.evidence.as_of]
-		standing, changed_on, before, entries = start, set(), None, []
+	def way_on(
+		self, start: Standing, customer: str, documents: Sequence[Document], until: date | None = None
+	) -> tuple[list[Standing], set[date]]:
+		"""A root's standings from there on, or those of who was one, and the days on which changed rules, and nothing else,
+		can have lowered it."""
+		periods = [period for period in self._periods(start.day) if until is None or period[0] <= until]
+		ends = [*(first - timedelta(days=1) for first, _policy in periods[1:]), until or self.evidence.as_of]
+		way, changed_on, before, entries = [start], set(), None, []
 		for (first, policy), last in zip(periods, ends, strict=True):
-			known = replace(standing, day=max(first, start.day))
+			known = replace(way[-1], day=max(first, start.day))
 			# still by the rules before: would the customer be below the keep value on that day, too?
-			if before and not _last(entries, before, first, known).below_keep_since:
+			if before and not self._replay(entries, before, first, known)[-1].below_keep_since:
 				changed_on.add(first)
-			before, entries = policy, self._entries(documents, policy)
-			standing = _last(entries, policy, last, known)
-		return standing, changed_on
+			before, entries = policy, self._entries(customer, documents, policy)
+			way += self._replay(entries, policy, last, known)
+		return way, changed_on
+
+	def carried(
+		self, start: Standing, member: str, root: str, documents: Sequence[Document], way: Sequence[Standing]
+	) -> Standing:
+		"""The standing of a member today, by the root's `way`: by its own up to the day on which it came into the group."""
+		day, own = start.day, start
+		moments = self._grouped_since(member, root)
+		if moments and (joined_on := self._known_on(start.day, *moments)) > start.day:
+			day, own = joined_on, self.way_on(start, member, documents, joined_on - timedelta(days=1))[0][-1]
+		tier, since = own.tier, own.tier_since
+		before = [standing for standing in way if standing.day <= day]
+		for standing in [*before[-1:], *way[len(before) :]]:
+			if standing.tier != tier:
+				tier, since = standing.tier, max(standing.day, day)
+		return replace(way[-1], tier_since=since if tier else None)
 
 	def _periods(self, since: date) -> list[tuple[date, Policy]]:
 		"""From which day on which rules were in force, up to today."""
@@ -162,27 +189,54 @@ class _Past:
 			periods.append((first if periods else since, evidence.policy_of(version) or evidence.policy))
 		return periods
 
-	def _entries(self, documents: Sequence[Document], policy: Policy) -> list[Entry]:
-		"""Each known from the run on that came after it was begun, or what it was amended from."""
+	def _replay(
+		self, entries: Sequence[Entry], policy: Policy, until: date, known: Standing
+	) -> list[Standing]:
+		return replay(entries, policy, until, known, with_past=False, decided_on=self._days)
+
+	@cached_property
+	def _days(self) -> list[date]:
+		"""On which there was a run, and today."""
+		as_of = self.evidence.as_of
+		return sorted({as_of, *(run.as_of for run in self.runs if run.as_of < as_of)})
+
+	def _entries(self, customer: str, documents: Sequence[Document], policy: Policy) -> list[Entry]:
+		"""Each known from the run on that came after it was submitted, or what it was amended from, and after the customer
+		came to be tiered with its own."""
 		evidence = self.evidence
 		if policy.facts_depend_on != evidence.policy.facts_depend_on:
 			documents = read_documents({document.customer for document in documents}, policy)
 		entries, by_name = entries_of(documents), {document.name: document for document in documents}
 		return [
-			replace(entries[document.name], known_on=self._known_on(_first_version(document, by_name)))
+			replace(
+				entries[document.name],
+				known_on=self._known_on(
+					document.day,
+					_first_version(document, by_name).entered,
+					*self._grouped_since(customer, document.customer),
+				),
+			)
 			for document in documents
 			if document.name in entries and document.day <= evidence.as_of
 		]
 
-	def _known_on(self, document: Document) -> date:
-		if not self._starts or document.created < self._starts[0]:
-			return document.day
-		run = self.first_run_after(document.created)
+	def _known_on(self, day: date, *moments: datetime) -> date:
+		"""On which the first run came after all of these; the given one if there was none before."""
+		if not self._starts or max(moments) < self._starts[0]:
+			return day
+		run = self.first_run_after(max(moments))
 		return run.as_of if run else self.evidence.as_of
 
+	def joined(self, root: str) -> set[datetime]:
+		"""When the runs began that were the first ones for somebody new in the group."""
+		members = self.evidence.members[root]
+		runs = (self.first_run_after(self._grouped[name]) for name in members if name in self._grouped)
+		return {run.started_at for run in runs if run}
 
-def _last(entries: Sequence[Entry], policy: Policy, until: date, known: Standing) -> Standing:
-	return replay(entries, policy, until, known, with_past=False)[-1]
+	def _grouped_since(self, one: str, other: str) -> list[datetime]:
+		"""When those customers were put where they are now that link these two."""
+		links = {*self._ways[one]} ^ {*self._ways[other]}
+		return [self._grouped[link] for link in links if link in self._grouped]
 
 
 def _first_version(document: Document, by_name: Mapping[str, Document]) -> Document:
@@ -215,13 +269,16 @@ def _tier_events(customers: Collection[str]) -> dict[str, list[frappe._dict]]:
 	return found
 
 
-def _start(first: frappe._dict, events: Sequence[frappe._dict]) -> Standing:
-	"""Where the customer stood before that run; or what somebody, and no document, decided since."""
+def _start(first: frappe._dict, events: Sequence[frappe._dict], joined: Collection[datetime]) -> Standing:
+	"""Where the customer stood before that run; or what somebody, and no document, decided since.
+
+	Who came into its group, by the runs that were `joined` first, comes into it as the days are gone through again.
+	"""
 	since = [event for event in events if event.read_at >= first.started_at]
 	for event in reversed(since):
 		if event.cause == "Override Ended":
 			return Standing(event.as_of, Decimal(0), None, None, None)
-		if event.cause == "Edit":
+		if event.cause == "Edit" and event.read_at not in joined:
 			return _standing(event)
 	before = _event_before(first, events)
 	return _standing(before) if before else Standing(first.as_of, Decimal(0), None, None, None)

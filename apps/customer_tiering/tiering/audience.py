@@ -40,7 +40,7 @@ def validate(filters: Filters) -> None:
 	It names the field that is gone or is none of Customer's, the operator that isn't one, the value that doesn't fit, or the
 	record that doesn't exist.
 	"""
-	for condition in _parse(filters):
+	for condition in conditions_of(filters):
 		_refuse_missing_records(condition)
 		try:
 			_found(condition, getdate(), limit=1)
@@ -64,7 +64,7 @@ def customers_in(
 	day = as_of or getdate()
 	own, children = [], {}
 	denied = []
-	for condition in _parse(filters):
+	for condition in conditions_of(filters):
 		if condition.doctype == "Customer":
 			own.append(condition)
 		elif _denies(condition):
@@ -97,7 +97,7 @@ def after_rename(doc: "frappe.Document", method: str, old: str, new: str, merge:
 
 def _renamed(filters: str, doctype: str, old: str, new: str) -> str:
 	try:
-		conditions = _parse(filters)
+		conditions = conditions_of(filters)
 	except frappe.ValidationError:  # broken already: it says so when it is used
 		frappe.clear_last_message()
 		return filters
@@ -118,7 +118,8 @@ def _with_new_name(value: object, old: str, new: str) -> object:
 	return value
 
 
-def _parse(filters: Filters) -> list[Condition]:
+def conditions_of(filters: Filters) -> list[Condition]:
+	"""The conditions of an audience. Raises ValidationError for what is none; whether records exist is not asked."""
 	try:
 		rows = json.loads(filters or "[]") if isinstance(filters, str) else list(filters or ())
 		return [_condition(row) for row in rows]
@@ -183,13 +184,13 @@ def _refuse(condition: Condition, why: str) -> None:
 
 def _found(condition: Condition, day: date, limit: int) -> list[str]:
 	return frappe.get_all(
-		condition.doctype, filters=[_as_filter(condition, day)], pluck="name", limit=limit, order_by=None
+		condition.doctype, filters=[as_filter(condition, day)], pluck="name", limit=limit, order_by=None
 	)
 
 
 def _customers(conditions: list[Condition], day: date, among: Collection[str] | None) -> set[str]:
 	filters = [["Customer", "disabled", "=", 0], ["Customer", "is_internal_customer", "=", 0]]
-	filters += [_as_filter(condition, day) for condition in conditions]
+	filters += [as_filter(condition, day) for condition in conditions]
 	if among is not None and len(among) <= FEW:
 		filters.append(["Customer", "name", "in", list(among)])
 	found = set(frappe.get_all("Customer", filters=filters, pluck="name", order_by=None))
@@ -197,7 +198,7 @@ def _customers(conditions: list[Condition], day: date, among: Collection[str] | 
 
 
 def _parents(doctype: str, conditions: list[Condition], day: date) -> set[str]:
-	filters = [_as_filter(condition, day) for condition in conditions]
+	filters = [as_filter(condition, day) for condition in conditions]
 	filters.append([doctype, "parenttype", "=", "Customer"])
 	return set(frappe.get_all(doctype, filters=filters, pluck="parent", order_by=None))
 
@@ -214,7 +215,8 @@ def _affirmed(condition: Condition) -> Condition:
 	return condition._replace(operator=DENYING[condition.operator])
 
 
-def _as_filter(condition: Condition, day: date) -> list:
+def as_filter(condition: Condition, day: date) -> list:
+	"""As the framework takes it; a timespan is two days, seen from `day`. Raises ValidationError for an unknown timespan."""
 	operator, value = condition.operator, condition.value
 	if operator == "timespan":
 		first, last = days_of(value, day)

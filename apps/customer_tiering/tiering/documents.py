@@ -10,6 +10,7 @@ import frappe
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.replay import Entry
 from customer_tiering.tiering.companies import counted_companies
+from customer_tiering.tiering.history import submitted_at
 from customer_tiering.tiering.orders import INVOICE, Orders, orders_for
 from customer_tiering.tiering.temporary import SCOPE, open_scope
 
@@ -22,8 +23,8 @@ class Document:
 
 	`own` is its net total in the company's currency `own_currency`, `cost` that of its items where the policy wants the
 	margin. `money`, in the reporting currency, is None where no exchange rate is stored; `rate` is the one that was used, None in
-	the reporting currency itself. `in_company` says whether its company counts. `created` is when its draft was begun,
-	`modified` when it was touched last: a cancelled one, when that was done.
+	the reporting currency itself. `in_company` says whether its company counts. `entered` is when it was submitted or, if
+	the site has not kept that, when its draft was begun; `modified` when it was touched last: a cancelled one, when that was done.
 	"""
 
 	name: str
@@ -43,7 +44,7 @@ class Document:
 	is_opening: bool
 	return_against: str | None
 	amended_from: str | None
-	created: datetime
+	entered: datetime
 	modified: datetime
 
 
@@ -59,7 +60,7 @@ def read_documents(customers: Collection[str], policy: Policy) -> list[Document]
 	rows = frappe.db.sql(
 		f"""SELECT document.name, document.customer, {orders.day} AS day, document.base_net_total AS own, document.company,
 			document.amended_from,
-			document.creation AS created, document.modified,
+			document.creation AS entered, document.modified,
 			{_figures(orders)}, document.docstatus = 2 AS cancelled, {orders.counts} AS counts, {_kinds(orders)}
 		FROM `{SCOPE}` scope STRAIGHT_JOIN {orders.table} document ON document.customer = scope.name {orders.money_joins()}
 		WHERE document.docstatus IN (1, 2)
@@ -67,7 +68,9 @@ def read_documents(customers: Collection[str], policy: Policy) -> list[Document]
 		orders.values,
 		as_dict=True,
 	)
+	submitted = submitted_at(orders.doctype, [row.name for row in rows])
 	for row in rows:
+		row.entered = submitted.get(row.name, row.entered)
 		row |= {
 			key: None if row[key] is None else Decimal(str(row[key]))
 			for key in ("own", "cost", "rate", "money")

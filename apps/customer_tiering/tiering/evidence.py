@@ -124,10 +124,10 @@ def _documents(customers: Collection[str], policy: Policy, as_of: date) -> dict[
 	for document in documents:
 		entry = entries.get(document.name)
 		if entry:
-			known = Known(document.name, entry.day, entry.money, entry.is_order_on(as_of), document.created)
+			known = Known(document.name, entry.day, entry.money, entry.is_order_on(as_of), document.entered)
 		elif document.in_company and not document.is_opening:
 			money = document.money or Decimal(0)
-			known = Known(document.name, document.day, money, False, document.created, document.modified)
+			known = Known(document.name, document.day, money, False, document.entered, document.modified)
 		else:
 			continue
 		found[document.customer].append(known)

@@ -35,6 +35,17 @@ TIERS_BY_HAND = """
 	)
 """
 
+# What changed rules have done to customers' stages since anything else last moved them.
+MOVED_BY_RULES = """
+	SELECT event.customer, event.old_value, event.as_of FROM `tabTiering Event` event
+	WHERE event.cause = 'Policy' AND event.decision = 'Stage' AND event.merged_from IS NULL AND {scope} AND NOT EXISTS (
+		SELECT 1 FROM `tabTiering Event` later
+		WHERE later.customer = event.customer AND later.decision = 'Stage' AND later.merged_from IS NULL
+			AND later.name > event.name AND later.cause != 'Policy'
+	)
+	ORDER BY event.name
+"""
+
 
 def read_facts(policy: Policy, as_of: date, customers: Collection[str] | None = None) -> pd.DataFrame:
 	"""What is known on `as_of` of every customer who is neither internal nor disabled, or of those of `customers`.
@@ -97,8 +108,20 @@ def _customers(scoped: bool) -> pd.DataFrame:
 	by_hand = frappe.db.sql(TIERS_BY_HAND.format(scope=in_scope("event.customer", scoped)))
 	frame["current_tier_by_hand"] = frame.index.isin([row[0] for row in by_hand])
 	frame["current_stage"] = frame["current_lifecycle_stage"]
+	left = _left_by_rules(scoped)
+	frame["left_by_rules"] = pd.Series([left.get(name) for name in frame.index], frame.index, dtype=object)
 	found = roots()
 	frame["root"] = [found.get(name, name) for name in frame.index]
 	for column in DATES:
 		frame[column] = pd.to_datetime(frame[column])
 	return frame
+
+
+def _left_by_rules(scoped: bool) -> dict[str, dict[str, date]]:
+	"""By customer: on which day a changed rule took it out of which stage, the last time where it did so more than once."""
+	left: dict[str, dict[str, date]] = {}
+	for customer, stage, day in frappe.db.sql(
+		MOVED_BY_RULES.format(scope=in_scope("event.customer", scoped))
+	):
+		left.setdefault(customer, {})[stage] = day
+	return left

@@ -1,5 +1,7 @@
 """Which customers are tiered together, and who was referred by whom."""
 
+from collections.abc import Collection
+
 import frappe
 import pandas as pd
 
@@ -32,6 +34,21 @@ def _end(name: str, steps: dict[str, str]) -> str | None:
 			return None
 		seen.add(name)
 	return name
+
+
+def ways_up(customers: Collection[str]) -> dict[str, list[str]]:
+	"""For each of these customers, all members of their groups: itself and whom it rolls up to, but for the root."""
+	steps = dict(
+		frappe.get_all("Customer", {"name": ("in", list(customers))}, ["name", "rolls_up_to"], as_list=True)
+	)
+	ways = {}
+	for customer in customers:
+		way, name = [], customer
+		while (above := steps.get(name)) in steps:
+			way.append(name)
+			name = above
+		ways[customer] = way
+	return ways
 
 
 def members_of(customer: str) -> tuple[str, ...]:

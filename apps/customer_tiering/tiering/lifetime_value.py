@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import frappe
 from frappe import _
-from frappe.utils import add_months, cint, date_diff, flt, format_date, getdate, now_datetime
+from frappe.utils import add_months, cint, date_diff, flt, getdate, now_datetime
 
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import temporary
+from customer_tiering.tiering.fit_in_words import Refusal, reason_of, test_note_of
 from customer_tiering.tiering.lock import only_one, unless_disconnected
 from customer_tiering.tiering.orders import smallest_unit
 from customer_tiering.tiering.policy import read_policy
@@ -21,7 +22,7 @@ from customer_tiering.tiering.recompute import Progress, no_progress
 if TYPE_CHECKING:
 	import pandas as pd
 
-	from customer_tiering.engine.lifetime_value import BackTest, Model, NoFitError
+	from customer_tiering.engine.lifetime_value import Model
 
 DOCTYPE = "Lifetime Value Fit"
 LOCK = "customer_tiering.lifetime_value"
@@ -126,8 +127,9 @@ def _predict(
 	try:
 		model = fit(known)
 	except NoFitError as error:
-		values |= {"status": NOT_FITTED, "repeaters": error.repeaters, "reason": why_not(error)}
-		return values, known["spend"][:0]
+		why = Refusal(error.reason, error.repeaters, error.needed)
+		values |= {"status": NOT_FITTED, "repeaters": error.repeaters, "refusal": why.as_json()}
+		return {**values, "reason": reason_of(values)}, known["spend"][:0]
 	progress(0, 0, _("Testing on the past"))
 	values |= {"status": FITTED, **_parameters(model), **_tested(days, as_of, horizon)}
 	return values, model.predict(known, horizon, discount / 100)["value"]
@@ -179,8 +181,9 @@ def _tested(days: "pd.DataFrame", as_of: date, horizon: int) -> dict:
 	try:
 		test = back_test(days, as_of, horizon)
 	except NoFitError as error:
-		return {"test_note": _("Not tested on the past: {0}").format(why_not(error))}
-	return {
+		refusal = {"test_refusal": Refusal(error.reason, error.repeaters, error.needed).as_json()}
+		return {**refusal, "test_note": test_note_of(refusal)}
+	tested = {
 		"test_from": test.fitted_until,
 		"test_days": test.days,
 		"test_customers": test.customers,
@@ -188,35 +191,8 @@ def _tested(days: "pd.DataFrame", as_of: date, horizon: int) -> dict:
 		"test_bias": 100 * test.bias,
 		"naive_error": test.naive_error,
 		"naive_bias": 100 * test.naive_bias,
-		"test_note": _verdict(test),
 	}
-
-
-def _verdict(test: "BackTest") -> str:
-	if test.is_worth_it:
-		text = _(
-			"Fitted to what was known on {0}, the model was closer to what customers brought in the {1} days after than the guess that each brings again what it brought in the {1} days before."
-		)
-	else:
-		text = _(
-			"Fitted to what was known on {0}, the model was further from what customers brought in the {1} days after than the guess that each brings again what it brought in the {1} days before. Do not rely on single predictions."
-		)
-	return text.format(format_date(test.fitted_until), test.days)
-
-
-def why_not(error: "NoFitError") -> str:
-	"""The reason why there is no model, in a sentence."""
-	return {
-		error.TOO_FEW_REPEATERS: _(
-			"{0} customers have ordered on more than one day and brought money; a model takes {1} or more."
-		).format(error.repeaters, error.needed),
-		error.ORDERS_DO_NOT_FIT: _("No model of how often customers order fits these orders."),
-		error.SPEND_DOES_NOT_FIT: _("No model of what customers spend fits these orders."),
-		error.SPEND_HAS_NO_MEAN: _(
-			"What customers spend differs so much from order to order that one order says nothing about the next."
-		),
-		error.NOTHING_CAME: _("Nothing was ordered in the days to be predicted."),
-	}[error.reason]
+	return {**tested, "test_note": test_note_of(tested)}
 
 
 def _mark_dead_fits() -> None:

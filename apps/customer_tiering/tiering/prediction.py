@@ -7,6 +7,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import flt, fmt_money, format_date, getdate
 
+from customer_tiering.tiering.fit_in_words import reason_of, test_note_of
 from customer_tiering.tiering.lifetime_value import DOCTYPE, FITTED, NOT_FITTED
 
 FIELDS = (
@@ -16,6 +17,9 @@ FIELDS = (
 	"horizon_months",
 	"currency",
 	"reason",
+	"refusal",
+	"test_refusal",
+	"test_from",
 	"test_days",
 	"test_error",
 	"naive_error",
@@ -40,8 +44,8 @@ def prediction_of(customer: Document) -> dict:
 def _trust(fit: frappe._dict) -> Iterator[str]:
 	yield _("Expected in the {0} months from {1} on.").format(fit.horizon_months, format_date(fit.as_of))
 	if not fit.test_days:
-		if fit.test_note:
-			yield fit.test_note
+		if note := test_note_of(fit):
+			yield note
 		return
 	error, naive = (fmt_money(amount, currency=fit.currency) for amount in (fit.test_error, fit.naive_error))
 	yield _("Tried on the last {0} days, such numbers were off by {1} a customer.").format(
@@ -59,7 +63,7 @@ def _why_none(customer: Document, fit: frappe._dict | None) -> str:
 	if not fit:
 		return _("No prediction yet: the first one comes with the weekly fit.")
 	if fit.status == NOT_FITTED:
-		return _("No prediction: {0}").format(fit.reason or "")
+		return _("No prediction: {0}").format(reason_of(fit))
 	if not customer.last_order_date:
 		return _("No prediction: the customer has not ordered yet.")
 	if getdate(customer.last_order_date) > fit.as_of:

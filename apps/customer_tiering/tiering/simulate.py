@@ -12,6 +12,7 @@ from frappe import _
 from frappe.utils import getdate
 
 from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering.customer import COMPUTED_FIELDS
 from customer_tiering.tiering.policy import read_policy, refuse_gaps
 from customer_tiering.tiering.recompute import Progress, no_progress
 from customer_tiering.tiering.rule_records import KINDS
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 	from customer_tiering.tiering.judgement import Judgement
 
 COLUMNS = {kind.decision.lower(): kind.field for kind in KINDS.values()}
+# Of the computed fields those that no decision is: they are facts.
+FIGURES = ("annual_value", "annual_orders", "last_order_date", "loyalty_points")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Simulation:
 
 	`customers` is indexed by customer, with `tier`, `stage` and `segment` (names or None), `money` (in the window, in
 	that policy's reporting currency) and `orders`, each with the endings `_now` and `_then`; and `last_order` (datetime64).
+	`fields_now` and `fields_then`, on the same index, are the computed fields of Customer, but for why one fell below.
 	`signals` (columns customer, signal) are those that hold by the other rules, don't by the current ones, and have not
 	been in the ledger in their period. `grace` counts customers whom only grace or dwell days keep from falling by the
 	other rules.
@@ -39,6 +43,8 @@ class Simulation:
 	now: Policy
 	then: Policy
 	customers: "pd.DataFrame"
+	fields_now: "pd.DataFrame"
+	fields_then: "pd.DataFrame"
 	signals: "pd.DataFrame"
 	grace: int
 	notes: tuple[str, ...]
@@ -77,6 +83,8 @@ def simulate(
 		now=now,
 		then=then,
 		customers=customers,
+		fields_now=_fields(facts, judged_now),
+		fields_then=_fields(facts_then, judged_then),
 		signals=_new_signals(customers, judged_now, judged_then, now, then, as_of),
 		grace=_held_by_grace(judged_now, judged_then),
 		notes=tuple(notes_on_orders(then, as_of)),
@@ -96,6 +104,11 @@ def _side_by_side(
 		columns[f"orders_{ending}"] = facts["annual_orders"]
 	columns["last_order"] = then[0]["last_order_date"]
 	return pd.DataFrame(columns)
+
+
+def _fields(facts: "pd.DataFrame", judged: "Judgement") -> "pd.DataFrame":
+	found = judged.decisions.join(facts[list(FIGURES)])
+	return found[[field for field in COMPUTED_FIELDS if field in found]]
 
 
 def _held_by_grace(now: "Judgement", then: "Judgement") -> int:

@@ -24,7 +24,8 @@ class Skip(Exception):
 
 class Target(NamedTuple):
 	"""What a channel has to know: whom, of which sequence, with which step, when, the touch that it is for, what is known of all
-	customers of the batch, the code it brings, and where mails are put that are queued together.
+	customers of the batch, the code it brings, where mails are put that are queued together, and how many messages of the
+	sequence went out to the customer before.
 	"""
 
 	customer: "frappe.Document"
@@ -35,3 +36,4 @@ class Target(NamedTuple):
 	crowd: Crowd
 	promise: "Promise | None" = None
 	outbox: "Outbox | None" = None
+	messages_sent: int = 0

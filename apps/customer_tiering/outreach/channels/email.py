@@ -26,7 +26,7 @@ def reader(target: Target) -> Recipient:
 
 
 def prepare(target: Target) -> dict[str, str]:
-	customer, sequence, step, touch, _moment, crowd, _promise, outbox = target
+	customer, sequence, step, touch, _moment, crowd, _promise, outbox, _messages_sent = target
 	recipient = reader(target)
 	values = values_for(target, recipient.name)
 	mail = render(frappe.get_cached_doc("Email Template", step.email_template), values, step.preview_text)

@@ -16,4 +16,5 @@ def values_for(target: Target, contact_name: str | None) -> dict:
 		target.promise,
 		survey_url(target.touch.name),
 		target.crowd,
+		target.messages_sent,
 	)

@@ -4,7 +4,7 @@
 	const settings = (frappe.listview_settings["ToDo"] = frappe.listview_settings["ToDo"] || {});
 	if (settings.has_follow_ups) return;
 	settings.has_follow_ups = true;
-	settings.add_fields = [...(settings.add_fields || []), "follow_up_tries", "reference_type", "reference_name"];
+	settings.add_fields = [...(settings.add_fields || []), "follow_up_tries", "follow_up_key", "status", "reference_type", "reference_name"];
 
 	// thumbs need room
 	$(`<style>@media (pointer: coarse) { .follow-up-outcomes .btn { min-height: 40px; flex: 1 1 40%; } }</style>`).appendTo("head");
@@ -13,7 +13,31 @@
 	settings.refresh = function (list) {
 		refresh && refresh.call(this, list);
 		show_badges(list);
+		ask_for_outcomes(list);
 	};
+
+	// What the framework closed (for several at once, say) is asked for its outcome, one after the other.
+	let open = new Map();
+	async function ask_for_outcomes(list) {
+		const shown = new Set(list.data.filter((doc) => doc.status === "Open").map((doc) => doc.name));
+		const gone = [...open].filter(([name]) => !shown.has(name));
+		open = new Map(
+			list.data.filter((doc) => shown.has(doc.name) && doc.follow_up_key).map((doc) => [doc.name, doc.reference_name])
+		);
+		if (!gone.length) return;
+		const args = { todos: JSON.stringify(gone.map(([name]) => name)) };
+		const { message: badges } = await frappe.call({ method: "customer_tiering.follow_up.api.badges", args, type: "POST" });
+		let said = false;
+		for (const [name, customer] of gone.filter(([name]) => badges[name]?.lacks_outcome)) {
+			const about = badges[name].customer_name || customer;
+			const outcome = await customer_tiering.ask_for_outcome(__("What came of it? {0}", [about]));
+			if (!outcome) break;
+			const closed = await customer_tiering.close_follow_up(name, outcome);
+			if (closed) customer_tiering.tell_outcome(outcome, closed, () => list.refresh());
+			said = said || closed;
+		}
+		if (said) list.refresh();
+	}
 
 	async function show_badges(list) {
 		const todos = list.data.filter((doc) => doc.reference_type === "Customer").map((doc) => doc.name);

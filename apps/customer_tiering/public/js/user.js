@@ -8,9 +8,16 @@ frappe.ui.form.on("User", {
 			args: { user },
 			type: "GET",
 		});
-		if (!answer.message || frm.doc.name !== user) return;
-		frm.add_custom_button(__("Hand Over {0} Follow-Ups", [answer.message]), () =>
-			customer_tiering.hand_over(user, () => frm.refresh())
+		if (frm.doc.name !== user) return;
+		if (answer.message)
+			frm.add_custom_button(__("Hand Over {0} Follow-Ups", [answer.message]), () =>
+				customer_tiering.hand_over(user, () => frm.refresh())
+			);
+		const last = await frappe.call("customer_tiering.follow_up.api.last_hand_over", { user });
+		if (!last.message || frm.doc.name !== user) return;
+		const { at, number } = last.message;
+		frm.add_custom_button(__("Undo Hand-Over of {0}", [number]), () =>
+			customer_tiering.take_back(user, at, () => frm.refresh())
 		);
 	},
 });

@@ -98,8 +98,9 @@ class TieringSimulation {
 
 	rule_table(title, list, fields, labels) {
 		const context = list === "tiers" ? CONTEXT.tier : CONTEXT.stage;
+		const named = (name) => html(__(name, null, context));
 		const name = (row) =>
-			row.label === row.name ? html(__(row.name, null, context)) : `${html(row.label)} <s class="text-muted">${html(row.name)}</s>`;
+			row.label === row.name ? named(row.name) : `${named(row.label)} <s class="text-muted">${named(row.name)}</s>`;
 		const rows = this.rules[list].map(
 			(row) => `<tr><th scope="row" class="${list === "tiers" ? "text-nowrap" : ""}">${row.colour ? `<span class="indicator ${html(row.colour)}"></span>` : ""}${name(row)}</th>
 			${fields
@@ -196,7 +197,7 @@ class TieringSimulation {
 	label(kind, name, renamed = false) {
 		if (!name) return __("none", null, "Tiering");
 		const new_name = renamed && this.summary.new_names[`${CONTEXT[kind]}|${name}`];
-		return html(new_name || __(name, null, CONTEXT[kind]));
+		return html(__(new_name || name, null, CONTEXT[kind]));
 	}
 
 	show_result() {
@@ -318,11 +319,11 @@ class TieringSimulation {
 			(row) => `<tr><th scope="row">${__("Newly in the audience")}</th><td class="text-right">${number(row.customers)}</td><td>${start(row)}</td></tr>`
 		);
 		const starts = coming.length
-			? __("Customers newly come into audiences by tier, stage or segment: {0} ToDos and {1} mails, caps and earlier ones aside, if these rules are saved.", [
+			? __("Customers newly come into audiences: {0} ToDos and {1} mails, caps and earlier ones aside, if these rules are saved.", [
 					number(will_start.todos),
 					number(will_start.mails),
 			  ])
-			: __("Nobody newly comes into an audience by tier, stage or segment.");
+			: __("Nobody newly comes into an audience.");
 		const said = `<p><b>${starts}</b> ${__("No signal comes from changed rules.")}
 			${__("If you followed up on everybody for whom a signal would hold newly, that would be {0} ToDos and {1} mails, caps aside.", [
 				number(would_start.todos),

@@ -49,6 +49,11 @@ frappe.query_reports["Data Quality"] = {
 		return default_formatter(value, row, column, data);
 	},
 
+	// Of a dozen problems nobody needs the number of the row, for whose second digit there is no room.
+	get_datatable_options(options) {
+		return { ...options, serialNoColumn: false };
+	},
+
 	// The same page under the address by which the user reached the Desk.
 	here(address) {
 		const url = new URL(address, window.location.origin);

@@ -27,15 +27,18 @@ frappe.query_reports["Follow-ups by Rep"] = {
 			customer_tiering.hand_over($(e.currentTarget).attr("data-hand-over"), () => report.refresh());
 		});
 	},
-	// Below a rep the open ones; who may hands a rep's open ones over.
+	// Below a rep what is open and what waits; who may hands all of it over.
 	formatter(value, row, column, data, standard) {
-		if (column.fieldname === "date" && data?.date && data.date < frappe.datetime.get_today())
+		if (["date", "state"].includes(column.fieldname) && data?.date && data.date < frappe.datetime.get_today())
 			return `<span class="text-danger">${standard(value, row, column, data)}</span>`;
 		const escape = frappe.utils.escape_html;
+		if (column.fieldname === "waiting" && value && data?.user)
+			return `<a href="/app/follow-up?status=Waiting&user=${encodeURIComponent(data.user)}">${value}</a>`;
+		if (column.fieldname === "rule" && value) return `<a href="${frappe.utils.get_form_link("Follow Up Rule", value)}">${escape(value)}</a>`;
 		if (column.fieldname === "customer_name" && data?.customer)
 			return `<a href="${frappe.utils.get_form_link("Customer", data.customer)}">${escape(value || data.customer)}</a>`;
 		if (column.fieldname !== "rep" || !data || data.indent) return standard(value, row, column, data);
-		const may = data.open && frappe.user.has_role(["Tiering Manager", "System Manager"]);
+		const may = (data.open || data.waiting) && frappe.user.has_role(["Tiering Manager", "System Manager"]);
 		const button = `<button class="btn btn-xs btn-default" style="margin-left: 8px; padding: 0 6px; line-height: 1.5; vertical-align: 1px"
 			data-hand-over="${escape(data.user)}">${__("Hand Over")}</button>`;
 		return `<b>${escape(value)}</b>${may ? button : ""}`;

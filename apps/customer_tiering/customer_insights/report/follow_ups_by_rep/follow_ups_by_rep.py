@@ -1,4 +1,4 @@
-"""Follow-ups by Rep: what each rep has to do now, one by one below, and what became of the rest in a period; for managers.
+"""Follow-ups by Rep: what each rep has to do now, one by one below with what waits, and what became of the rest in a period; for managers.
 
 Follow-ups are ToDos of rules and sequences about customers whom the user may read, whoever they are assigned to. What a
 manager is told of as overdue is the rep's and isn't counted again.
@@ -11,7 +11,7 @@ from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import add_days, getdate
+from frappe.utils import add_days, date_diff, formatdate, getdate
 
 from customer_tiering.customer_insights.filters import (
 	column,
@@ -55,6 +55,14 @@ OPEN = """
 	LIMIT %(shown)s
 """
 
+WAITING_ONES = """
+	SELECT COALESCE(follow_up.user, '') AS user, follow_up.customer, follow_up.rule, follow_up.due_from AS since,
+		`tabCustomer`.customer_name, `tabCustomer`.customer_tier AS tier
+	FROM `tabFollow Up` follow_up LEFT JOIN `tabCustomer` ON `tabCustomer`.name = follow_up.customer
+	WHERE follow_up.status = 'Waiting' AND {customers} AND {waiting}
+	ORDER BY follow_up.due_from, follow_up.name
+	LIMIT %(shown)s
+"""
 WAITING = """
 	SELECT COALESCE(follow_up.user, '') AS user, COUNT(*) AS waiting
 	FROM `tabFollow Up` follow_up LEFT JOIN `tabCustomer` ON `tabCustomer`.name = follow_up.customer
@@ -106,15 +114,28 @@ def read(from_date: date, to_date: date, rep: str = "", rule: str = "") -> list[
 
 
 def with_open_ones(rows: list[dict], rep: str = "", rule: str = "") -> list[dict]:
-	"""Below each rep the open follow-ups, those due first at the top."""
+	"""Below each rep the open follow-ups, those due first at the top, then those that wait."""
 	below: dict[str, list[dict]] = {}
-	for each in _select(OPEN, rep, rule, {"shown": SHOWN}):
-		below.setdefault(each.user, []).append({**dict.fromkeys(COUNTS), **each, "user": None, "indent": 1})
+	for query, state in ((OPEN, _state), (WAITING_ONES, _waits)):
+		for each in _select(query, rep, rule, {"shown": SHOWN}):
+			line = {**dict.fromkeys(COUNTS), **each, "state": state(each), "user": None, "indent": 1}
+			below.setdefault(each.user, []).append(line)
 	return [
 		line
 		for row in rows
 		for line in (row, *({**each, "rep": row["rep"]} for each in below.get(row["user"], ())))
 	]
+
+
+def _state(todo: frappe._dict) -> str:
+	late = date_diff(getdate(), todo.date) if todo.date else 0
+	if late == 1:
+		return _("Overdue by 1 day")
+	return _("Overdue by {0} days").format(late) if late > 1 else _("Open", context="Follow Up")
+
+
+def _waits(follow_up: frappe._dict) -> str:
+	return _("Waiting since {0}").format(formatdate(follow_up.since))
 
 
 def _select(query: str, rep: str, rule: str, values: dict) -> list[frappe._dict]:
@@ -139,6 +160,7 @@ def columns() -> list[dict]:
 	return [
 		column("rep", _("Rep"), "Data", 200),
 		column("customer_name", _("Customer"), "Data", 200),
+		column("state", _("Status"), "Data", 150),
 		column("date", _("Due Date"), "Date", 110),
 		column("open", _("Open", context="Follow Up")),
 		column("overdue", _("Overdue", context="Follow Up")),

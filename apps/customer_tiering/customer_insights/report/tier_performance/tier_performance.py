@@ -170,13 +170,15 @@ def chart(by_tier: list[dict], scope: Scope) -> dict | None:
 		return None
 	datasets = [
 		{
-			"name": each["title"],
+			"name": _("{0} in {1}").format(each["title"], scope.currency),  # where a workspace shows no title
 			"values": [flt(each["revenue"], 2) if at == own else None for at in range(len(labels))],
 		}
 		for own, each in enumerate(bars)
 	]
 	return {
-		"title": _("Revenue by tier ({0})").format(scope.currency),
+		"title": _("Revenue by tier ({0}), {1}").format(
+			scope.currency, period_text(scope.from_date, scope.to_date)
+		),
 		"data": {"labels": labels, "datasets": datasets},
 		"type": "bar",
 		"colors": [COLOURS.get(each["colour"], COLOURS["gray"]) for each in bars],

@@ -28,15 +28,19 @@ class MyFollowUps {
 			.follow-ups .fu-text { margin: 8px 0 10px; overflow-wrap: anywhere; }
 			.follow-ups .fu-text p:last-child { margin-bottom: 0; }
 			.follow-ups .fu-text p + p { color: var(--text-muted); }
-			.follow-ups .fu-about { display: flex; gap: 4px 14px; flex-wrap: wrap; font-size: var(--text-sm); color: var(--text-muted); margin-bottom: 12px; }
+			.follow-ups .fu-name, .follow-ups .fu-about a { display: inline-flex; align-items: center; min-height: 40px; }
+			.follow-ups .fu-about > * { display: inline-flex; align-items: center; max-width: 100%; overflow-wrap: anywhere; }
+			.follow-ups .fu-about { display: flex; gap: 0 14px; align-items: center; flex-wrap: wrap; font-size: var(--text-sm); color: var(--text-muted); margin-bottom: 8px; }
 			.follow-ups .fu-outcomes { display: grid; grid-template-columns: repeat(4, 1fr); gap: 8px; }
 			.follow-ups .fu-outcomes .btn { min-height: 40px; white-space: normal; line-height: 1.15; }
 			.follow-ups .fu-day { margin: 20px 0 8px; color: var(--text-muted); font-size: var(--text-sm); }
 			.follow-ups section:first-child .fu-day { margin-top: 4px; }
-			.follow-ups .fu-note { margin-bottom: 8px; }
+			.follow-ups .fu-note { margin-bottom: 8px; min-height: 40px; }
 			#page-my-follow-ups .title-area, #page-my-follow-ups .page-title .title-text { max-width: none; }
 			.follow-ups .fu-done { display: flex; align-items: center; gap: 8px; color: var(--text-muted); }
-			.follow-ups .fu-done .btn { margin-left: auto; }
+			.follow-ups .fu-done .btn { margin-left: auto; min-height: 40px; min-width: 64px; }
+			#page-my-follow-ups .page-actions .btn { min-height: 40px; min-width: 40px; }
+			#page-my-follow-ups .dropdown-menu .dropdown-item { min-height: 40px; }
 			@media (max-width: 480px) { .follow-ups .fu-outcomes { grid-template-columns: 1fr 1fr; } }
 		</style>`).appendTo(page.main);
 		this.place = $('<div class="follow-ups"></div>').appendTo(page.main);
@@ -47,13 +51,15 @@ class MyFollowUps {
 	async refresh() {
 		const { message } = await frappe.call("customer_tiering.follow_up.api.my_follow_ups");
 		this.currency = message.currency;
-		const due = message.rows.filter((row) => !row.date || row.date <= message.today);
-		const later = message.rows.filter((row) => row.date && row.date > message.today);
+		const asked = message.rows.filter((row) => row.status === "Closed");
+		const open = message.rows.filter((row) => row.status === "Open");
+		const due = open.filter((row) => !row.date || row.date <= message.today);
+		const later = open.filter((row) => row.date && row.date > message.today);
 		this.today = message.today;
 		this.months = message.months;
 		this.place.html(
 			message.rows.length
-				? this.part("due", due) + this.part("later", later)
+				? this.part("asked", asked) + this.part("due", due) + this.part("later", later)
 				: `<div class="text-center text-muted" style="padding: 80px 16px">
 					<div style="font-size: 40px; line-height: 1.4">✓</div><p>${__("Nothing to follow up. Well done.")}</p></div>`
 		);
@@ -71,7 +77,11 @@ class MyFollowUps {
 		this.place.find("section").each((_, section) => {
 			const left = $(section).find(".fu-card:not(.fu-closed)");
 			const late = left.filter("[data-late]").length;
-			const title = $(section).data("part") === "due" ? __("Due ({0})", [left.length]) : __("Later ({0})", [left.length]);
+			const title = {
+				asked: __("Closed: what came of it? ({0})", [left.length]),
+				due: __("Due ({0})", [left.length]),
+				later: __("Later ({0})", [left.length]),
+			}[$(section).data("part")];
 			$(section)
 				.find(".fu-day")
 				.html(late ? `${title} · <span class="text-danger">${__("{0} overdue", [late])}</span>` : title);
@@ -81,7 +91,7 @@ class MyFollowUps {
 	card(row) {
 		const escape = frappe.utils.escape_html;
 		const link = frappe.utils.get_form_link("Customer", row.customer);
-		const late = row.date && row.date < this.today;
+		const late = row.status === "Open" && row.date && row.date < this.today;
 		const about = [
 			row.date &&
 				`<span class="${late ? "text-danger" : ""}">${
@@ -131,7 +141,7 @@ class MyFollowUps {
 		const said = customer_tiering.said_of_outcome(outcome, closed);
 		card.find(".fu-note").attr("value", note);
 		card.data("before", card.html()).data("closed", closed).addClass("fu-closed");
-		card.html(`<div class="fu-done"><span>✓ ${said}: ${card.find(".fu-name").prop("outerHTML")}</span>
+		card.html(`<div class="fu-done"><span>✓ ${card.find(".fu-name").prop("outerHTML")}: ${said}</span>
 			<button class="btn btn-xs btn-default" data-reopen>${__("Undo")}</button></div>`);
 		this.count();
 	}

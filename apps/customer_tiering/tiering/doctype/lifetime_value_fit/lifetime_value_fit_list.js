@@ -1,5 +1,5 @@
 frappe.listview_settings["Lifetime Value Fit"] = {
-	add_fields: ["currency", "reason"],
+	add_fields: ["currency"],
 	onload(list) {
 		if (frappe.user.has_role(["Tiering Manager", "System Manager"])) {
 			list.page.add_inner_button(__("Fit now"), () => fit_now(list));
@@ -20,7 +20,7 @@ function wait_for_fit(list, last) {
 	waiting = setInterval(async () => {
 		if (document.hidden) return;
 		const [fit] = await frappe.db.get_list("Lifetime Value Fit", {
-			fields: ["name", "status", "customers", "reason"],
+			fields: ["name", "status", "customers"],
 			order_by: "name desc",
 			limit: 1,
 		});
@@ -33,13 +33,14 @@ function wait_for_fit(list, last) {
 	}, 3000);
 }
 
-function show_fit(fit) {
+async function show_fit(fit) {
 	const link = `<a href="${frappe.utils.get_form_link("Lifetime Value Fit", fit.name)}">${fit.name}</a>`;
 	if (fit.status === "Fitted") {
 		const message = __("{0}: fitted to {1} customers", [link, fit.customers]);
 		frappe.show_alert({ message, indicator: "green" });
 	} else {
-		const reason = frappe.utils.escape_html(fit.reason || __("The record of the fit says what went wrong."));
+		const { reason: why } = await frappe.model.with_doc("Lifetime Value Fit", fit.name);
+		const reason = frappe.utils.escape_html(why || __("The record of the fit says what went wrong."));
 		frappe.msgprint({ title: __("Not Fitted"), message: `${reason}<br>${link}`, indicator: "orange" });
 	}
 }

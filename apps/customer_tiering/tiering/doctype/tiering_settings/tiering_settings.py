@@ -93,6 +93,8 @@ class TieringSettings(Document):
 		self.warn_of_required_always()
 		if any(self.has_value_changed(field) for field in RANGES if field.startswith("interest_")):
 			enqueue_interests()
+		if self.has_value_changed("reporting_currency"):
+			frappe.cache.delete_key("bootinfo")  # which says it to the Desk
 		if self.predicts_otherwise:
 			fit_lifetime_value_after_change()
 

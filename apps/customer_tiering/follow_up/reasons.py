@@ -1,0 +1,17 @@
+"""Why a follow-up waits or is withdrawn: kept as written here, and translated for whoever reads it."""
+
+
+def _(text: str) -> str:
+	"""Marks a text for translation, later."""
+	return text
+
+
+FULL = _("The rep has as many as fit in a day.")
+CUSTOMER_DELETED = _("The customer was deleted.")
+CUSTOMER_MERGED = _("Another customer was merged into this one.")
+RULE_GONE = _("The rule was switched off or deleted.")
+OUT_OF_AUDIENCE = _("The customer is not in the rule's audience any more.")
+ORDERED = _("The customer has ordered.")
+WROTE = _("The customer has written.")
+OPPORTUNITY_CLOSED = _("An opportunity of the customer was closed.")
+VOID = _("What this follow-up was about is not so any more: an order was cancelled, returned or dated back.")
