@@ -6,7 +6,6 @@ import frappe
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from customer_tiering.follow_up.create import create_follow_ups
 from tests.site import sleepers
 
 NAME = "Sleepy Ltd"
@@ -16,12 +15,7 @@ SLOW = 60_000  # the first page of a fresh site
 @pytest.fixture(scope="module", autouse=True)
 def a_customer_who_fell_asleep(site: str) -> Iterator[None]:
 	"""With a tier, two runs and a ToDo for Administrator."""
-	with sleepers.clean_slate():
-		customer = sleepers.customer(NAME, account_manager="Administrator")
-		sleepers.invoice(customer, sleepers.day(-sleepers.DORMANT_AFTER))
-		sleepers.fall_asleep()
-		create_follow_ups()
-		frappe.db.commit()
+	with sleepers.one_asleep(NAME):
 		yield
 
 

@@ -8,7 +8,6 @@ from frappe.utils.password import update_password
 from playwright.sync_api import Page, expect
 
 from customer_tiering.customer_insights import simulation
-from customer_tiering.follow_up.create import create_follow_ups
 from customer_tiering.tiering.lifetime_value import fit_lifetime_value
 from tests.browser.test_desk import SLOW, field
 from tests.site import factories as make
@@ -22,11 +21,7 @@ PHONE = {"width": 390, "height": 800}
 @pytest.fixture(scope="module", autouse=True)
 def a_customer_who_fell_asleep(site: str) -> Iterator[None]:
 	"""With a simulation in which half a year of silence is too short, and a fit of lifetime values that found too little."""
-	with sleepers.clean_slate():
-		customer = sleepers.customer(NAME, account_manager="Administrator")
-		sleepers.invoice(customer, sleepers.day(-sleepers.DORMANT_AFTER))
-		sleepers.fall_asleep()
-		create_follow_ups()
+	with sleepers.one_asleep(NAME):
 		fit = fit_lifetime_value().name
 		simulation.start("Administrator", "for-the-browser")
 		changes = {"stages": [{"name": "Dormant", "min_days_since_order": 200}]}

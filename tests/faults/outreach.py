@@ -1,8 +1,9 @@
-"""Mails under random faults: outreach.py SITE FOLDER, run by the bench's Python in the sites folder (`make test-faults`).
+"""Mails, text messages and webhooks under random faults: outreach.py SITE FOLDER, run by the bench's Python in the sites folder
+(`make test-faults`).
 
 Workers run the scheduler's own jobs, other dispatchers and senders overlap with them, some with a wrong clock, and at any moment
-one of all these, MariaDB or Redis is killed with -9; days pass, some without any worker. In the end it counts what became of every
-mail that was due, and ends with 1 if one is lost or was sent twice.
+one of all these, the gateway, MariaDB or Redis is killed with -9; days pass, some without any worker. In the end it counts what
+became of every message that was due, and ends with 1 if one is lost or was sent twice.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ import frappe
 from frappe.utils import add_to_date, getdate, now_datetime
 
 from customer_tiering.outreach import restored
-from tests.faults.sink import GOOD, MODES, Sink
+from tests.faults.sink import GOOD, MODES, MailSink, WebSink
 from tests.sandbox.common import write_json
 from tests.sandbox.mail import make_account
 from tests.sandbox.services import Services, free_port
@@ -38,10 +39,12 @@ DURABLE = ("--innodb-flush-log-at-trx-commit=2",)
 WORKERS = 2
 CAP, CAP_DAYS = 3, 30
 DAYS = (0, 3, 6, 9, 12, 15)
-MAIL = {"channel": "Email", "email_template": "Wake Up 1 · Greeting"}
+MAILS = [{"channel": "Email", "email_template": "Wake Up 1 · Greeting", "day_offset": day} for day in DAYS]
 CALL = {"channel": "Call Task", "message": "Call", "day_offset": 3}
-SEQUENCES = {"Faulty": [CALL], "Faulty Too": []}  # and what each does besides mails
-FINAL = ("Queued", "Failed", "Skipped", "In Doubt", "Sent")
+TEXT = "Hello {{ unsubscribe_url }}"
+WEB = ("SMS", "Webhook")
+FINAL = ("Failed", "Skipped", "In Doubt", "Sent")
+TAKEN = ("Queued", "Sent", "In Doubt")
 JOBS = (
 	"frappe.email.queue.flush",
 	"customer_tiering.outreach.jobs.run_outreach_hourly",
@@ -53,7 +56,8 @@ class World:
 
 	def __init__(self) -> None:
 		self.services = Services(FOLDER)
-		self.sink = Sink(FOLDER)
+		self.sink, self.web = MailSink(FOLDER), WebSink(FOLDER)
+		self.web_port, self.web_pid = free_port(), 0
 		self.children: dict[int, str] = {}
 		self.kills: Counter = Counter()
 		self.workers: list[subprocess.Popen] = []
@@ -64,6 +68,8 @@ class World:
 			self.services.start_mariadb(DURABLE)
 		if "redis-server" not in names:
 			self.services.start_redis()
+		if not self.web_pid or os.waitpid(self.web_pid, os.WNOHANG)[0]:
+			self.web_pid = self.web.start(self.web_port)
 		while not self.services.answer():
 			time.sleep(0.1)
 		write_json(self.services.state_file, self.services.state)
@@ -106,6 +112,7 @@ class World:
 		targets += [("worker", worker.pid) for worker in self.workers]
 		targets += [("job", pid) for worker in self.workers for pid in children_of(worker.pid)]
 		targets += [(process_name(pid), pid) for pid in self.services.processes()]
+		targets.append(("gateway", self.web_pid))
 		kinds = sorted({kind for kind, _pid in targets})
 		kind = random.choice(kinds)
 		pid = random.choice([pid for each, pid in targets if each == kind])
@@ -150,8 +157,27 @@ def connected() -> Iterator[None]:
 		frappe.destroy()
 
 
-def set_up(port: int) -> None:
-	"""Customers of whom some share an address and some are in a tier with a cap, all in the audience of two sequences."""
+def sequences(web_port: int) -> dict[str, list[dict]]:
+	"""The steps of each. Where the site can't log text messages (in the sandbox) there are none."""
+	url = f"http://127.0.0.1:{web_port}/"
+	sms = frappe.db.exists("DocType", "SMS Log")
+	web = [
+		{"channel": "Webhook", "message": TEXT, "webhook_url": url, "day_offset": day} for day in DAYS[::2]
+	]
+	web += [{"channel": "SMS", "message": TEXT, "day_offset": day} for day in DAYS[::2] if sms]
+	return {"Faulty": [*MAILS, CALL], "Faulty Too": MAILS, "Faulty Wires": web}
+
+
+def use_gateway(web_port: int) -> None:
+	settings = frappe.get_doc("SMS Settings")
+	settings.update({"sms_gateway_url": f"http://127.0.0.1:{web_port}/", "use_post": 1})
+	settings.update({"message_parameter": "text", "receiver_parameter": "to"})
+	settings.flags.ignore_mandatory = True
+	settings.save()
+
+
+def set_up(port: int, web_port: int) -> None:
+	"""Customers of whom some share an address and some are in a tier with a cap, all in the audience of three sequences."""
 	frappe.get_attr(
 		"customer_tiering.outreach.jobs.run_workflow"
 	)()  # so that no process has to import everything again
@@ -159,12 +185,13 @@ def set_up(port: int) -> None:
 		frappe.db.delete(doctype)
 	restored.forget()
 	frappe.db.delete("Customer", {"name": ("like", "FAULT-%")})  # of an earlier run on a site that is kept
-	for name in SEQUENCES:
+	for name in sequences(web_port):
 		frappe.delete_doc("Outreach Sequence", name, ignore_missing=True, force=True)
 	others = frappe.get_all("Outreach Sequence", {"enabled": 1}, pluck="name")
 	frappe.db.set_value("Outreach Sequence", {"name": ("in", others)}, "enabled", 0)
 	account = make_account(port)
 	account.db_set("default_outgoing", 1)
+	use_gateway(web_port)
 	tier = frappe.get_all("Customer Tier", pluck="name", order_by="name desc", limit=1)[0]
 	frappe.db.set_value("Customer Tier", tier, "monthly_contact_cap", CAP)
 	for number in range(CUSTOMERS):
@@ -172,9 +199,10 @@ def set_up(port: int) -> None:
 		values = {"customer_name": name, "customer_type": "Company"}
 		customer = frappe.get_doc({"doctype": "Customer", "name": name, **values})
 		customer.email_id = f"jo{number - (number % 10 == 1)}@example.com"
+		customer.mobile_no = f"+49170{number - (number % 10 == 1):07}"
 		customer.customer_tier = tier if number % 5 == 2 else None
 		customer.db_insert()
-	for name, more in SEQUENCES.items():
+	for name, steps in sequences(web_port).items():
 		values = {"sequence_name": name, "entry_by": "Audience", "entries_per_day": 0, "enters_once": 1}
 		hours = {"send_from_hour": 0, "send_until_hour": 24, "saturday": 1, "sunday": 1}
 		filters = frappe.as_json([["Customer", "name", "like", "FAULT-%"]])
@@ -182,9 +210,7 @@ def set_up(port: int) -> None:
 			{"doctype": "Outreach Sequence", **values, **hours, "audience_filters": filters}
 		)
 		sequence.exit_out_of_audience = 0
-		for offset in DAYS:
-			sequence.append("steps", {**MAIL, "day_offset": offset})
-		sequence.extend("steps", [dict(step) for step in more])
+		sequence.extend("steps", [dict(step) for step in steps])
 		sequence.insert()
 		sequence.db_set("enabled", 1)
 	frappe.db.commit()
@@ -194,7 +220,7 @@ def days_pass(number: int) -> None:
 	"""The clock stands still; what the ledgers say moves into the past, or, where a clock is set back, ahead."""
 	moved = {
 		"Outreach Enrollment": ("entered_on", "ended_on", "next_due_on", "not_before"),
-		"Outreach Touch": ("touched_on", "deferred_until"),
+		"Outreach Touch": ("touched_on", "deferred_until", "modified"),
 		"Email Queue": ("modified",),
 	}
 	for doctype, fields in moved.items():
@@ -223,6 +249,12 @@ def flush() -> None:
 	flush()
 
 
+def deliver() -> None:
+	from customer_tiering.outreach.deliver import deliver_waiting
+
+	deliver_waiting()
+
+
 def do_round(world: World) -> None:
 	world.start_servers()
 	world.start_workers()
@@ -235,6 +267,8 @@ def do_round(world: World) -> None:
 		world.start("dispatcher", partial(dispatch, random.choice((0, 0, 0, -30, 20))))
 	for _number in range(random.randint(0, 2)):
 		world.start("sender", flush)
+	for _number in range(random.randint(0, 2)):
+		world.start("delivery", deliver)
 	time.sleep(random.uniform(0, 3))
 	if random.random() < 0.8:
 		world.kill_one()
@@ -250,13 +284,16 @@ def do_round(world: World) -> None:
 def drain(world: World) -> None:
 	"""Days without faults, until nothing is left to be done."""
 	world.sink.set(GOOD)
-	for _number in range(60):
-		for work in (partial(dispatch, 0), flush, partial(days_pass, 4)):
+	for _number in range(90):
+		for work in (partial(dispatch, 0), flush, deliver, partial(days_pass, 4)):
 			world.start("drain", work)
 			world.reap(patience=600)
 		with connected():
 			left = frappe.db.count("Outreach Enrollment", {"status": "Active"})
 			left += frappe.db.count("Email Queue", {"status": ("in", ("Not Sent", "Partially Sent"))})
+			left += frappe.db.count(
+				"Outreach Touch", {"channel": ("in", WEB), "status": ("in", ("Queued", "Sending"))}
+			)
 			entered = frappe.db.count("Outreach Enrollment")
 		if entered and not left:
 			break
@@ -267,58 +304,71 @@ def drain(world: World) -> None:
 		note_lost_mails()
 
 
-def count(deliveries: list[str]) -> tuple[dict[str, int], dict[str, int]]:
+def count(mails_taken: list[str], web_taken: list[str]) -> tuple[dict[str, int], dict[str, int]]:
 	"""What became of what was due, and what must not be."""
 	touches = frappe.get_all("Outreach Touch", fields=["*"])
-	steps = {
-		(row.parent, row.step_key): row.channel
-		for row in frappe.get_all(
-			"Outreach Step", {"parent": ("in", list(SEQUENCES))}, ["parent", "step_key", "channel"]
-		)
-	}
+	steps = frappe.get_all(
+		"Outreach Step", {"parent": ("like", "Faulty%")}, ["parent", "step_key"], as_list=True
+	)
 	due = {(f"FAULT-{number:04}", *step) for number in range(CUSTOMERS) for step in steps}
 	done = Counter((touch.customer, touch.sequence, touch.step) for touch in touches)
 	rows = Counter(frappe.get_all("Email Queue", pluck="message_id"))
 	unsent = set(frappe.get_all("Email Queue", {"status": ("!=", "Sent")}, pluck="message_id"))
-	arrived = Counter(deliveries)
+	arrived = Counter(mails_taken)
 	mails = [touch for touch in touches if touch.channel == "Email"]
 	known = {touch.message_id for touch in mails if touch.message_id}
 	queued = [touch for touch in mails if touch.status == "Queued"]
 	calls = [touch for touch in touches if touch.channel == "Call Task" and touch.status == "Sent"]
 	todos = Counter(frappe.get_all("ToDo", {"follow_up_key": ("like", "Touch|%")}, pluck="follow_up_key"))
 	statuses = Counter(touch.status for touch in touches)
+	web = [touch for touch in touches if touch.channel in WEB]
+	taken = Counter(web_taken)
+	sent = [touch for touch in web if touch.status == "Sent"]
 	found = {
 		"due": len(due),
 		"queued once": sum(rows[touch.message_id] == 1 for touch in queued),
 		"call tasks": len(calls),
+		"text messages sent": sum(touch.channel == "SMS" for touch in sent),
+		"webhooks sent": sum(touch.channel == "Webhook" for touch in sent),
 		"skipped: the address had it": statuses["Skipped"],
 		"deferred with a reason": sum(bool(touch.reason) for touch in touches if touch.status == "Deferred"),
 		"failed with a reason": sum(bool(touch.reason) for touch in touches if touch.status == "Failed"),
-		"in doubt": statuses["In Doubt"],
-		"in doubt and delivered": sum(
+		"mails in doubt": sum(touch.status == "In Doubt" for touch in mails),
+		"mails in doubt and delivered": sum(
 			arrived[touch.message_id] for touch in mails if touch.status == "In Doubt"
 		),
-		"delivered once": sum(number == 1 for number in arrived.values()),
+		"mails delivered once": sum(number == 1 for number in arrived.values()),
+		"text messages and webhooks in doubt": sum(touch.status == "In Doubt" for touch in web),
+		"text messages and webhooks in doubt and taken": sum(
+			taken[touch.name] for touch in web if touch.status == "In Doubt"
+		),
+		"text messages and webhooks taken once": sum(number == 1 for number in taken.values()),
+		"tried again and sent": sum(touch.attempts > 1 for touch in sent),
 	}
 	wrong = {
-		"delivered twice": sum(number > 1 for number in arrived.values()),
+		"mails delivered twice": sum(number > 1 for number in arrived.values()),
+		"text messages and webhooks taken twice": sum(number > 1 for number in taken.values()),
 		"lost: due without a touch": len(due - set(done)),
 		"lost: queued, but not delivered": sum(not arrived[touch.message_id] for touch in queued),
+		"lost: sent by the web, but not taken": sum(not taken[touch.name] for touch in sent),
 		"touched twice": sum(number > 1 for number in done.values()) + len(set(done) - due),
 		"no queue row, or two": sum(rows[touch.message_id] != 1 for touch in queued),
 		"queue rows of no touch": len(set(rows) - known),
 		"delivered, but failed or unknown": len(set(arrived) - known)
+		+ len(set(taken) - {touch.name for touch in web})
 		+ sum(
-			arrived[touch.message_id]
-			for touch in mails
-			if touch.status in ("Failed", "Deferred", "Skipped") and touch.message_id
+			arrived[touch.message_id] + taken[touch.name]
+			for touch in touches
+			if touch.status in ("Failed", "Deferred", "Skipped")
 		),
 		"sent, says the queue, but never arrived": len(set(rows) - unsent - set(arrived)),
-		"an address got a step twice": addresses_twice(mails),
+		"an address got a step twice": addresses_twice(
+			[*mails, *(each for each in web if each.channel == "SMS")]
+		),
 		"over the cap": over_the_cap(touches),
 		"call without its ToDo, or two": sum(todos[f"Touch|{touch.name}"] != 1 for touch in calls),
 		"without an end or a reason": sum(
-			touch.status not in (*FINAL, "Deferred")
+			touch.status not in (*FINAL, "Deferred", *(["Queued"] if touch.channel == "Email" else []))
 			or (touch.status not in ("Queued", "Sent") and not touch.reason)
 			for touch in touches
 		),
@@ -326,11 +376,9 @@ def count(deliveries: list[str]) -> tuple[dict[str, int], dict[str, int]]:
 	return found, wrong
 
 
-def addresses_twice(mails: list) -> int:
+def addresses_twice(touches: list) -> int:
 	reached = Counter(
-		(touch.address, touch.sequence, touch.step)
-		for touch in mails
-		if touch.status in ("Queued", "In Doubt")
+		(touch.address, touch.sequence, touch.step) for touch in touches if touch.status in TAKEN
 	)
 	return sum(number > 1 for number in reached.values())
 
@@ -344,7 +392,7 @@ def over_the_cap(touches: list) -> int:
 	)
 	days: dict[str, list] = {}
 	for touch in touches:
-		if touch.customer in capped and touch.channel == "Email" and touch.status in ("Queued", "In Doubt"):
+		if touch.customer in capped and touch.channel != "Call Task" and touch.status in TAKEN:
 			days.setdefault(touch.customer, []).append(getdate(touch.touched_on))
 	return sum(
 		any(
@@ -368,12 +416,13 @@ def main() -> int:
 	world.start_servers()
 	try:
 		with connected():
-			set_up(port)
+			set_up(port, world.web_port)
 		for number in range(1, ROUNDS + 1):
 			do_round(world)
 			if number % 10 == 0 or number == ROUNDS:
 				print(
-					f"round {number}: {len(world.sink.deliveries())} mails delivered; killed {dict(world.kills)}",
+					f"round {number}: {len(world.sink.deliveries())} mails and {len(world.web.deliveries())} requests"
+					f" taken; killed {dict(world.kills)}",
 					flush=True,
 				)
 		world.reap(patience=60)
@@ -381,15 +430,22 @@ def main() -> int:
 		world.start_servers()
 		drain(world)
 		with connected():
-			found, wrong = count(world.sink.deliveries())
+			found, wrong = count(world.sink.deliveries(), world.web.deliveries())
 	finally:
 		world.end_all()
 		os.kill(sink, signal.SIGKILL)
+		os.kill(world.web_pid, signal.SIGKILL)
 	print(
 		f"\nSEED={SEED}: {world.kills.total()} kills of {', '.join(f'{kind} {times}' for kind, times in world.kills.most_common())}"
 	)
 	for title, number in {**found, **wrong}.items():
 		print(f"{number:8} {title}{'  <- wrong' if title in wrong and number else ''}")
+	lost = sum(number for title, number in wrong.items() if title.startswith("lost"))
+	doubled = sum(number for title, number in wrong.items() if title.endswith("twice"))
+	doubt = sum(number for title, number in found.items() if title.endswith("in doubt"))
+	print(
+		f"{world.kills.total()} kills, {found['due']} due, {lost} lost, {doubled} doubled, {doubt} in doubt"
+	)
 	return int(any(wrong.values()))
 
 

@@ -1,10 +1,13 @@
-"""A mail server in a process of its own that writes down every mail it takes, and behaves as the file `mode` says."""
+"""A mail server and a web server, each in a process of its own, that write down what they take, and behave as the file `mode` says."""
 
 import asyncio
 import os
+import re
 import time
 from email.parser import BytesHeaderParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 from aiosmtpd.smtp import SMTP
 
@@ -13,8 +16,12 @@ MODES = {GOOD: 4, SLOW: 3, REFUSES: 1, HANGS_UP: 2, AWAY: 1}  # how often each
 
 
 class Sink:
+	"""What both have: a line for each that was taken, and the mode."""
+
+	taken_file: str
+
 	def __init__(self, folder: Path) -> None:
-		self.mode, self.taken = folder / "mode", folder / "taken"
+		self.mode, self.taken = folder / "mode", folder / self.taken_file
 		self.set(GOOD)
 		self.taken.write_text("")
 
@@ -22,18 +29,32 @@ class Sink:
 		self.mode.write_text(mode)
 
 	def deliveries(self) -> list[str]:
-		"""The Message-ID of every mail that was taken, without the brackets."""
+		"""Of every message that was taken what it is known by: a mail's Message-ID, else the touch."""
 		return self.taken.read_text().splitlines()
+
+	def take(self, name: str) -> None:
+		with self.taken.open("a") as file:
+			file.write(f"{name}\n")
 
 	def start(self, port: int) -> int:
 		pid = os.fork()
 		if not pid:
-			asyncio.run(self.serve(port))
+			self.serve(port)
 			os._exit(0)
 		time.sleep(0.5)
 		return pid
 
-	async def serve(self, port: int) -> None:
+	def serve(self, port: int) -> None:
+		raise NotImplementedError
+
+
+class MailSink(Sink):
+	taken_file = "taken"
+
+	def serve(self, port: int) -> None:
+		asyncio.run(self.listen(port))
+
+	async def listen(self, port: int) -> None:
 		server = await asyncio.get_running_loop().create_server(lambda: SMTP(self), "127.0.0.1", port)
 		await server.serve_forever()
 
@@ -52,8 +73,35 @@ class Sink:
 		if mode == SLOW:
 			await asyncio.sleep(0.3)
 		name = BytesHeaderParser().parsebytes(envelope.content)["Message-ID"]
-		with self.taken.open("a") as file:
-			file.write(f"{name.strip('<> ')}\n")
+		self.take(name.strip("<> "))
 		if mode == HANGS_UP:
 			server.transport.abort()
 		return "250 OK"
+
+
+class WebSink(Sink):
+	"""A gateway of text messages and the other side of webhooks. Which touch it is stands in the link that all texts carry."""
+
+	taken_file = "taken_by_web"
+
+	def serve(self, port: int) -> None:
+		sink = self
+
+		class Handler(BaseHTTPRequestHandler):
+			def do_POST(self) -> None:
+				mode = sink.mode.read_text()
+				body = unquote(self.rfile.read(int(self.headers["Content-Length"])).decode())
+				if mode == AWAY:
+					return
+				if mode == SLOW:
+					time.sleep(0.3)
+				if mode != REFUSES:
+					sink.take(re.search(r"/leave/(\w+)\.", body)[1])
+				if mode != HANGS_UP:
+					self.send_response(503 if mode == REFUSES else 200)
+					self.end_headers()
+
+			def log_message(self, *_values: object) -> None:
+				pass
+
+		ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()

@@ -139,6 +139,20 @@ def user(email: str, *roles: str, enabled: int = 1) -> str:
 	return email
 
 
+@contextmanager
+def one_asleep(name: str) -> Iterator[str]:
+	"""A customer of Administrator's with a tier, two runs and a follow-up, and no other."""
+	from customer_tiering.follow_up.todos import create_follow_ups
+
+	with clean_slate():
+		asleep = customer(name, account_manager="Administrator")
+		invoice(asleep, day(-DORMANT_AFTER))
+		fall_asleep()
+		create_follow_ups()
+		frappe.db.commit()
+		yield asleep
+
+
 def forget_jobs() -> None:
 	"""What earlier tests enqueued on this site and no worker has taken yet."""
 	from frappe.utils.background_jobs import get_queues

@@ -8,11 +8,11 @@ from frappe.utils import add_days, getdate
 from hypothesis import given
 from hypothesis import strategies as st
 
+from customer_tiering.customer_insights.report.outreach_results.outreach_results import execute
 from customer_tiering.outreach import api
 from customer_tiering.outreach.experiments import count, finish_experiments, result_of
 from customer_tiering.outreach.steps import variant_for
-from tests.site.sleepers import clean_slate
-from tests.site.test_outreach import GREETING, NEWS, default_account
+from tests.site.test_outreach import GREETING, NEWS, alone_with, new_sequence
 from tests.site.test_reports import as_user
 from tests.site.test_tracking import tracking
 
@@ -22,29 +22,23 @@ WINDOW = 5
 
 @pytest.fixture(autouse=True)
 def alone(on_site: None) -> Iterator[None]:
-	with clean_slate(), default_account():
+	with alone_with(NAME):
 		yield
 		frappe.set_user("Administrator")
 		frappe.db.rollback()
 		frappe.db.delete("Sales Invoice", {"name": ("like", f"{NAME} %")})
-		frappe.db.delete("Outreach Experiment", {"sequence": NAME})
-		frappe.delete_doc("Outreach Sequence", NAME, ignore_missing=True, force=True)
 		frappe.db.commit()
 
 
 def sequence(**weights: int) -> "frappe.Document":
-	steps = [
-		{
-			"day_offset": 0,
-			"channel": "Email",
-			"email_template": template,
-			"variant": variant,
-			"weight": weight,
-		}
-		for template, (variant, weight) in zip((GREETING, NEWS, NEWS), weights.items(), strict=False)
-	]
-	values = {"sequence_name": NAME, "enabled": 1, "entry_by": "Hand", "steps": steps}
-	return frappe.get_doc({"doctype": "Outreach Sequence", **values}).insert()
+	mail = {"day_offset": 0, "channel": "Email"}
+	return new_sequence(
+		NAME,
+		*(
+			{**mail, "email_template": template, "variant": variant, "weight": weight}
+			for template, (variant, weight) in zip((GREETING, NEWS, NEWS), weights.items(), strict=False)
+		),
+	)
 
 
 def experiment(tested: "frappe.Document", **values: object) -> "frappe.Document":
@@ -59,6 +53,7 @@ def message(test: "frappe.Document", variant: str, who: str, ago: int, **values:
 		{
 			**{"doctype": "Outreach Touch", "status": "Sent", "channel": "Email", "enrollment": "none"},
 			**{"customer": who, "sequence": NAME, "step": test.step, "variant": variant},
+			"email_template": {"A": GREETING, "B": NEWS}[variant],
 			**{
 				"touched_on": add_days(getdate(), -ago),
 				"touch_key": frappe.generate_hash(length=10),
@@ -74,12 +69,18 @@ def ordered(who: str, ago: int) -> str:
 	"""Straight into the table: what an order is, others test."""
 	values = {
 		"customer": who,
+		"company": frappe.get_all("Company", order_by="creation", limit=1, pluck="name")[0],
 		"posting_date": add_days(getdate(), -ago),
 		"base_net_total": 100,
 		"docstatus": 1,
 	}
 	frappe.get_doc({"doctype": "Sales Invoice", "name": f"{NAME} {who}", **values}).db_insert()
 	return who
+
+
+def results(group_by: str) -> list[dict]:
+	period = {"from_date": add_days(getdate(), -30), "to_date": getdate()}
+	return execute({**period, "sequence": NAME, "group_by": group_by})[1]
 
 
 def test_nothing_is_said_before_the_horizon_then_it_is_measured_once_and_the_winner_goes_to_all() -> None:
@@ -102,6 +103,17 @@ def test_nothing_is_said_before_the_horizon_then_it_is_measured_once_and_the_win
 	shown = api.experiment_result(NAME)
 	assert [arm["customers"] for arm in shown["arms"]] == [7, 8]
 	assert "successes" not in str(shown) and "p_value" not in shown
+	for group_by in ("Variant", "Email Template"):  # nor do the results tell it
+		rows = results(group_by)[:-1]
+		assert [(row["delivered"], row["reordered"], row["orders"], row["revenue"]) for row in rows] == [
+			(8, None, None, None),
+			(9, None, None, None),
+		]
+		assert [row["tested"] for row in rows] == [
+			"not enough data yet, 7 of 8 customers",
+			"not enough data yet, 8 of 8 customers",
+		]
+	assert results("Sequence")[0]["reordered"] == 9
 
 	message(test, "A", others[7], 9)
 	message(test, "A", buyers[1], 20)  # before B, and too long before the order
@@ -112,6 +124,7 @@ def test_nothing_is_said_before_the_horizon_then_it_is_measured_once_and_the_win
 	assert finish_experiments() == 1 and finish_experiments() == 0
 	test.reload()
 	assert (test.status, test.winner, test.successes_a, test.successes_b) == ("Finished", "B", 0, 7)
+	assert [row["reordered"] for row in results("Variant")[:-1]] == [1, 8]
 	shown = result_of(test, getdate())
 	assert shown["proven"] == "B" and shown["p_value"] < 0.05 and shown["low"] > 0
 	assert [arm["what"] for arm in shown["arms"]] == [GREETING, NEWS]

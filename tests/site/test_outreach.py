@@ -91,6 +91,30 @@ def default_account() -> Iterator[None]:
 		frappe.db.commit()
 
 
+@contextmanager
+def alone_with(name: str) -> Iterator[None]:
+	"""No other customers, an account, and a sequence of that name that is gone afterwards, before what it leads to."""
+	with clean_slate(), default_account():
+		try:
+			yield
+		finally:
+			frappe.set_user("Administrator")
+			frappe.db.rollback()
+			frappe.db.delete("Outreach Experiment", {"sequence": name})
+			frappe.delete_doc("Outreach Sequence", name, ignore_missing=True, force=True)
+			frappe.db.commit()
+
+
+def new_sequence(name: str, *steps: dict, **values: object) -> "frappe.Document":
+	"""Switched on, entered by hand."""
+	values = {"sequence_name": name, "enabled": 1, "entry_by": "Hand", **values}
+	document = frappe.get_doc({"doctype": "Outreach Sequence", **values})
+	document.extend("steps", [dict(step) for step in steps])
+	document.insert()
+	frappe.db.commit()
+	return document
+
+
 def set_steps(steps: list[tuple[int, str]], **values) -> None:
 	"""Edit the sequence as its form does: rows that stay keep their name."""
 	sequence = frappe.get_doc("Outreach Sequence", SEQUENCE)

@@ -10,7 +10,8 @@ from frappe.utils import getdate
 
 from customer_tiering.outreach import api, restored
 from customer_tiering.outreach.dispatch import dispatch_due
-from tests.site.sleepers import contact, day, user
+from customer_tiering.outreach.enrol import enrol
+from tests.site.sleepers import contact, customer, day, sleeper, user
 from tests.site.test_outreach import NEWS, enrollment, statuses, touches
 from tests.site.test_sequences import CALL, MAIL, SMS, alone, entered, sequence, sms_gateway  # noqa: F401
 
@@ -52,7 +53,7 @@ def settings() -> Iterator[None]:
 	yield
 	frappe.set_user("Administrator")
 	frappe.db.rollback()
-	for field in ("unknown_until", "sending_confirmed"):
+	for field in (*restored.UNKNOWN, "sending_confirmed"):
 		frappe.db.set_single_value("Tiering Settings", field, None)
 	frappe.db.delete("Notification Log", {"document_name": "Tiering Settings"})
 	frappe.db.commit()
@@ -92,6 +93,42 @@ def test_a_backup_put_back_waits_and_then_doubles_nothing(smtp_sink, tmp_path: P
 	assert dispatch_due(day(1)) == {"Sent": 2}  # calls are in the backup or are not
 	assert dispatch_due(day(3)) == {"Queued": 2}
 	assert len(smtp_sink.flush()) == 4
+
+
+def test_who_entered_after_the_backup_enters_again_but_gets_nothing_twice(smtp_sink, tmp_path: Path) -> None:
+	by_audience = {"entry_by": "Audience", "audience_filters": '[["Customer", "annual_value", ">", 0]]'}
+	sequence(MAIL, LATER, **by_audience, enters_once=1, entries_per_day=2)
+	for number in range(5):
+		frappe.db.set_value("Customer", customer(f"Worth {number}"), "annual_value", number)
+	backup = Backup(tmp_path)
+	restored.begin()
+	assert (enrol(day(0)), enrol(day(0))) == (2, 0)
+	assert dispatch_due(day(0)) == {"Queued": 2}
+	assert len(smtp_sink.flush()) == 2
+	backup.restore()
+	assert enrol(day(1)) == 0  # until somebody says so
+	restored.go_on(leave_out=True)
+	assert dispatch_due(day(0)) == {"In Doubt": 2}
+	assert enrol(day(1)) == 2
+	assert dispatch_due(day(1)) == {"Queued": 2}
+	assert dispatch_due(day(3)) == {"Queued": 2}
+	got = [message["To"] for message in smtp_sink.flush()]
+	assert sorted(got) == [f"worth_{number}@example.com" for number in (1, 2, 3, 3, 4, 4)]
+
+
+def test_a_signal_of_the_unknown_time_counts_as_of_then() -> None:
+	days = (day(-4), day(-2), day(1))
+	for field, on in zip(restored.UNKNOWN, days, strict=True):
+		frappe.db.set_single_value("Tiering Settings", field, on)
+	sleeper()
+	(event,) = frappe.get_all("Tiering Event", fields=["*"])
+	assert restored.entry_day(event) == day(-4)
+	assert restored.entry_day(frappe._dict(event, as_of=day(2))) == day(2)
+	frappe.db.set_value("Tiering Event", event.name, "cause", "Order")
+	for ordered, counts in ((day(-3), day(-3)), (day(-1), day(0)), (None, day(0))):
+		assert restored.entry_day(frappe._dict(event, last_order_date=ordered)) == counts
+	frappe.db.set_single_value("Tiering Settings", "unknown_from", None)
+	assert restored.entry_day(event) == day(0)
 
 
 def test_whoever_says_so_sends_again(smtp_sink, tmp_path: Path) -> None:

@@ -18,8 +18,11 @@ from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
 from customer_tiering.outreach.exits import stop_enrollments
 from customer_tiering.outreach.preview import preview
-from tests.site.sleepers import clean_slate, contact, customer, day, invoice, sleeper, user
-from tests.site.test_outreach import GREETING, NEWS, default_account, enrollment, statuses, touches
+from customer_tiering.outreach.suppress import suppress
+from customer_tiering.outreach.unsubscribe import ALL, leave
+from tests.site.sleepers import contact, customer, day, invoice, sleeper, user
+from tests.site.test_outreach import GREETING, NEWS, alone_with, enrollment, new_sequence, statuses, touches
+from tests.site.test_tracking import tracking
 
 NAME = "Tried"
 MAIL = {"day_offset": 0, "channel": "Email", "email_template": GREETING}
@@ -31,30 +34,16 @@ OPEN = {"send_from_hour": 0, "send_until_hour": 24, "saturday": 1, "sunday": 1}
 
 @pytest.fixture(autouse=True)
 def alone(on_site: None) -> Iterator[None]:
-	with clean_slate(), default_account():
+	with alone_with(NAME):
 		yield
 		frappe.set_user("Administrator")
 		frappe.db.rollback()
 		frappe.db.delete("ToDo", {"reference_type": "Customer", "description": ("like", "%Call %")})
-		frappe.delete_doc("Outreach Sequence", NAME, ignore_missing=True, force=True)
 		frappe.db.commit()
 
 
 def sequence(*steps: dict, **values: object) -> "frappe.Document":
-	document = frappe.get_doc(
-		{
-			"doctype": "Outreach Sequence",
-			"sequence_name": NAME,
-			"enabled": 1,
-			"entry_by": "Hand",
-			**OPEN,
-			**values,
-		}
-	)
-	document.extend("steps", [dict(step) for step in steps])
-	document.insert()
-	frappe.db.commit()
-	return document
+	return new_sequence(NAME, *steps, **{**OPEN, **values})
 
 
 def entered(name: str = "Sleepy Ltd", **fields: object) -> str:
@@ -65,19 +54,20 @@ def entered(name: str = "Sleepy Ltd", **fields: object) -> str:
 
 
 class Receiver:
-	"""A web server that remembers what it is sent, and answers as told."""
+	"""A web server that remembers what it is sent, and answers as told; with `hangs_up` it goes without an answer."""
 
 	def __init__(self) -> None:
 		self.requests: list[tuple[dict, dict]] = []
-		self.status = 200
+		self.status, self.hangs_up = 200, False
 		receiver = self
 
 		class Handler(BaseHTTPRequestHandler):
 			def do_POST(self) -> None:
 				body = self.rfile.read(int(self.headers["Content-Length"])).decode()
 				receiver.requests.append((dict(self.headers), body))
-				self.send_response(receiver.status)
-				self.end_headers()
+				if not receiver.hangs_up:
+					self.send_response(receiver.status)
+					self.end_headers()
 
 			def log_message(self, *_values: object) -> None:
 				pass
@@ -181,7 +171,7 @@ class TestChannels:
 		assert deliver_waiting() == {"Failed": 1}
 		assert "404" in touches(name)[0].reason
 
-	def test_a_text_message_is_tried_once(self, receiver: Receiver) -> None:
+	def test_a_text_message_goes_to_the_number_and_waits_for_one(self, receiver: Receiver) -> None:
 		sequence(SMS)
 		name, other = entered(email=None), entered("Other")
 		contact(name, "jo@example.com", phone_nos=[{"phone": "+49 170 1234567", "is_primary_mobile_no": 1}])
@@ -191,14 +181,96 @@ class TestChannels:
 			assert dispatch_due(day(0)) == {"Queued": 1, "Deferred": 1}
 			assert touches(other)[0].reason == "The customer has no mobile number."
 			assert deliver_waiting() == {"Sent": 1}
-		assert "Hello+Jo" in receiver.requests[0][1]
-		with sms_gateway("http://127.0.0.1:9/"):
+			assert "Hello+Jo" in receiver.requests[0][1]
 			contact(
 				other, "o@example.com", phone_nos=[{"phone": "+49 170 7654321", "is_primary_mobile_no": 1}]
 			)
-			dispatch_due(day(0))
-			assert deliver_waiting() == {"In Doubt": 1}
-			assert deliver_waiting() == {}
+			assert dispatch_due(day(0)) == {"Queued": 1}
+
+
+class TestBuyingRole:
+	"""A step for a role goes to the contact who has it, else to the usual one; an answer from either is an answer."""
+
+	ROLE = "Decision Maker"
+
+	@pytest.fixture
+	def both(self) -> tuple[str, str]:
+		"""A customer with a boss, and one without."""
+		sequence(
+			MAIL,
+			{**MAIL, "day_offset": 3, "buying_role": self.ROLE, "email_template": NEWS},
+			{**CALL, "day_offset": 4, "buying_role": self.ROLE, "message": "Ask for {{ contact_name }}"},
+			{**MAIL, "day_offset": 9},
+			exit_on_reply=1,
+		)
+		names = entered("Led"), entered("Leaderless")
+		contact(names[0], "boss@example.com", primary=False, first_name="Bo", buying_role=self.ROLE)
+		contact(names[0], "user@example.com", primary=False, buying_role="User")
+		frappe.db.commit()
+		return names
+
+	def test_it_goes_to_the_role_and_the_preview_says_so(self, both: tuple[str, str]) -> None:
+		shown = preview(frappe.get_doc("Outreach Sequence", NAME), day(0))["outgoing"]
+		for number in (0, 3, 4):
+			dispatch_due(day(number))
+		led, leaderless = ([touch.address for touch in touches(name)][:2] for name in both)
+		assert led == ["led@example.com", "boss@example.com"]
+		assert leaderless == ["leaderless@example.com"] * 2
+		calls = [touches(name)[2].text for name in both]
+		assert calls == ["Ask for Bo", "Ask for Leaderless"]  # who has no mobile number
+		told = [(row["address"], row["name"], row["role"]) for row in shown if row["wanted_role"]]
+		assert told[:2] == [
+			("boss@example.com", "Bo", self.ROLE)
+			if name == both[0]
+			else ("leaderless@example.com", "Jo", None)
+			for name in sorted(both)
+		]
+		assert preview(frappe.get_doc("Outreach Sequence", NAME), day(0))["by_channel"] == {"Email": 2}
+
+	@pytest.mark.parametrize("answer", ["unsubscribed", "bounced", "replied", "left the company"])
+	def test_whoever_was_written_to_may_answer(self, both: tuple[str, str], answer: str) -> None:
+		led, leaderless = both
+		for number in (0, 3):
+			dispatch_due(day(number))
+		if answer == "replied":
+			reply = {
+				"sent_or_received": "Received",
+				"sender": "Boss@example.com",
+				"subject": "No",
+				"content": "-",
+			}
+			frappe.get_doc({"doctype": "Communication", **reply}).insert()
+		elif answer == "bounced":
+			suppress("boss@example.com", "Bounce")
+		else:
+			leave(touches(led)[1].name, ALL)
+		if answer == "left the company":
+			frappe.db.set_value(
+				"Outreach Enrollment", enrollment(led).name, {"status": "Active", "next_due_on": day(9)}
+			)
+			frappe.db.delete("Contact", {"email_id": "boss@example.com"})
+		frappe.db.commit()
+		assert stop_enrollments(day(3)) == (0 if answer == "unsubscribed" else 1)
+		why = {"bounced": "Bounced", "replied": "Replied"}.get(answer, "Unsubscribed")
+		assert (enrollment(led).status, enrollment(led).exit_reason) == ("Exited", why)
+		assert enrollment(leaderless).status == "Active"
+		assert dispatch_due(day(9)) == {"Queued": 1, "Sent": 1}
+
+	def test_an_address_that_left_before_is_not_written_to(self, both: tuple[str, str]) -> None:
+		suppress("boss@example.com", "Link in a mail")
+		for number in (0, 3):
+			dispatch_due(day(number))
+		mail, boss = touches(both[0])[:2]
+		assert (mail.status, boss.status) == ("Queued", "Skipped")
+		assert "boss@example.com has unsubscribed" in boss.reason
+		assert enrollment(both[0]).status == "Active"  # the usual contact goes on
+
+	def test_the_roles_are_those_of_contacts(self) -> None:
+		own, contacts = (
+			frappe.get_meta(doctype).get_field("buying_role").options
+			for doctype in ("Outreach Step", "Contact")
+		)
+		assert own == contacts
 
 
 class TestLostMails:
@@ -376,11 +448,12 @@ class TestLookingAhead:
 			frappe.db.set_value("Customer", name, "annual_value", number)
 		frappe.db.commit()
 		foreseen = preview(document, day(0), days=14)
-		assert (foreseen["entries"], foreseen["held_out"], foreseen["unreachable"]) == (4, 0, 1)
+		assert (foreseen["entries"], foreseen["held_out"], foreseen["kept_back"]) == (4, 0, 1)
+		assert foreseen["reasons"] == [("The customer has no e-mail address.", 1)]
 		expected = sorted(
 			(row["day"], row["customer"], row["day_offset"], row["channel"])
 			for row in foreseen["outgoing"]
-			if not row["problem"]
+			if row["goes"]
 		)
 		for number in range(14):
 			enrol(day(number))
@@ -391,6 +464,83 @@ class TestLookingAhead:
 			["touched_on", "customer", "day_offset", "channel"],
 		)
 		assert sorted((row.touched_on, row.customer, row.day_offset, row.channel) for row in done) == expected
+
+	def test_it_reckons_with_consent_caps_and_shared_addresses_as_the_dispatcher_does(self) -> None:
+		document = sequence(
+			MAIL,
+			{**MAIL, "day_offset": 3, "email_template": NEWS},
+			{**MAIL, "day_offset": 5},
+			entry_by="Audience",
+			audience_filters='[["Customer", "annual_value", ">", 0]]',
+			enters_once=1,
+			saturday=0,
+			sunday=0,
+		)
+		tier = frappe.get_all("Customer Tier", order_by="entry_value", limit=1, pluck="name")[0]
+		before = frappe.db.get_value("Customer Tier", tier, "monthly_contact_cap")
+		frappe.get_doc("Customer Tier", tier).db_set("monthly_contact_cap", 2)
+		names = [customer(f"Worth {number}") for number in range(5)]
+		twin = customer("Twin", "worth_0@example.com")
+		for number, name in enumerate([*names, twin]):
+			capped = {"customer_tier": tier if number == 1 else None}
+			frappe.db.set_value("Customer", name, {"annual_value": number + 1, **capped})
+		frappe.db.set_value("Customer", names[3], "is_frozen", 1)
+		for name, decision in zip(names, ("Given", "Given", "Withdrawn", "Given"), strict=False):
+			word = {"customer": name, "decision": decision, "decided_on": day(-1)}
+			frappe.get_doc({"doctype": "Outreach Consent", **word}).insert()
+		frappe.get_doc(
+			{"doctype": "Outreach Consent", "customer": twin, "decision": "Given", "decided_on": day(-1)}
+		).insert()
+		try:
+			with tracking(mail_consent="Everywhere"):
+				foreseen = preview(document, day(0), days=40)
+				for number in range(40):
+					enrol(day(number))
+					dispatch_due(day(number))
+		finally:
+			frappe.get_doc("Customer Tier", tier).db_set("monthly_contact_cap", before)
+		fields = ["touched_on", "customer", "day_offset", "status", "reason"]
+		done = frappe.get_all("Outreach Touch", fields=fields)
+
+		def either(text: str) -> str:
+			"""Whichever of the two with one address comes first gets it."""
+			return text.replace(twin, names[0])
+
+		goes, sent = (
+			{(on, either(who), offset) for on, who, offset, is_sent in rows if is_sent}
+			for rows in (
+				[
+					(row["day"], row["customer"], row["day_offset"], row["goes"])
+					for row in foreseen["outgoing"]
+				],
+				[(row.touched_on, row.customer, row.day_offset, row.status == "Queued") for row in done],
+			)
+		)
+		assert goes == sent
+		kept, stopped = (
+			{(either(who), offset, either(reason)) for who, offset, reason, is_sent in rows if not is_sent}
+			for rows in (
+				[
+					(row["customer"], row["day_offset"], row["reason"], row["goes"])
+					for row in foreseen["outgoing"]
+				],
+				[(row.customer, row.day_offset, row.reason, row.status == "Queued") for row in done],
+			)
+		)
+		assert kept == stopped
+		reasons = " ".join(reason for _who, _day, reason in kept)
+		for why in (
+			"not consented",
+			"is frozen",
+			"The same address got it already, as Worth 0",
+		):
+			assert why in reasons
+		(late,) = (
+			row for row in foreseen["outgoing"] if row["customer"] == names[1] and row["day_offset"] == 5
+		)
+		assert late["goes"] and "get at most 2 messages" in late["reason"]
+		assert late["waits_since"] < day(14) and late["day"] >= day(30)
+		assert foreseen["late"] >= 1
 
 	def test_a_test_goes_to_who_asks(self, smtp_sink) -> None:
 		document = sequence({**MAIL, "preview_text": "For {{ contact_name }}"})

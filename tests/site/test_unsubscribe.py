@@ -1,6 +1,7 @@
 # ruff: noqa: F811 (fixtures of the browser tests)
 """The way out of our mails, as a reader's browser, a mail scanner and a guesser meet it: over HTTP."""
 
+import json
 import re
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -9,7 +10,8 @@ import frappe
 import pytest
 import requests
 
-from customer_tiering.outreach.unsubscribe import touch_of, unsubscribe_url
+from customer_tiering.outreach.suppress import suppress
+from customer_tiering.outreach.unsubscribe import ALL, leave, touch_of, unsubscribe_url
 from tests.browser.conftest import base_url, chromium  # noqa: F401
 from tests.conftest import CHECKOUT
 from tests.sandbox.sites import ADMIN_PASSWORD
@@ -91,7 +93,7 @@ def test_the_button_ends_it_and_a_second_click_is_harmless(base_url: str, touch:
 	for _click in range(2):
 		answer = requests.post(f"{base_url}{METHOD}", data={"t": touch.token}, timeout=60)
 		assert answer.status_code == 200
-		assert "You will get no more such mails." in answer.text
+		assert "You will get no more such messages." in answer.text
 		assert suppressed() == ["sleepy_ltd@example.com"]
 	assert status_of(touch) == "Exited"
 
@@ -144,11 +146,64 @@ def test_who_is_logged_in_to_the_desk_gets_out_too(base_url: str, touch: frappe.
 	login = {"usr": "Administrator", "pwd": ADMIN_PASSWORD}
 	assert session.post(f"{base_url}/api/method/login", data=login, timeout=60).ok
 	page = session.get(f"{base_url}/leave/{touch.token}", timeout=60)
-	fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text))
+	form = page.text.split('<form method="post"')[1]
+	fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
 	assert fields["csrf_token"]
 	answer = session.post(f"{base_url}{METHOD}", data=fields, timeout=60)
 	assert answer.status_code == 200
 	assert suppressed() == ["sleepy_ltd@example.com"]
+
+
+def test_who_left_may_come_back_by_channel(base_url: str, touch: frappe._dict) -> None:
+	contact = {"phone_nos": [{"phone": "+49 170 1234567", "is_primary_mobile_no": 1}]}
+	frappe.get_doc("Contact", {"email_id": "sleepy_ltd@example.com"}).update(contact).save()
+	suppress("sleepy_ltd@example.com", "Bounce", sequence="Wake Up")
+	frappe.db.commit()
+	post(base_url, touch, "unsubscribe")
+	assert "You get no mails of ours." in page_of(base_url, touch.token).text
+	post(base_url, touch, "unsubscribe", channel="SMS")
+	for page in (page_of(base_url, touch.token).text, post(base_url, touch, "subscribe", channel="Fax")):
+		assert not re.search(r"sleepy|\+49|1234567", page, re.IGNORECASE)
+	assert "Yes, you may send me text messages" in page_of(base_url, touch.token).text
+	post(base_url, touch, "subscribe", channel="SMS")
+	frappe.db.commit()
+	fields = ["channel", "address", "decision", "source", "owner"]
+	words = frappe.get_all("Outreach Consent", {}, fields, order_by="creation", as_list=True)
+	mail, text = ("Email", "sleepy_ltd@example.com"), ("SMS", "+49 170 1234567")
+	assert [row[:3] for row in words] == [
+		(*mail, "Withdrawn"),
+		(*text, "Withdrawn"),
+		(*mail, "Given"),
+		(*text, "Given"),
+	]
+	assert {row[3:] for row in words} == {("Preference Page", "Guest")}
+	assert frappe.get_all("Outreach Suppression", pluck="source") == [
+		"Bounce"
+	]  # that it came back remains true
+	for token in ("", f"x{touch.token}"):
+		answer = requests.post(
+			f"{base_url}{METHOD.removesuffix('unsubscribe')}subscribe",
+			data={"t": token, "channel": "SMS"},
+			timeout=60,
+		)
+		assert answer.status_code == 403 and "not valid" in answer.text
+
+
+def post(base_url: str, touch: frappe._dict, method: str, **data: str) -> str:
+	url = f"{base_url}/api/method/customer_tiering.outreach.unsubscribe.{method}"
+	answer = requests.post(url, data={"t": touch.token, **data}, timeout=60)
+	assert answer.status_code == 200
+	return answer.text
+
+
+def test_a_link_in_a_webhook_is_the_reader_s(touch: frappe._dict) -> None:
+	sent = json.dumps({"email": "sleepy_ltd@example.com", "mobile": None})
+	url = "https://example.com/hook"
+	values = {"channel": "Webhook", "address": url, "text": sent}
+	frappe.db.set_value("Outreach Touch", touch.name, values)
+	leave(touch.name, ALL)
+	assert suppressed() == ["sleepy_ltd@example.com"]  # not the other system
+	assert status_of(touch) == "Exited"
 
 
 def test_a_customer_who_was_deleted_still_gets_out(base_url: str, touch: frappe._dict) -> None:
@@ -168,7 +223,7 @@ def test_the_page_works_in_a_browser(
 	page.screenshot(path=SCREENSHOTS / f"unsubscribe-{device}.png")
 	assert page.evaluate("document.documentElement.scrollWidth") <= width
 	page.get_by_role("button", name="Yes, no more mails").click()
-	page.get_by_text("You will get no more such mails.").wait_for()
+	page.get_by_text("You will get no more such messages.").wait_for()
 	page.screenshot(path=SCREENSHOTS / f"unsubscribed-{device}.png")
 	page.close()
 	assert suppressed() == ["sleepy_ltd@example.com"]

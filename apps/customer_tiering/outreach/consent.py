@@ -15,22 +15,16 @@ GIVEN, WITHDRAWN = "Given", "Withdrawn"
 
 def ask_consent(customer: str, channel: str, address: str, crowd: Crowd) -> None:
 	"""Raise Skip if the customer withdrew it, Deferral if it is needed and was not given."""
-	said = last_word(customer, channel, address) if customer in crowd.spoken else None
+	said = last_word(customer, channel, address, crowd)
 	if said and said.decision == WITHDRAWN:
 		raise Skip(_("Consent was withdrawn on {0}.").format(frappe.format(said.decided_on, "Date")))
 	if not said and needs_consent(customer, channel, crowd):
 		raise Deferral(_("The customer has not consented to this channel."))
 
 
-def last_word(customer: str, channel: str, address: str) -> frappe._dict | None:
-	rows = frappe.get_all(
-		"Outreach Consent",
-		filters={"customer": customer, "channel": channel, "address": address.strip().lower()},
-		fields=["decision", "decided_on"],
-		order_by="decided_on desc, creation desc",
-		limit=1,
-	)
-	return rows[0] if rows else None
+def last_word(customer: str, channel: str, address: str, crowd: Crowd | None = None) -> frappe._dict | None:
+	consents = (crowd or Crowd([customer])).consents
+	return consents.get((customer, channel, address.strip().lower()))
 
 
 def needs_consent(customer: str, channel: str, crowd: Crowd | None = None) -> bool:
@@ -43,11 +37,11 @@ def needs_consent(customer: str, channel: str, crowd: Crowd | None = None) -> bo
 	return needed == EVERYWHERE
 
 
-def note_withdrawal(customer: str, address: str, source: str) -> None:
-	"""The customer left all our mails; of a customer who is no more the list of suppressions knows."""
-	said = last_word(customer, "Email", address)
-	if (said and said.decision == WITHDRAWN) or not frappe.db.exists("Customer", customer):
+def note(decision: str, customer: str, channel: str, address: str, source: str) -> None:
+	"""The reader's own word, unless it is the last one anyhow; of a customer who is no more the list of suppressions knows."""
+	said = last_word(customer, channel, address)
+	if (said and said.decision == decision) or not frappe.db.exists("Customer", customer):
 		return
-	values = {"customer": customer, "channel": "Email", "address": address, "decision": WITHDRAWN}
+	values = {"customer": customer, "channel": channel, "address": address, "decision": decision}
 	row = frappe.get_doc({"doctype": "Outreach Consent", **values, "source": source})
 	row.insert(ignore_permissions=True)

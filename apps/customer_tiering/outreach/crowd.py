@@ -10,14 +10,18 @@ from functools import cached_property
 import frappe
 from frappe.utils import add_days
 
+from customer_tiering.outreach.suppress import stopped_among
+from customer_tiering.tiering.capacity import Capacity
 from customer_tiering.tiering.chunks import rows_of
 from customer_tiering.tiering.owner import Owners
 
+# Touches of these states count as messages that the customer got.
+REACHED = ("Queued", "Sending", "Sent", "In Doubt")
 CAP_DAYS = 30  # for so long a message counts against the cap, and the same step isn't repeated to an address
 
 CONTACTS = """
 	SELECT link.link_name AS customer, contact.name, contact.email_id, contact.mobile_no, contact.full_name,
-		contact.first_name, contact.is_primary_contact, contact.creation
+		contact.first_name, contact.is_primary_contact, contact.creation, contact.buying_role
 	FROM `tabDynamic Link` link JOIN `tabContact` contact ON contact.name = link.parent
 	WHERE link.parenttype = 'Contact' AND link.link_doctype = 'Customer' AND link.link_name IN %(names)s
 """
@@ -48,7 +52,10 @@ BUSY = """
 	UNION SELECT party_name FROM `tabQuotation` WHERE quotation_to = 'Customer' AND party_name IN %(names)s AND docstatus = 1
 		AND status IN ('Open', 'Replied')
 """
-SPOKEN = "SELECT DISTINCT customer FROM `tabOutreach Consent` WHERE customer IN %(names)s"
+CONSENTS = """
+	SELECT customer, channel, address, decision, decided_on FROM `tabOutreach Consent` WHERE customer IN %(names)s
+	ORDER BY decided_on, creation
+"""
 WRITTEN_TO = """
 	SELECT customer AS who FROM `tabOutreach Touch` WHERE customer IN %(names)s AND touched_on > %(after)s
 	UNION SELECT address FROM `tabOutreach Touch` WHERE address IN %(names)s AND touched_on > %(after)s
@@ -120,8 +127,14 @@ class Crowd:
 		return {row.customer for row in rows_of(BUSY, self.names, day=self.day)}
 
 	@cached_property
-	def spoken(self) -> set[str]:
-		return {row.customer for row in rows_of(SPOKEN, self.names)}
+	def consents(self) -> dict[tuple[str, str, str], frappe._dict]:
+		"""The last word by customer, channel and address."""
+		return {(row.customer, row.channel, row.address): row for row in rows_of(CONSENTS, self.names)}
+
+	@cached_property
+	def stopped(self) -> set[str]:
+		"""Addresses of theirs that may get nothing of some sequence, to be checked one by one."""
+		return stopped_among({address for name in self.names for address in self.addresses_of(name)})
 
 	@cached_property
 	def written_to(self) -> set[str]:
@@ -130,10 +143,38 @@ class Crowd:
 		after = add_days(self.day, -CAP_DAYS)
 		return {row.who.lower() for row in rows_of(WRITTEN_TO, [*self.names, *addresses], after=after)}
 
+	def days_of_messages(self, customer: str, address: str, after: date) -> list[date]:
+		"""On which days later than that the customer, or the address, got or was to get a message, the first one first."""
+		touch = frappe.qb.DocType("Outreach Touch")
+		query = (
+			frappe.qb.from_(touch)
+			.select(touch.touched_on)
+			.where((touch.customer == customer) | (touch.address == address))
+			.where(touch.status.isin(REACHED) & (touch.channel != "Call Task") & (touch.touched_on > after))
+			.orderby(touch.touched_on)
+		)
+		return query.run(pluck=True)
+
+	def who_got(self, touch: frappe._dict, address: str, after: date) -> str | None:
+		"""Another customer who got the touch's step at this address, later than that day."""
+		got = {
+			"address": address,
+			"step": touch.step,
+			"enrollment": ("!=", touch.enrollment),
+			"status": ("in", REACHED),
+			"touched_on": (">", after),
+			"customer": ("!=", touch.customer),
+		}
+		return frappe.db.get_value("Outreach Touch", got, "customer")
+
 	def addresses_of(self, customer: str) -> set[str]:
 		"""All mail addresses and mobile numbers."""
 		rows = [*self.contacts.get(customer, ()), self.customers.get(customer) or frappe._dict()]
 		return {value.strip().lower() for row in rows for value in (row.email_id, row.mobile_no) if value}
+
+	@cached_property
+	def capacity(self) -> Capacity:
+		return Capacity(self.day)
 
 	@cached_property
 	def owners(self) -> Owners:

@@ -1,13 +1,14 @@
 """Sends what can't be sent in a transaction: text messages and webhooks, each in a state that says what is known of it.
 
-A text message is tried once: one of which nobody knows whether it went out stays *In Doubt*. A webhook carries a key by which the
-other side knows it again, so it is tried again.
+One that the other side surely did not take is tried again. One of which nobody knows whether it was taken is *In Doubt*, and
+never sent again by itself; the key that a webhook carries lets whoever sends it once more by hand do no harm.
 """
 
 import frappe
 import requests
 from frappe import _
 from frappe.utils import add_to_date, now_datetime, strip_html
+from urllib3.exceptions import NewConnectionError
 
 from customer_tiering.outreach import restored
 from customer_tiering.outreach.channels import sms, webhook
@@ -15,6 +16,7 @@ from customer_tiering.outreach.channels import sms, webhook
 CHANNELS = ("SMS", "Webhook")
 ATTEMPTS = 6
 STALE_MINUTES = 30
+NOT_TAKEN_YET = (408, 425, 429, 503)  # answers that promise the request did nothing
 
 
 def deliver_waiting() -> dict[str, int]:
@@ -30,12 +32,16 @@ def deliver_waiting() -> dict[str, int]:
 		touch = _begin(name)
 		if touch:
 			values = _send(touch)
-			frappe.db.set_value("Outreach Touch", name, values)
-			frappe.db.commit()
-			if values["status"] == "Sent":
-				restored.note_sent(name)
+			_note(name, values)
 			results[values["status"]] = results.get(values["status"], 0) + 1
 	return results
+
+
+def _note(name: str, values: dict[str, str | None]) -> None:
+	frappe.db.set_value("Outreach Touch", name, values)
+	frappe.db.commit()
+	if values["status"] == "Sent":
+		restored.note_sent(name)
 
 
 def start_delivery() -> None:
@@ -68,36 +74,43 @@ def _send(touch: frappe._dict) -> dict[str, str | None]:
 		else:
 			webhook.send(touch.address, touch.name, touch.text)
 	except requests.HTTPError as error:
-		code = error.response.status_code
-		return _failed(
-			touch, _("The other side answered {0}.").format(code), code in (408, 425, 429) or code >= 500
-		)
+		return _refused(touch, error.response.status_code)
 	except Exception as error:
 		frappe.db.rollback()
-		return _unknown(touch, strip_html(str(error))[:500] or type(error).__name__)
+		reason = strip_html(str(error))[:500] or type(error).__name__
+		return _not_taken(touch, reason) if _never_left(error) else _unknown(reason)
 	return {"status": "Sent", "reason": None}
 
 
-def _failed(touch: frappe._dict, reason: str, for_now: bool) -> dict[str, str]:
-	again = for_now and touch.channel == "Webhook" and touch.attempts + 1 < ATTEMPTS
-	return {"status": "Queued" if again else "Failed", "reason": reason}
+def _refused(touch: frappe._dict, code: int) -> dict[str, str]:
+	reason = _("The other side answered {0}.").format(code)
+	if code in NOT_TAKEN_YET:
+		return _not_taken(touch, reason)
+	return _unknown(reason) if code >= 500 else {"status": "Failed", "reason": reason}
 
 
-def _unknown(touch: frappe._dict, reason: str) -> dict[str, str]:
-	if touch.channel == "SMS":
-		return {"status": "In Doubt", "reason": reason}
-	return _failed(touch, reason, for_now=True)
+def _never_left(error: Exception) -> bool:
+	"""Whether there was nobody to take it."""
+	cause = getattr(error.args[0], "reason", None) if error.args else None
+	return isinstance(error, requests.ConnectTimeout) or isinstance(cause, NewConnectionError)
+
+
+def _not_taken(touch: frappe._dict, reason: str) -> dict[str, str]:
+	return {"status": "Queued" if touch.attempts + 1 < ATTEMPTS else "Failed", "reason": reason}
+
+
+def _unknown(reason: str) -> dict[str, str]:
+	return {"status": "In Doubt", "reason": reason}
 
 
 def _look_after_the_dead() -> None:
-	"""What a worker left that died: a webhook is queued again, a text message is in doubt."""
+	"""What a worker that died had begun to send."""
 	stale = {
 		"status": "Sending",
 		"channel": ("in", CHANNELS),
 		"modified": ("<", add_to_date(now_datetime(), minutes=-STALE_MINUTES)),
 	}
-	for touch in frappe.get_all("Outreach Touch", stale, ["name", "channel", "attempts"]):
-		reason = _("The worker that sent it died.")
-		touch.attempts -= 1
-		frappe.db.set_value("Outreach Touch", touch.name, _unknown(touch, reason))
+	for name in frappe.get_all("Outreach Touch", stale, pluck="name"):
+		said = _unknown(_("The worker that sent it died."))
+		frappe.db.set_value("Outreach Touch", {"name": name, "status": "Sending"}, said)
 	frappe.db.commit()

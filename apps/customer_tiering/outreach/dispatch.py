@@ -1,19 +1,19 @@
 """Does the steps that are due: a touch and what belongs to it (the Email Queue row, the ToDo) are committed together or not at all."""
 
 from collections import Counter
-from datetime import date, datetime, time
+from datetime import date, datetime
 
 import frappe
-from frappe.utils import get_datetime, strip_html
+from frappe.utils import strip_html
 
 from customer_tiering.outreach import restored
 from customer_tiering.outreach.batch import Batch
 from customer_tiering.outreach.channels import Skip, Target, call_task, email, sms, webhook
 from customer_tiering.outreach.clock import moment_of
+from customer_tiering.outreach.crowd import REACHED
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.deliver import start_delivery
 from customer_tiering.outreach.exits import end_if_due
-from customer_tiering.outreach.holds import REACHED
 from customer_tiering.outreach.lost_mails import note_lost_mails
 from customer_tiering.outreach.names import new_touch_name
 from customer_tiering.outreach.offers import promise_for
@@ -112,7 +112,7 @@ def _dispatch(enrollment: frappe._dict, batch: Batch) -> list[str]:
 	touches = batch.touches.setdefault(enrollment.name, [])
 	results = []
 	for due in plan_after(enrollment, sequence, touches):
-		if due.on <= day and (not due.deferred_until or get_datetime(due.deferred_until) <= batch.moment):
+		if due.at <= batch.moment:
 			batch.see(enrollment.customer)
 			touch = _touch(enrollment, sequence, due, batch)
 			touches[:] = [*(each for each in touches if each.name != touch.name), touch]
@@ -124,9 +124,7 @@ def _dispatch(enrollment: frappe._dict, batch: Batch) -> list[str]:
 
 def _note_what_is_next(enrollment: frappe._dict, coming: list[Due], batch: Batch) -> None:
 	"""On the enrollment, so that nobody looks at it before."""
-	times = [
-		max(datetime.combine(due.on, time()), get_datetime(due.deferred_until or due.on)) for due in coming
-	]
+	times = [due.at for due in coming]
 	state = (
 		("Active", None, min(times).date(), min(times))
 		if times

@@ -5,6 +5,7 @@ from datetime import date
 import frappe
 from frappe.utils import getdate
 
+from customer_tiering.outreach import restored
 from customer_tiering.outreach.audience_entry import enrol_audience
 from customer_tiering.outreach.enter import SIGNAL, enrollment_row, enter, why_not
 from customer_tiering.tiering.audience import customers_in
@@ -12,7 +13,9 @@ from customer_tiering.tiering.readers import consume
 
 
 def enrol(as_of: date | None = None) -> int:
-	"""Enrol for all enabled sequences; returns how many customers entered."""
+	"""Enrol for all enabled sequences; returns how many customers entered. Nobody does where it is unknown who entered before."""
+	if restored.must_wait():
+		return 0
 	enabled = frappe.get_all(
 		"Outreach Sequence", filters={"enabled": 1}, fields=["name", "entry_by"], order_by="name"
 	)
@@ -38,7 +41,7 @@ def _enrol(sequence: "frappe.Document", event: frappe._dict) -> bool:
 			event.customer,
 			event.signal_key,
 			SIGNAL,
-			event.as_of,
+			restored.entry_day(event),
 			event.last_order_date,
 			event.name,
 		)

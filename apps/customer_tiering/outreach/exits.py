@@ -1,13 +1,15 @@
 """Who leaves a sequence: at once on an order, when unsubscribed, disabled or deleted, and for what else the sequence says."""
 
+from collections.abc import Collection
 from datetime import date
 
 import frappe
 from frappe.utils import add_days, getdate
 
+from customer_tiering.outreach.crowd import REACHED, Crowd
 from customer_tiering.outreach.goals import note_goals
-from customer_tiering.outreach.holds import REACHED
 from customer_tiering.outreach.leavers import leavers
+from customer_tiering.outreach.reached import reached
 from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.suppress import is_suppressed
 from customer_tiering.tiering.audience import customers_in
@@ -79,15 +81,15 @@ def end_if_due(enrollment: "frappe.Document", sequence: "frappe.Document", day: 
 	if order:
 		is_invoice = orders_from_settings().doctype == INVOICE
 		return end(enrollment, "Ordered", day, reorder_invoice=order if is_invoice else None)
-	recipient = recipient_of(customer)
-	if recipient and is_suppressed(recipient.address, customer.name, sequence.name):
-		bounced = {"address": recipient.address, "source": "Bounce"}
+	stopped = stopped_addresses(enrollment, customer, sequence)
+	if stopped:
+		bounced = {"address": ("in", stopped), "source": "Bounce"}
 		return end(
 			enrollment,
 			"Bounced" if frappe.db.exists("Outreach Suppression", bounced) else "Unsubscribed",
 			day,
 		)
-	if sequence.exit_on_reply and has_replied(enrollment, recipient and recipient.address):
+	if sequence.exit_on_reply and has_replied(enrollment, _addresses(enrollment, customer)):
 		return end(enrollment, "Replied", day)
 	if sequence.exit_out_of_audience and not customers_in(
 		sequence.audience_filters, among=[customer.name], as_of=day
@@ -96,6 +98,27 @@ def end_if_due(enrollment: "frappe.Document", sequence: "frappe.Document", day: 
 	if enrollment.is_holdout and add_days(enrollment.entered_on, sequence.last_day()) < day:
 		return end(enrollment, None, day, status="Completed")
 	return False
+
+
+def stopped_addresses(
+	enrollment: "frappe.Document",
+	customer: "frappe.Document",
+	sequence: "frappe.Document",
+	crowd: Crowd | None = None,
+) -> list[str]:
+	"""Of the customer's usual address and those that messages of the enrollment went to, the ones that may get nothing more."""
+	return [
+		each
+		for each in sorted(_addresses(enrollment, customer, crowd))
+		if is_suppressed(each, customer.name, sequence.name)
+	]
+
+
+def _addresses(
+	enrollment: "frappe.Document", customer: "frappe.Document", crowd: Crowd | None = None
+) -> set[str]:
+	usual = recipient_of(customer, crowd)
+	return reached([enrollment.name]).get(enrollment.name, set()) | ({usual.address} if usual else set())
 
 
 def _is_void(enrollment: "frappe.Document") -> bool:
@@ -121,8 +144,8 @@ def first_order_since(enrollment: "frappe.Document", day: date) -> str | None:
 	return rows[0][0] if rows else None
 
 
-def has_replied(enrollment: "frappe.Document", address: str | None) -> bool:
-	"""Whether a mail or an answer to a survey came from the customer since the first touch."""
+def has_replied(enrollment: "frappe.Document", addresses: Collection[str]) -> bool:
+	"""Whether a mail from the customer or one of these addresses, or an answer to a survey, came since the first touch."""
 	touches = frappe.get_all(
 		"Outreach Touch",
 		filters={"enrollment": enrollment.name, "status": ("in", REACHED)},
@@ -143,7 +166,7 @@ def has_replied(enrollment: "frappe.Document", address: str | None) -> bool:
 		frappe.qb.from_(communication)
 		.select(communication.name)
 		.where((communication.sent_or_received == "Received") & (communication.creation > touches[0]))
-		.where(of_customer | (communication.sender == address) if address else of_customer)
+		.where(of_customer | communication.sender.isin(list(addresses)) if addresses else of_customer)
 		.limit(1)
 	)
 	return bool(query.run())

@@ -6,6 +6,7 @@ fixed beforehand, when the days of the last of them are over: whoever comes late
 """
 
 from datetime import date
+from typing import NamedTuple
 
 import frappe
 from frappe import _
@@ -174,6 +175,31 @@ def result_of(experiment: "frappe.Document", day: date) -> dict:
 		shown["pace"] = _pace(experiment, day)
 		shown["pace_days"] = PACE_DAYS
 	return shown
+
+
+class UnderTest(NamedTuple):
+	"""A variant that is being tested: how many of its customers count so far, and how many are needed."""
+
+	sequence: str
+	step: str
+	variant: str
+	template: str
+	customers: int
+	needed: int
+
+
+def under_test(day: date, until: date) -> list[UnderTest]:
+	"""The variants of experiments that run, and ran on the day `until`: nobody is to see their outcome yet."""
+	running = {"status": RUNNING, "started_on": ("<", add_days(until, 1))}
+	found = []
+	for name in frappe.get_all("Outreach Experiment", running, pluck="name"):
+		experiment = frappe.get_doc("Outreach Experiment", name)
+		for key, arm in zip(ARMS, count(experiment, day), strict=True):
+			variant = experiment.get(f"variant_{key}")
+			needed = cint(experiment.get(f"needed_{key}"))
+			step = (experiment.sequence, experiment.step, variant)
+			found.append(UnderTest(*step, _what(experiment, variant), arm.customers, needed))
+	return found
 
 
 def _what(experiment: "frappe.Document", variant: str) -> str:

@@ -5,9 +5,9 @@ from datetime import date
 
 import frappe
 
-from customer_tiering.outreach.crowd import Crowd
-from customer_tiering.outreach.holds import REACHED
-from customer_tiering.outreach.suppress import stopped_among, stopped_customers
+from customer_tiering.outreach.crowd import REACHED, Crowd
+from customer_tiering.outreach.reached import reached
+from customer_tiering.outreach.suppress import STOPPED, stopped_among, stopped_customers
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.orders import orders_from_settings
 
@@ -28,6 +28,11 @@ FIRST_TOUCHES = """
 	JOIN `tabOutreach Sequence` sequence ON sequence.name = enrollment.sequence AND sequence.exit_on_reply = 1
 	JOIN `tabOutreach Touch` touch ON touch.enrollment = enrollment.name AND touch.status IN %(reached)s
 	WHERE enrollment.status = 'Active' {among} GROUP BY enrollment.name, enrollment.customer
+"""
+STOPPED_ON_THE_WAY = f"""
+	SELECT enrollment.name FROM ({STOPPED}) stopped
+	JOIN `tabOutreach Touch` touch ON touch.address = stopped.address AND touch.channel != 'Webhook'
+	JOIN `tabOutreach Enrollment` enrollment ON enrollment.name = touch.enrollment AND enrollment.status = 'Active'
 """
 WROTE = """
 	SELECT customer AS who FROM `tabCustomer Feedback` WHERE source = 'Web Form' AND creation > %(since)s
@@ -56,16 +61,21 @@ def leavers(day: date, among: Collection[str] | None = None) -> list[str]:
 
 
 def _suppressed(active: list[frappe._dict]) -> set[str]:
+	"""Those of whose customers an address is on the lists, or one that they were written to."""
 	stopped = stopped_customers()
-	return {row.name for row in active if row.customer in stopped}
+	on_the_way = frappe.db.sql(STOPPED_ON_THE_WAY, {"sequence": ""}, pluck=True)
+	return {row.name for row in active if row.customer in stopped}.union(on_the_way)
 
 
 def _suppressed_among(active: list[frappe._dict]) -> set[str]:
 	"""The same for a few, without reading all that is on the lists."""
 	crowd = Crowd({row.customer for row in active})
-	addresses = {row.customer: crowd.addresses_of(row.customer) for row in active}
+	written_to = reached([row.name for row in active])
+	addresses = {
+		row.name: crowd.addresses_of(row.customer) | written_to.get(row.name, set()) for row in active
+	}
 	stopped = stopped_among({each for some in addresses.values() for each in some})
-	return {row.name for row in active if not stopped.isdisjoint(addresses[row.customer])}
+	return {row.name for row in active if not stopped.isdisjoint(addresses[row.name])}
 
 
 def _replied(only: str, values: dict) -> set[str]:
@@ -76,11 +86,16 @@ def _replied(only: str, values: dict) -> set[str]:
 		return set()
 	since = {"since": min(row.first for row in rows)}
 	wrote = {who.strip().lower() for who in frappe.db.sql(WROTE, since, pluck=True) if who}
-	crowd = Crowd({row.customer for row in rows} if wrote else ())
+	if not wrote:
+		return set()
+	crowd = Crowd({row.customer for row in rows})
+	written_to = reached([row.name for row in rows])
 	return {
 		row.name
 		for row in rows
-		if not wrote.isdisjoint({row.customer.lower(), *crowd.addresses_of(row.customer)})
+		if not wrote.isdisjoint(
+			{row.customer.lower(), *crowd.addresses_of(row.customer), *written_to.get(row.name, ())}
+		)
 	}
 
 

@@ -2,7 +2,10 @@
 
 The newest touch is also noted beside the database, in a small file in the site's private folder, and so is the newest mail that
 was handed over. A database that lacks what the file says is older than the file; touches without a file are a copy of a site.
-Dispatch and delivery wait then, until a manager says that they may go on.
+Entering, dispatch and delivery wait then, until a manager says that they may go on.
+
+Who entered in the unknown time is unknown too, and would enter again. If what was due is to be left out, these customers enter as of
+then (`entry_day`, and `go_on` for audiences): what they got in that time is left out as well, and what comes later comes.
 """
 
 import json
@@ -11,7 +14,7 @@ from pathlib import Path
 
 import frappe
 from frappe import _
-from frappe.utils import format_datetime, get_datetime, getdate, now_datetime
+from frappe.utils import add_days, format_datetime, get_datetime, getdate, now_datetime
 
 from customer_tiering.tiering.permissions import MANAGERS
 
@@ -21,6 +24,8 @@ SENT_OR_SO = {
 	"channel": ("in", ("Email", "SMS", "Webhook")),
 	"status": ("in", ("Queued", "Sending", "Sent", "In Doubt")),
 }
+# The first and the last day of which it is unknown what was sent, and until when a signal may be of that time
+UNKNOWN = ("unknown_from", "unknown_until", "unknown_entries_until")
 UNSENT = ("Not Sent", "Partially Sent")
 
 
@@ -50,9 +55,10 @@ def must_wait() -> bool:
 
 def period() -> tuple[datetime, datetime]:
 	"""From when until when messages may have gone out that this database doesn't know of."""
-	newest, noted = _newest_touch(), _read().get("at")
-	until = get_datetime(noted) if noted else now_datetime()
-	return (min(newest.creation, until) if newest else until), until
+	newest, known = _newest_touch(), _read()
+	until = get_datetime(known.get("at") or now_datetime())
+	since = newest.creation if newest else get_datetime(known.get("begun") or until)
+	return min(since, until), until
 
 
 def message() -> str:
@@ -60,22 +66,29 @@ def message() -> str:
 	first, last = (format_datetime(each) for each in period())
 	if not _says_something(_read()):
 		return _(
-			"No message goes out: this database was copied from another site, or put back together with its files. Messages"
-			" that the other site sent since {0} are unknown here. If that site still sends, let this one wait."
+			"No message goes out: this database was copied from another site, or put back together with its files. What the"
+			" other site sent since {0}, and who entered a sequence there, is unknown here. If that site still sends, let"
+			" this one wait."
 		).format(first)
 	return _(
-		"No message goes out: this database was put back from a backup. Messages that were sent between {0} and {1} are unknown to it."
+		"No message goes out: this database was put back from a backup. It does not know what was sent from {0} to {1}, nor who"
+		" entered a sequence in that time: these customers could get the same again."
 	).format(first, last)
 
 
 def go_on(leave_out: bool) -> None:
-	"""Send again. With `leave_out`, what was due in the period stands as in doubt instead of going out. Commits."""
+	"""Send again. With `leave_out`, what was due in the period stands as in doubt instead of going out, also for those who would
+	have entered in it. Commits.
+	"""
 	if not must_wait():
 		return
 	first, last = period()
-	frappe.db.set_single_value(SETTINGS, "unknown_until", last.date() if leave_out else None)
+	unknown = (first.date(), last.date(), add_days(getdate(), 1)) if leave_out else (None, None, None)
+	for field, day in zip(UNKNOWN, unknown, strict=True):
+		frappe.db.set_single_value(SETTINGS, field, day)
 	if leave_out:
 		_doubt_what_waits()
+		_enter_as_of_then(first.date(), last.date())
 	said = _("{0} let sending go on, on {1}, after messages between {2} and {3} had become unknown.").format(
 		frappe.utils.get_fullname(), *(format_datetime(each) for each in (now_datetime(), first, last))
 	)
@@ -86,9 +99,39 @@ def go_on(leave_out: bool) -> None:
 	_note(queued=newest.name if newest else None)
 
 
+def _enter_as_of_then(first: date, last: date) -> None:
+	"""Whoever entered by an audience, so many a day."""
+	from customer_tiering.outreach.audience_entry import enrol_audience
+
+	by_audience = {"enabled": 1, "entry_by": "Audience"}
+	for name in frappe.get_all("Outreach Sequence", by_audience, pluck="name", order_by="name"):
+		for number in range((last - first).days + 1):
+			enrol_audience(name, add_days(first, number))
+
+
+def entry_day(event: frappe._dict) -> date:
+	"""As of which day a customer enters by a signal.
+
+	An order of the unknown time, typed in again, counts on its own day. A signal that time alone brings, until the run after sending
+	went on, may have been there in the unknown time: it counts on the first day of that.
+	"""
+	first, last, entries_until = (_day(field) for field in UNKNOWN)
+	if not first or not last:
+		return event.as_of
+	if frappe.db.get_value("Tiering Event", event.name, "cause") == "Order":
+		on = event.last_order_date
+		return on if on and first <= on <= last else event.as_of
+	return first if event.as_of <= entries_until else event.as_of
+
+
+def _day(field: str) -> date | None:
+	day = getdate(frappe.db.get_single_value(SETTINGS, field) or date.min)
+	return day if day > date.min else None  # as which the framework reads an empty one
+
+
 def unknown_until() -> date:
 	"""What was due on this day or before may have been sent already; the first of all days if all is known."""
-	return getdate(frappe.db.get_single_value(SETTINGS, "unknown_until") or date.min)
+	return _day("unknown_until") or date.min
 
 
 def in_doubt() -> dict[str, str]:
@@ -131,12 +174,12 @@ def _is_sent_here_not(touch: str | None) -> bool:
 
 
 def _doubt_what_waits() -> None:
-	"""Mails in the queue and text messages that the backup still had to send."""
+	"""Mails in the queue, text messages and webhooks that the backup still had to send."""
 	waiting = frappe.db.sql(
 		"""SELECT touch.name, queue.name AS queue FROM `tabOutreach Touch` touch
 		LEFT JOIN `tabEmail Queue` queue ON queue.name = touch.email_queue
 		WHERE (touch.channel = 'Email' AND touch.status = 'Queued' AND queue.status IN ('Not Sent', 'Partially Sent', 'Sending'))
-			OR (touch.channel = 'SMS' AND touch.status IN ('Queued', 'Sending'))""",
+			OR (touch.channel IN ('SMS', 'Webhook') AND touch.status IN ('Queued', 'Sending'))""",
 		as_dict=True,
 	)
 	for row in waiting:
@@ -152,7 +195,8 @@ def _newest_touch() -> frappe._dict | None:
 
 
 def _note(**values: str | None) -> None:
-	_write({**_read(), **values, "at": str(now_datetime())})
+	now = str(now_datetime())
+	_write({"begun": now, **_read(), **values, "at": now})
 
 
 def _read() -> dict:

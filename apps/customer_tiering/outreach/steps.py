@@ -1,11 +1,11 @@
 """Which step comes next, and when."""
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import NamedTuple
 
 import frappe
-from frappe.utils import add_days, getdate
+from frappe.utils import add_days, get_datetime, getdate
 
 from customer_tiering.engine.assignment import choose
 from customer_tiering.outreach.reminders import is_reminder, reminder_of
@@ -36,6 +36,11 @@ class Due(NamedTuple):
 	on: date
 	touch: str | None
 	deferred_until: datetime | None
+
+	@property
+	def at(self) -> datetime:
+		"""When it is to be tried, and not before."""
+		return max(datetime.combine(self.on, time()), get_datetime(self.deferred_until or self.on))
 
 
 def plan(enrollment: "frappe.Document", sequence: "frappe.Document") -> list[Due]:
@@ -73,16 +78,22 @@ def plan_after(
 			for is_call in (False, True)
 			for due in _next(enrollment, _rows(sequence, is_call), of_steps, is_call)
 		),
-		*_reminders(of_steps, reminded),
+		*_reminders(sequence, of_steps, reminded),
 	]
 
 
-def _reminders(touches: list[frappe._dict], reminded: list[frappe._dict]) -> list[Due]:
+def _reminders(
+	sequence: "frappe.Document", touches: list[frappe._dict], reminded: list[frappe._dict]
+) -> list[Due]:
+	"""They go to whom the code went."""
+	roles = {(row.step_key, row.variant or None): row.buying_role for row in sequence.steps}
 	begun = {touch.step: touch for touch in reminded}
 	found = []
 	for touch in touches:
 		step, after = reminder_of(touch) or (None, None)
 		before = begun.get(step.step_key, frappe._dict()) if step else None
+		if step:
+			step.buying_role = roles.get((touch.step, touch.variant or None))
 		if step and (not before or before.status == DEFERRED):
 			found.append(Due(step, getdate(touch.touched_on) + after, before.name, before.deferred_until))
 	return found

@@ -23,6 +23,24 @@ def suppress(address: str, source: str, customer: str | None = None, sequence: s
 	row.insert(ignore_permissions=True)
 
 
+OWN_WORD = ("Link in a mail", "Consent withdrawn")
+
+
+def left_by(address: str) -> list[str | None]:
+	"""The sequences that the reader left, None for all."""
+	return frappe.get_all(
+		"Outreach Suppression", {"address": address, "source": ("in", OWN_WORD)}, pluck="sequence"
+	)
+
+
+def lift(address: str) -> None:
+	"""Forget what the reader said before, of all sequences; a bounce, or what somebody noted by hand, stays."""
+	for name in frappe.get_all(
+		"Outreach Suppression", {"address": address, "source": ("in", OWN_WORD)}, pluck="name"
+	):
+		frappe.delete_doc("Outreach Suppression", name, ignore_permissions=True, delete_permanently=True)
+
+
 def is_suppressed(address: str, customer: str, sequence: str) -> bool:
 	"""Whether this address must get nothing of the sequence: by our own list, the framework's, or the contact's own mark."""
 	this_customer = {"reference_doctype": "Customer", "reference_name": customer}

@@ -12,6 +12,7 @@ DECIDING = (
 	"weight",
 	"day_offset",
 	"channel",
+	"buying_role",
 	"email_template",
 	"preview_text",
 	"message",

@@ -19,11 +19,22 @@ def touch_behind(token: object, purpose: str) -> str | None:
 	return touch if is_signed(signature, purpose, touch) else None
 
 
+def refusal() -> dict[str, str]:
+	"""What is said to whoever comes without a valid link."""
+	return {
+		"title": _("This link is not valid"),
+		"message": _("Please use the link in the newest mail, or answer the mail."),
+	}
+
+
 def refuse() -> None:
-	"""The answer to whoever comes without a valid link."""
+	"""The answer of a method."""
 	frappe.respond_as_web_page(
-		_("This link is not valid"),
-		_("Please use the link in the newest mail, or answer the mail."),
-		indicator_color="red",
-		http_status_code=403,
+		refusal()["title"], refusal()["message"], indicator_color="red", http_status_code=403
 	)
+
+
+def refuse_page(context: frappe._dict) -> None:
+	"""The answer of a page, by templates/link_not_valid.html."""
+	context.http_status_code = 403
+	context.refusal = refusal()

@@ -12,7 +12,7 @@ from customer_tiering.outreach.channels.email import rep_address, sender_of
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.offers import example_for
-from customer_tiering.outreach.recipients import recipient_of
+from customer_tiering.outreach.recipients import callee_of, mobile_of, recipient_of
 from customer_tiering.outreach.render import (
 	Mail,
 	RenderError,
@@ -21,12 +21,15 @@ from customer_tiering.outreach.render import (
 	render_text,
 	site_language,
 )
+from customer_tiering.outreach.steps import CALL
 from customer_tiering.outreach.unsubscribe import PAGE
 
 
 def rendered(step: "frappe.Document", customer: "frappe.Document", moment: datetime) -> dict:
-	"""What the customer would get now: {"channel", "subject", "html", "text"}. Raises ValidationError with the reason."""
-	recipient = recipient_of(customer)
+	"""What the customer would get now: {"channel", "to", "subject", "html", "text"}. Raises ValidationError with the reason."""
+	find = {"SMS": mobile_of, CALL: callee_of}.get(step.channel, recipient_of)
+	recipient = find(customer, role=step.buying_role)
+	to = " · ".join(filter(None, (recipient.name, recipient.address))) if recipient else ""
 	with site_language():
 		values = merge_values(
 			customer,
@@ -42,8 +45,8 @@ def rendered(step: "frappe.Document", customer: "frappe.Document", moment: datet
 				mail = render(
 					frappe.get_doc("Email Template", step.email_template), values, step.preview_text
 				)
-				return {"channel": step.channel, **mail._asdict()}
-			return {"channel": step.channel, "text": render_text(step.message or "", values)}
+				return {"channel": step.channel, "to": to, **mail._asdict()}
+			return {"channel": step.channel, "to": to, "text": render_text(step.message or "", values)}
 		except RenderError as error:
 			frappe.throw(_("It can't be filled in for {0}: {1}").format(customer.name, str(error)))
 

@@ -1,17 +1,40 @@
-"""The way out of our mails: a signed link that doesn't expire, a page to confirm, and nothing a guesser could learn."""
+"""The way out of our messages, and back: a signed link that doesn't expire, a page to choose, and nothing a guesser could learn.
+
+What is said behind a link is said for the person whom its message went to: for that address, and, where the same contact is known
+to have one, for the address of the other channel. What stops an address for another reason (it bounced, the framework's own list)
+stays as it is.
+"""
+
+import json
+from typing import NamedTuple
 
 import frappe
 from frappe import _
 
-from customer_tiering.outreach.consent import note_withdrawal
+from customer_tiering.outreach.consent import GIVEN, WITHDRAWN, last_word, needs_consent, note
+from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.exits import leave_if_due
-from customer_tiering.outreach.suppress import suppress
+from customer_tiering.outreach.suppress import left_by, lift, suppress
 from customer_tiering.outreach.touch_link import link_of, refuse, touch_behind
 
 # Short: with what follows it must fit into one line of a mail's header.
 PAGE = "leave"
 PURPOSE = "unsubscribe"
 SEQUENCE, ALL, TRACKING = "sequence", "all", "tracking"
+EMAIL, SMS = "Email", "SMS"
+SOURCE = "Preference Page"
+
+
+class Reader(NamedTuple):
+	"""Whom a message went to: the addresses by channel, the one that it went to first."""
+
+	customer: str
+	sequence: str
+	addresses: dict[str, str]
+
+	@property
+	def channel(self) -> str:
+		return next(iter(self.addresses))
 
 
 def unsubscribe_url(touch: str) -> str:
@@ -23,9 +46,54 @@ def touch_of(token: object) -> str | None:
 	return touch_behind(token, PURPOSE)
 
 
+def reader_of(touch: str) -> Reader | None:
+	"""None if the touch, or whom it went to, is known no more."""
+	fields = ["address", "channel", "customer", "sequence", "text"]
+	row = frappe.db.get_value("Outreach Touch", touch, fields, as_dict=True)
+	own = _own_addresses(row) if row else {}
+	if not own:
+		return None
+	for contact in Crowd([row.customer]).contacts.get(row.customer, ()):
+		known = {EMAIL: contact.email_id, SMS: contact.mobile_no}
+		known = {channel: address.strip() for channel, address in known.items() if address}
+		if any(known.get(channel, "").lower() == address.lower() for channel, address in own.items()):
+			return Reader(row.customer, row.sequence, {**own, **{c: known[c] for c in known if c not in own}})
+	return Reader(row.customer, row.sequence, own)
+
+
+def _own_addresses(touch: frappe._dict) -> dict[str, str]:
+	"""A webhook's address is that of another system; the reader's stand in what it was sent."""
+	if touch.channel == "Webhook":
+		sent = json.loads(touch.text or "{}")
+		found = {EMAIL: sent.get("email"), SMS: sent.get("mobile")}
+	else:
+		found = {SMS if touch.channel == SMS else EMAIL: touch.address}
+	return {channel: address for channel, address in found.items() if address}
+
+
+class Choice(NamedTuple):
+	"""What a reader may choose for a channel: to leave it, to come (back) to it, or either."""
+
+	channel: str
+	may_leave: bool
+	may_come: bool
+
+
+def choices(reader: Reader) -> list[Choice]:
+	found = []
+	for channel, address in reader.addresses.items():
+		said = last_word(reader.customer, channel, address)
+		scopes = left_by(address)
+		left = not all(scopes) or bool(said and said.decision == WITHDRAWN)
+		asked = not said and needs_consent(reader.customer, channel)
+		found.append(Choice(channel, not left, bool(left or scopes or asked)))
+	return found
+
+
 @frappe.whitelist(allow_guest=True, methods=["POST"])
-def unsubscribe(t: object = None, scope: object = ALL) -> None:
-	"""Stop our mails to the address that the link was sent to: all, or those of its sequence. Or go on, but track them no more.
+def unsubscribe(t: object = None, scope: object = ALL, channel: object = None) -> None:
+	"""Stop our messages to whom the link was sent: all of its channel (or another one), or those of its sequence. Or go on, but
+	track them no more.
 
 	Answers the same whatever it finds behind a valid link.
 	"""
@@ -35,36 +103,62 @@ def unsubscribe(t: object = None, scope: object = ALL) -> None:
 		return
 	if scope == TRACKING:
 		refuse_tracking(touch)
-		frappe.respond_as_web_page(
-			_("Done"),
-			_("We will not see any more whether you open our mails or follow their links."),
-			indicator_color="green",
-		)
+		_say(t, _("We will not see any more whether you open our mails or follow their links."))
 		return
-	leave(touch, SEQUENCE if scope == SEQUENCE else ALL)
-	frappe.respond_as_web_page(
-		_("Done"),
-		_("You will get no more such mails. Your orders and invoices are not affected."),
-		indicator_color="green",
-	)
+	leave(touch, SEQUENCE if scope == SEQUENCE else ALL, channel if channel in (EMAIL, SMS) else None)
+	_say(t, _("You will get no more such messages. Your orders and invoices are not affected."))
 
 
-def leave(touch: str, scope: str) -> None:
-	row = frappe.db.get_value("Outreach Touch", touch, ["address", "customer", "sequence"], as_dict=True)
-	if row and row.address:
+@frappe.whitelist(allow_guest=True, methods=["POST"])
+def subscribe(t: object = None, channel: object = None) -> None:
+	"""Consent to our messages of a channel, again or for the first time. Answers the same whatever it finds behind a valid link."""
+	touch = touch_of(t)
+	if not touch:
+		refuse()
+		return
+	come_back(touch, SMS if channel == SMS else EMAIL)
+	_say(t, _("You will get our messages. You can leave them at any time."))
+
+
+def leave(touch: str, scope: str, channel: str | None = None) -> None:
+	reader = reader_of(touch)
+	if not reader or (channel and channel not in reader.addresses):
+		return
+	channel = channel or reader.channel
+	address = reader.addresses[channel]
+	if channel == reader.channel:
 		frappe.db.set_value("Outreach Touch", touch, "unsubscribed", 1, update_modified=False)
-		suppress(
-			row.address,
-			"Link in a mail",
-			customer=row.customer,
-			sequence=row.sequence if scope == SEQUENCE else None,
-		)
-		if scope == ALL:
-			note_withdrawal(row.customer, row.address, "Preference Page")
-		leave_if_due(row.customer)
+	suppress(
+		address,
+		"Link in a mail",
+		customer=reader.customer,
+		sequence=reader.sequence if scope == SEQUENCE else None,
+	)
+	if scope == ALL:
+		note(WITHDRAWN, reader.customer, channel, address, SOURCE)
+	leave_if_due(reader.customer)
+
+
+def come_back(touch: str, channel: str) -> None:
+	reader = reader_of(touch)
+	address = reader.addresses.get(channel) if reader else None
+	if address:
+		lift(address)
+		note(GIVEN, reader.customer, channel, address, SOURCE)
 
 
 def refuse_tracking(touch: str) -> None:
 	customer = frappe.db.get_value("Outreach Touch", touch, "customer")
 	if customer:  # who has the form open is told that it was changed
 		frappe.db.set_value("Customer", customer, "mail_tracking", "Refused")
+
+
+def _say(token: str, text: str) -> None:
+	frappe.respond_as_web_page(
+		_("Thank you"),
+		text,
+		indicator_color="green",
+		primary_action=f"/{PAGE}/{token}",
+		primary_label=_("Choose again"),
+		fullpage=True,
+	)

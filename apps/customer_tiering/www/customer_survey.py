@@ -3,6 +3,7 @@
 import frappe
 
 from customer_tiering.outreach.survey import SCORES, reasons, touch_of
+from customer_tiering.outreach.touch_link import refuse_page
 
 no_cache = 1
 sitemap = 0
@@ -10,9 +11,8 @@ sitemap = 0
 
 def get_context(context: frappe._dict) -> None:
 	token = frappe.form_dict.get("t")
-	context.valid = bool(touch_of(token))
-	if not context.valid:
-		context.http_status_code = 403
+	if not touch_of(token):
+		refuse_page(context)
 		return
 	context.token = token
 	context.scores = SCORES

@@ -1,8 +1,10 @@
-"""Asks before it unsubscribes: mail scanners follow links, people press buttons. A mail program's own button (RFC 8058) posts."""
+"""Asks before it changes anything: mail scanners follow links, people press buttons. A mail program's own button (RFC 8058) posts."""
 
 import frappe
+from frappe import _
 
-from customer_tiering.outreach.unsubscribe import ALL, leave, touch_of
+from customer_tiering.outreach.touch_link import refuse_page
+from customer_tiering.outreach.unsubscribe import ALL, EMAIL, SMS, Choice, choices, leave, reader_of, touch_of
 
 no_cache = 1
 sitemap = 0
@@ -11,19 +13,36 @@ sitemap = 0
 def get_context(context: frappe._dict) -> None:
 	token = frappe.form_dict.get("t")
 	touch = touch_of(token)
-	context.valid = bool(touch)
-	context.token = token if context.valid else ""
-	context.done = False
-	if not context.valid:
-		context.http_status_code = 403
+	if not touch:
+		refuse_page(context)
 		return
+	context.token = token
+	context.texts = _texts()
+	context.csrf_token = "" if frappe.session.user == "Guest" else frappe.sessions.get_csrf_token()
 	if frappe.request.method == "POST":
 		leave(touch, ALL)
 		context.done = True
-		return
+	reader = reader_of(touch)
+	context.own, *context.others = choices(reader) if reader else [Choice(EMAIL, True, False)]
 	context.title_of_mails = _title(touch)
 	context.is_tracked = bool(frappe.db.get_value("Outreach Touch", touch, "tracking"))
-	context.csrf_token = "" if frappe.session.user == "Guest" else frappe.sessions.get_csrf_token()
+
+
+def _texts() -> dict[str, dict[str, str]]:
+	return {
+		EMAIL: {
+			"question": _("No more mails?"),
+			"leave": _("Yes, no more mails"),
+			"left": _("You get no mails of ours."),
+			"come": _("Yes, you may send me mails"),
+		},
+		SMS: {
+			"question": _("No more text messages?"),
+			"leave": _("No more text messages"),
+			"left": _("You get no text messages of ours."),
+			"come": _("Yes, you may send me text messages"),
+		},
+	}
 
 
 def _title(touch: str) -> str:

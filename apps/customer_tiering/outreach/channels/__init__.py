@@ -1,4 +1,6 @@
-"""How a step reaches a customer: one module a channel, each with `prepare`.
+"""How a step reaches a customer: one module a channel, each with `reader` and `prepare`.
+
+`reader(target)` says who gets it now, or raises as follows.
 
 `prepare(target)` does what belongs into the transaction of the touch, and returns what the touch keeps of it, with its status.
 It raises Deferral (tried again), Skip (never tried again, for a good reason), RenderError or ValidationError (failed).

@@ -2,8 +2,6 @@
 holds it back, but what fits into the rep's day does. Where a follow-up rule has asked for a call for the same reason, it is left out: one
 sleeping customer is one call."""
 
-from datetime import date
-
 import frappe
 from frappe import _
 from frappe.utils import escape_html, get_fullname
@@ -12,9 +10,14 @@ from customer_tiering.outreach.channels import Skip, Target
 from customer_tiering.outreach.channels.texts import values_for
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
-from customer_tiering.outreach.recipients import mobile_of
+from customer_tiering.outreach.recipients import Recipient, callee_of
 from customer_tiering.outreach.render import render_text
-from customer_tiering.tiering.capacity import Capacity
+
+
+def reader(target: Target) -> Recipient | None:
+	"""Who is to be called, if anybody is known."""
+	return callee_of(target.customer, target.crowd, target.step.get("buying_role"))
+
 
 # What a rule made of the very signal by which the customer entered, whatever came of it; and what is still to be done about an
 # earlier one of its kind.
@@ -34,22 +37,25 @@ def prepare(target: Target) -> dict[str, str]:
 	rule = _rule_that_asked(target)
 	if rule:
 		raise Skip(_("The follow-up rule {0} has asked for this call already.").format(rule))
-	recipient = mobile_of(customer, crowd)
+	recipient = reader(target)
 	text = render_text(step.message, values_for(target, recipient and recipient.name))
+	caller = _caller(customer.name, crowd)
 	todo = frappe.get_doc(
 		doctype="ToDo",
-		allocated_to=_caller(customer.name, crowd, day),
+		allocated_to=caller,
 		description=f"<p>{escape_html(text)}</p>".replace("\n", "<br>"),
 		reference_type="Customer",
 		reference_name=customer.name,
 		date=day,
 		follow_up_key=f"Touch|{touch.name}",
 	).insert(ignore_permissions=True)
+	if caller:
+		crowd.capacity.take(caller)
 	return {"status": "Sent", "text": text, "todo": todo.name}
 
 
-def _caller(customer: str, crowd: Crowd, day: date) -> str | None:
-	capacity = Capacity(day)
+def _caller(customer: str, crowd: Crowd) -> str | None:
+	capacity = crowd.capacity
 	there = (user for user in crowd.owners.in_line(customer) if user not in capacity.away)
 	user = next(there, None)
 	if user and not capacity.has_room(user):

@@ -9,19 +9,25 @@ from customer_tiering.outreach.channels.reader import ask_for
 from customer_tiering.outreach.channels.texts import values_for
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
-from customer_tiering.outreach.recipients import recipient_of
+from customer_tiering.outreach.recipients import Recipient, recipient_of
 from customer_tiering.outreach.render import render
 from customer_tiering.outreach.tracking import with_tracking
 
 
-def prepare(target: Target) -> dict[str, str]:
-	customer, sequence, step, touch, _moment, crowd, _promise, outbox, _messages_sent = target
-	recipient = recipient_of(customer, crowd)
+def reader(target: Target) -> Recipient:
+	"""Who gets it."""
+	recipient = recipient_of(target.customer, target.crowd, target.step.get("buying_role"))
 	if not recipient:
 		raise Deferral(_("The customer has no e-mail address."))
 	if not validate_email_address(recipient.address):
 		raise Deferral(_("The address {0} is not valid.").format(recipient.address))
 	ask_for(target, recipient.address)
+	return recipient
+
+
+def prepare(target: Target) -> dict[str, str]:
+	customer, sequence, step, touch, _moment, crowd, _promise, outbox, _messages_sent = target
+	recipient = reader(target)
 	values = values_for(target, recipient.name)
 	mail = render(frappe.get_cached_doc("Email Template", step.email_template), values, step.preview_text)
 	mail, tracking = with_tracking(mail, touch.name, customer.name, crowd)

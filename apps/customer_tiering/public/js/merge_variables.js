@@ -2,9 +2,13 @@
 frappe.provide("customer_tiering");
 
 customer_tiering.merge_variables = () =>
-	(customer_tiering._merge_variables ??= frappe
-		.call("customer_tiering.outreach.api.merge_variables")
-		.then(({ message }) => message));
+	(customer_tiering._merge_variables ??= frappe.call("customer_tiering.outreach.api.merge_variables").then(
+		({ message }) => message,
+		(error) => {
+			customer_tiering._merge_variables = null; // the next time it is asked again
+			throw error;
+		}
+	));
 
 // Calls `pick` with what is to be written for the variable that somebody clicks on.
 customer_tiering.pick_merge_variable = async function (pick, hint) {

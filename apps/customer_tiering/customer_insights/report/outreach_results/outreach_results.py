@@ -40,6 +40,7 @@ from customer_tiering.customer_insights.filters import (
 )
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.proportions import difference
+from customer_tiering.outreach.experiments import UnderTest, under_test
 from customer_tiering.tiering.orders import Orders, orders_for
 
 CONTEXT = "Outreach Results"  # in which words are translated that mean something else elsewhere
@@ -69,6 +70,11 @@ COUNTED = (
 	*("replied", "reordered", "orders"),
 )
 
+OUTCOME = (
+	*("opened", "open_rate", "clicked", "click_rate", "reordered", "reorder_rate", "orders", "revenue"),
+	*("loaded", "replied", "unsubscribed"),
+)
+
 LEFT = """touch.channel != 'Call Task' AND (touch.status = 'Sent'
 	OR (touch.status = 'Queued' AND COALESCE(queue.status, 'Sent') IN ('Sent', 'Partially Sent')))"""
 DELIVERED = "COALESCE(touch.bounce, '') = ''"
@@ -84,7 +90,7 @@ LAST_FIRST = "touch.touched_on DESC, touch.creation DESC, touch.name DESC"
 OF_PERIOD = "touch.touched_on BETWEEN %(from_date)s AND %(to_date)s"
 
 SENT = f"""
-	SELECT {{group}} AS label, MIN(touch.sequence) AS sequence, MAX(touch.day_offset) AS day_offset,
+	SELECT {{group}} AS label, MIN(touch.sequence) AS sequence, MIN(touch.step) AS step, MAX(touch.day_offset) AS day_offset,
 		MIN(touch.channel) AS channel, MIN(touch.variant) AS variant, MIN(touch.email_template) AS email_template,
 		COUNT(*) AS sent,
 		SUM(NOT {DELIVERED}) AS bounced,
@@ -148,7 +154,14 @@ def execute(filters: dict | None = None) -> tuple:
 	if scope.group_by == SEQUENCE:
 		add_comparison(rows, frappe.db.sql(entered_query(scope), scope.values, as_dict=True))
 	total = row(add_up(rows), scope, label=_("Total"), is_total=1)
-	return columns(scope), [*rows, total] if rows else [], message(scope), chart(rows), summary(total, scope)
+	hide_what_is_tested(rows, scope)
+	return (
+		columns(scope, any(each.get("tested") for each in rows)),
+		[*rows, total] if rows else [],
+		message(scope),
+		chart(rows),
+		summary(total, scope),
+	)
 
 
 def read_scope(filters: frappe._dict) -> Scope:
@@ -256,7 +269,8 @@ def merged(
 			"orders": len(found),
 			"revenue": sum(order.value for order in found),
 		}
-		rows.append(row(counts, scope, label=label_of(each, scope.group_by), sequence=each.sequence))
+		what = {key: each[key] for key in ("sequence", "step", "variant", "email_template")}
+		rows.append(row(counts, scope, label=label_of(each, scope.group_by), **what))
 	return rows
 
 
@@ -291,6 +305,24 @@ def row(counts: dict, scope: Scope, **labels: object) -> dict:
 	}
 
 
+def hide_what_is_tested(rows: list[dict], scope: Scope) -> None:
+	"""No outcome of a variant before its experiment's horizon: rates that are seen early tempt to stop early."""
+	keys = {VARIANT: ("sequence", "step", "variant"), TEMPLATE: ("email_template",)}.get(scope.group_by)
+	tested = under_test(getdate(), scope.values["to_date"]) if keys else []
+	for each in rows:
+		own = [test for test in tested if _is_about(each, test, keys)]
+		if own:
+			each.update(dict.fromkeys(OUTCOME))
+			so_far, needed = (sum(getattr(test, field) for test in own) for field in ("customers", "needed"))
+			said = _("not enough data yet, {0} of {1} customers").format(so_far, needed)
+			each["tested"] = said
+
+
+def _is_about(row: dict, test: UnderTest, keys: tuple[str, ...]) -> bool:
+	of_test = {**test._asdict(), "email_template": test.template}
+	return all(row[key] == of_test[key] for key in keys)
+
+
 def add_comparison(rows: list[dict], entered: list[frappe._dict]) -> None:
 	"""To the rows of sequences that have both groups: their shares, and the difference with its interval, in percent."""
 	groups = {(each.sequence, cint(each.is_holdout)): each for each in entered}
@@ -309,7 +341,7 @@ def add_comparison(rows: list[dict], entered: list[frappe._dict]) -> None:
 		each["holdout_revenue"] = ratio(flt(held_out.money), held_out.customers)
 
 
-def columns(scope: Scope) -> list[dict]:
+def columns(scope: Scope, has_tested: bool = False) -> list[dict]:
 	labels = {
 		SEQUENCE: _("Sequence"),
 		STEP: _("Step", context=CONTEXT),
@@ -348,6 +380,8 @@ def columns(scope: Scope) -> list[dict]:
 		column("replied", _("Replied", context=CONTEXT), width=80),
 		column("unsubscribed", _("Unsubscribed"), width=100),
 	]
+	if has_tested:
+		answers.insert(1, column("tested", _("Experiment"), "Data", 250))
 	return [*answers, *(holdout if scope.group_by == SEQUENCE else []), *rest]
 
 
@@ -368,6 +402,12 @@ def message(scope: Scope) -> str:
 			scope.currency
 		),
 	]
+	if scope.group_by in (VARIANT, TEMPLATE):
+		details.append(
+			_(
+				"What an experiment compares shows no outcome before the experiment is measured: figures that are seen early tempt to stop early."
+			)
+		)
 	if scope.group_by == SEQUENCE:
 		details += [
 			_(
@@ -398,7 +438,7 @@ def chart(rows: list[dict]) -> dict | None:
 		"data": {
 			"labels": [each["label"] for each in rows],
 			"datasets": [
-				{"name": name, "values": [each[key] for each in rows]} for key, name in bars.items()
+				{"name": name, "values": [each[key] or 0 for each in rows]} for key, name in bars.items()
 			],
 		},
 		"type": "bar",

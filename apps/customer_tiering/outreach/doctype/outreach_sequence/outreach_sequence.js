@@ -11,7 +11,17 @@ const FLOW_FIELDS = [
 	"exit_out_of_audience",
 	"goal",
 ];
-const STEP_FIELDS = ["day_offset", "channel", "email_template", "variant", "weight", "message", "webhook_url", "offer"];
+const STEP_FIELDS = [
+	"day_offset",
+	"channel",
+	"buying_role",
+	"email_template",
+	"variant",
+	"weight",
+	"message",
+	"webhook_url",
+	"offer",
+];
 const redraw = (frm) => customer_tiering.draw_flow(frm);
 
 frappe.ui.form.on("Outreach Sequence", {
@@ -92,11 +102,12 @@ customer_tiering.step_boxes = function (steps, box) {
 	return steps.map((step) => {
 		const share = step.variant && total ? ` · ${Math.round((100 * cint(step.weight)) / total)}%` : "";
 		const what = step.channel === "Email" ? step.email_template : step.message || step.webhook_url;
+		const role = step.buying_role ? `<br>→ ${escape(__(step.buying_role, null, "Contact"))}` : "";
 		const offer = step.offer ? `<br>％ ${escape(step.offer)}` : "";
 		const variant = step.variant ? ` ${escape(step.variant)}${share}` : "";
 		return box(
 			`${ICONS[step.channel] || ""} ${__(step.channel)}${variant}`,
-			escape((what || "…").slice(0, 60)) + offer,
+			escape((what || "…").slice(0, 60)) + role + offer,
 			step.variant ? "border-style: dashed" : ""
 		);
 	});
@@ -125,7 +136,7 @@ customer_tiering.preview_html = function (preview) {
 	const customer = (row) =>
 		`<a href="${frappe.utils.get_form_link("Customer", row.customer)}">${escape(row.customer_name)}</a>`;
 	const table = (head, rows) => `<div style="max-height: 40vh; overflow: auto"><table class="table table-sm">
-		<thead><tr>${head.map((text) => `<th>${text}</th>`).join("")}</tr></thead>
+		<thead><tr>${head.map((text) => (text.startsWith("<th") ? text : `<th>${text}</th>`)).join("")}</tr></thead>
 		<tbody>${rows.join("")}</tbody></table></div>`;
 	const channels = Object.entries(preview.by_channel).map(([channel, count]) => `${__(channel)}: ${count}`);
 	const facts = [
@@ -133,22 +144,39 @@ customer_tiering.preview_html = function (preview) {
 		preview.held_out && __("{0} of them held out", [preview.held_out]),
 		preview.under_way && __("{0} are under way", [preview.under_way]),
 		channels.join(", "),
-		preview.unreachable && `<b>${__("{0} customers can't be reached", [preview.unreachable])}</b>`,
+		preview.late && __("{0} of these go later than their day", [preview.late]),
+		preview.kept_back && `<b>${__("{0} would not go out by then", [preview.kept_back])}</b>`,
 	].filter(Boolean);
+	const reasons = preview.reasons.map(([reason, count]) => `<li>${count} × ${escape(reason)}</li>`);
+	const step = (row) => `${ICONS[row.channel] || ""} ${escape(row.what || "")}
+		<span class="text-muted small">${escape(row.variant)}</span>`;
 	const going = preview.outgoing.map(
-		(row) => `<tr><td class="text-nowrap">${day(row.day)}</td><td>${customer(row)}</td>
-			<td>${ICONS[row.channel] || ""} ${escape(row.what || "")}
-				<span class="text-muted small">${escape(row.variant)}</span></td>
-			<td>${row.problem ? `<span class="indicator-pill orange">${escape(row.problem)}</span>` : escape(row.address || "")}</td></tr>`
+		(row) => `<tr><td class="text-nowrap">${day(row.day)}</td>
+			<td>${customer(row)}<div class="d-md-none">${step(row)}</div></td>
+			<td class="d-none d-md-table-cell">${step(row)}</td>
+			<td style="overflow-wrap: anywhere">${row.goes ? customer_tiering.preview_reader(row) : `<span style="color: var(--orange-600)">${escape(row.reason)}</span>`}</td></tr>`
 	);
 	const entering = preview.entering.map((row) => `<tr><td>${day(row.day)}</td><td>${customer(row)}</td></tr>`);
 	return `<p>${day(preview.from)} – ${day(preview.until)}: ${facts.join(" · ")}</p>
 		<p class="text-muted">${escape(preview.how)}
-			${__("Whoever orders or unsubscribes gets nothing more; caps and other reasons may put a message off.")}</p>
+			${__("As things stand today: whoever orders or unsubscribes gets nothing more, and what other sequences send may put a message off.")}</p>
+		${reasons.length ? `<ul class="text-muted">${reasons.join("")}</ul>` : ""}
 		<h5 class="mt-4">${__("What Would Go Out")}</h5>
-		${going.length ? table([__("Day"), __("Customer"), __("Step"), __("To")], going) : `<p>${__("Nothing.")}</p>`}
+		${going.length ? table([__("Day"), __("Customer"), `<th class="d-none d-md-table-cell">${__("Step")}</th>`, __("To")], going) : `<p>${__("Nothing.")}</p>`}
 		<h5 class="mt-4">${__("Who Would Enter")}</h5>
 		${entering.length ? table([__("Day"), __("Customer")], entering) : `<p>${__("Nobody.")}</p>`}`;
+};
+
+// To whom a message goes, and why it goes later than it could.
+customer_tiering.preview_reader = function (row) {
+	const escape = frappe.utils.escape_html;
+	const role = row.role && __(row.role, null, "Contact");
+	const missing = row.wanted_role && row.wanted_role !== row.role && __("no {0} is known", [__(row.wanted_role, null, "Contact")]);
+	const who = [row.name, missing || (row.wanted_role && role)].filter(Boolean).join(" · ");
+	const late = row.waits_since && __("since {0}: {1}", [frappe.datetime.str_to_user(row.waits_since), row.reason]);
+	return [escape(row.address || ""), ...[who, late].filter(Boolean).map((text) => `<span class="text-muted small">${escape(text)}</span>`)]
+		.filter(Boolean)
+		.join("<br>");
 };
 
 customer_tiering.try_step = async function (frm) {
@@ -186,10 +214,11 @@ customer_tiering.try_step = async function (frm) {
 			.catch(() => null);
 		const content = answer?.message;
 		if (!content) return place.empty();
-		if (!content.html) return place.html($("<pre>").text(content.text));
+		const to = content.to && $("<p class='text-muted'>").text(__("To: {0}", [content.to]));
+		if (!content.html) return place.empty().append(to, $("<pre>").text(content.text));
 		const frame = $(`<iframe sandbox="" style="border: 1px solid var(--border-color); height: 60vh; max-width: 100%"></iframe>`);
 		frame.attr("width", width).attr("srcdoc", content.html);
-		place.empty().append($("<p>").append($("<b>").text(content.subject)), frame);
+		place.empty().append(to, $("<p>").append($("<b>").text(content.subject)), frame);
 	};
 	dialog.show();
 };

@@ -4,9 +4,8 @@ frappe.ui.form.on("Tiering Settings", {
 		frm.add_custom_button(__("Presets…"), () => show_presets(frm));
 		frm.add_custom_button(__("Simulate…"), () => frappe.set_route("tiering-simulation"));
 		frm.set_query("default_follow_up_user", () => ({ filters: { enabled: 1, user_type: "System User" } }));
-		show_policy(frm);
+		show_policy(frm).then(() => show_waiting(frm)); // one after the other: an introduction takes away what stands above the form
 		show_scripts_in_charge(frm);
-		show_waiting(frm);
 	},
 });
 
@@ -180,9 +179,8 @@ async function show_scripts_in_charge(frm) {
 // After a backup was put back nothing goes out, until somebody says so.
 async function show_waiting(frm) {
 	const { message } = await frappe.call("customer_tiering.outreach.api.sending_state");
-	frm.dashboard.clear_headline();
 	if (!message.waits) return;
-	frm.dashboard.set_headline_alert(frappe.utils.escape_html(message.waits), "red");
+	frm.layout.show_message(`<div>${frappe.utils.escape_html(message.waits)}</div>`, "red", true);
 	if (message.may_go_on) {
 		frm.add_custom_button(__("Go On Sending…"), () => go_on_sending(frm, message.waits)).addClass("btn-danger");
 	}
@@ -199,7 +197,7 @@ function go_on_sending(frm, waits) {
 				default: 1,
 				label: __("Leave out what was due in that time"),
 				description: __(
-					"It stands as in doubt, and nobody gets it twice. Without this, customers may get again what they got already."
+					"It stands as in doubt, also for those who would have entered a sequence then: nobody gets it twice, and some may miss it. Without this, customers may get again what they got already."
 				),
 			},
 		],
