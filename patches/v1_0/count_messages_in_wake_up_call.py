@@ -8,8 +8,8 @@ SEEDED = {
 		"{% if messages_sent %}Messages sent since, without an order: {{ messages_sent }}."
 		"{% else %}No message could be sent.{% endif %} Ask what has changed."
 	),
-	"致电{{ customer.customer_name }}：自 {{ last_order_date }} 起未下单，三封邮件后仍无订单。问问有什么变化。": (  # noqa: RUF001
-		"致电{{ customer.customer_name }}：自 {{ last_order_date }} 起未下单，"  # noqa: RUF001
+	"致电{{ customer.customer_name }}：自 {{ last_order_date }} 起未下单，三封邮件后仍无订单。问问有什么变化。": (
+		"致电{{ customer.customer_name }}：自 {{ last_order_date }} 起未下单，"
 		"{% if messages_sent %}已发送 {{ messages_sent }} 条消息仍无订单{% else %}未能发出任何消息{% endif %}。问问有什么变化。"
 	),
 }
