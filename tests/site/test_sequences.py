@@ -499,6 +499,7 @@ class TestLookingAhead:
 					dispatch_due(day(number))
 		finally:
 			frappe.get_doc("Customer Tier", tier).db_set("monthly_contact_cap", before)
+			frappe.db.commit()
 		fields = ["touched_on", "customer", "day_offset", "status", "reason"]
 		done = frappe.get_all("Outreach Touch", fields=fields)
 
