@@ -589,3 +589,85 @@ class TestWhatAWrongOrderHides:
 		make.make_credit_note(customer, 20_000, days_ago(5))
 		night(days_ago(5))
 		assert computed(customer).annual_value == 130_000
+
+
+class TestAmendedInTheDesk:
+	"""Between Cancel and Submit of the amendment a run comes: the worker takes seconds, whoever types takes minutes."""
+
+	def amended(self, invoice, amount: float) -> None:
+		new = frappe.copy_doc(invoice)
+		new.update({"amended_from": invoice.name, "docstatus": 0, "set_posting_time": 1})
+		new.posting_date = invoice.posting_date
+		new.items[0].rate = amount
+		new.insert().submit()
+
+	@pytest.fixture
+	def b(self):
+		"""In the tier B by two orders of a first run."""
+		customer = customer_with(35_000, days_ago(30))
+		invoice = make.make_invoice(customer, 150_000, days_ago(30))
+		recompute(days_ago(20))
+		return invoice
+
+	def test_unchanged_it_is_no_news(self, b) -> None:
+		b.cancel()
+		night()
+		assert last_tier(b.customer) == ("B", "C", "Order", None)
+		self.amended(b, 150_000)
+		night()
+		assert last_tier(b.customer) == ("C", "B", "Order", None)
+		assert computed(b.customer).tier_since == days_ago(20)
+
+	def test_the_only_order_is_not_the_first_one_again(self) -> None:
+		customer_with(100)
+		customer = make.make_customer().name
+		invoice = make.make_invoice(customer, 150_000, days_ago(30))
+		recompute(days_ago(20))
+		invoice.cancel()
+		night(days_ago(3))
+		assert computed(customer).lifecycle_stage == "Lead"
+		self.amended(invoice, 150_000)
+		night()
+		assert (heard(customer, "First Order"), heard(customer, "Tier Up")) == ([], [])
+		assert (computed(customer).customer_tier, computed(customer).tier_since) == ("B", days_ago(20))
+
+	def test_a_first_order_that_was_told_is_told_again(self) -> None:
+		customer_with(100)
+		recompute(days_ago(20))
+		customer = make.make_customer().name
+		invoice = make.make_invoice(customer, 100, days_ago(2))
+		night(days_ago(2))
+		invoice.cancel()
+		night(days_ago(1))
+		self.amended(invoice, 100)
+		night()
+		told = [("Stage", "First Purchase"), ("Void", None), ("Stage", "First Purchase")]
+		assert heard(customer, "First Order") == told
+
+	def test_what_is_returned_meanwhile_is_told(self, b) -> None:
+		more = make.make_invoice(b.customer, 600_000, days_ago(10))
+		night(days_ago(10))
+		more.cancel()
+		night(days_ago(1))
+		self.amended(more, 600_000)
+		make.make_credit_note(b.customer, 700_000, getdate())
+		night()
+		assert last_tier(b.customer) == ("B", "C", "Order", "Tier Down")
+
+	def test_what_a_rule_has_changed_meanwhile_is_not(self, b) -> None:
+		wrong = make.make_invoice(b.customer, 900_000, days_ago(10))
+		night(days_ago(10))
+		frappe.get_doc("Customer Tier", "B").update({"entry_value": 190_000, "keep_value": 187_000}).save()
+		recompute(days_ago(5))
+		wrong.cancel()
+		night()
+		assert last_tier(b.customer) == ("A", "C", "Policy", None)
+
+	def test_a_wrong_credit_note_and_a_real_one(self, b) -> None:
+		wrong = make.make_credit_note(b.customer, 180_000, days_ago(10))
+		night(days_ago(10))
+		assert last_tier(b.customer) == ("B", "D", "Order", "Tier Down")
+		wrong.cancel()
+		make.make_credit_note(b.customer, 130_000, getdate())
+		night()
+		assert last_tier(b.customer) == ("D", "C", "Order", "Tier Down")

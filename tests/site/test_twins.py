@@ -95,6 +95,7 @@ class Pair:
 		self.twins = (self.wrong, self.right)
 		self.wrongs: dict[int, Callable[[date], None]] = {}
 		self.drafts: list[int] = []
+		self.counted: set[int] = set()
 		self.by_hand_until: date | None = None
 		self.count = 0
 
@@ -159,6 +160,26 @@ class Pair:
 
 		self.wrongs[number] = amend
 
+	def amend_later(self, day: date) -> None:
+		"""What is cancelled now and comes again as it was."""
+		both = sorted(
+			set(self.right.invoices) & set(self.wrong.invoices) - set(self.drafts) - set(self.wrongs)
+		)
+		if not both:
+			return
+		number = self.chance.choice(both)
+		doc = frappe.get_doc("Sales Invoice", self.wrong.invoices[number])
+		if doc.is_return:
+			return
+		self.say(day, f"CANCEL for a while {number}")
+		self.wrong.cancel(number)
+
+		def again(later: date) -> None:
+			self.say(later, f"AGAIN {number}")
+			self.wrong.write(number, doc.base_net_total, doc.posting_date, amended_from=doc.name)
+
+		self.wrongs[number] = again
+
 	def mend(self, day: date) -> None:
 		if self.wrongs:
 			self.wrongs.pop(self.chance.choice(sorted(self.wrongs)))(day)
@@ -184,8 +205,17 @@ def begin(pair: Pair, today: date) -> None:
 
 
 def live_a_day(pair: Pair, day: date) -> None:
-	acts = (pair.order, pair.draft, pair.submit, pair.credit, pair.mistake, pair.wrong_amount, pair.mend)
-	for act in pair.chance.choices((*acts, pair.by_hand, None), (6, 2, 4, 4, 6, 2, 8, 1, 16), k=2):
+	acts = (
+		pair.order,
+		pair.draft,
+		pair.submit,
+		pair.credit,
+		pair.mistake,
+		pair.wrong_amount,
+		pair.amend_later,
+	)
+	acts = (*acts, pair.mend, pair.by_hand, None)
+	for act in pair.chance.choices(acts, (6, 2, 4, 4, 6, 2, 3, 10, 1, 16), k=2):
 		if act:
 			act(day)
 
@@ -201,6 +231,7 @@ def change_a_rule(chance: random.Random, said: list[str], day: date) -> None:
 
 def where_they_stand(pairs: list[Pair], day: date) -> None:
 	for pair in pairs:
+		pair.counted = set(pair.right.invoices)
 		pair.say(day, f"wrong {standing(pair.wrong)}, right {standing(pair.right)}")
 
 

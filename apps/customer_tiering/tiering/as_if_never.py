@@ -3,16 +3,18 @@
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
+from itertools import pairwise
 
 import frappe
 import pandas as pd
 
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.replay import Entry, Standing, replay
+from customer_tiering.engine.signals import FIRST_ORDER
 from customer_tiering.tiering.chunks import rows_of
 from customer_tiering.tiering.documents import Document, entries_of, read_documents
 from customer_tiering.tiering.evidence import LOOK_BACK, Evidence
@@ -25,11 +27,31 @@ SLACK = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Restored:
-	"""Where a customer would stand now, and the tier that it was in (None: none) before what has gone lately was counted."""
+	"""Where a customer would stand now; `below_cause` says what brought it below the keep value, if neither an order nor a day.
+
+	`stood` is the last tier (None: none) in which it was and would have been, and `cause` what has moved it from there, if
+	neither an order nor a day did: Policy or Edit. `has_ordered` says that a run has counted its first order before, and told nobody.
+	"""
 
 	standing: Standing
-	cause: str | None
+	below_cause: str | None
 	stood: str | None
+	cause: str | None
+	has_ordered: bool
+
+
+@dataclass(frozen=True)
+class Way:
+	"""Standings one after the other, the days on which changed rules and nothing else can have lowered the customer, and
+	those on which they moved it."""
+
+	standings: list[Standing]
+	lowered_on: set[date] = field(default_factory=set)
+	moved_on: set[date] = field(default_factory=set)
+
+	def tier_on(self, day: date) -> str | None:
+		known = [standing for standing in self.standings if standing.day <= day]
+		return (known or self.standings)[-1 if known else 0].tier
 
 
 def restored(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evidence) -> dict[str, Restored]:
@@ -49,28 +71,32 @@ def restored(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evi
 	for document in read_documents(members, evidence.policy):
 		documents[evidence.roots[document.customer]].append(document)
 	gone = {root: past.gone(documents[root]) for root in moments}
-	lately = {
-		root: [document for document in gone[root] if document.modified >= moments[root] - SLACK]
-		for root in moments
-	}
-	rows = rows[rows["root"].map(lately).astype(bool)]
+	rows = rows[
+		rows["root"].map(lambda root: past.has_gone_lately(documents[root], gone[root], moments[root]))
+	]
 	events = _tier_events(list(rows.index))
-	ways = {
-		root: past.way_on(
-			_start(past.first_run(gone[root]), events[root], past.joined(root)), root, documents[root]
-		)
-		for root in set(rows["root"]) & set(rows.index)
+	starts = {
+		customer: _start(past.first_run(gone[root]), events[customer], past.joined(root))
+		for customer, root in rows["root"].items()
 	}
-	found = {}
+	ways = {
+		root: past.way_on(starts[root], root, documents[root]) for root in set(rows["root"]) & set(rows.index)
+	}
+	found, welcomed = {}, _welcomed(list(rows.index))
 	for customer, root in rows["root"].items():
 		if root not in ways:
 			continue
-		way, changed_on = ways[root]
-		start = _start(past.first_run(gone[root]), events[customer], past.joined(root))
-		standing = past.carried(start, customer, root, documents[root], way) if customer != root else way[-1]
-		cause = _cause(standing, rows.loc[customer], changed_on)
+		way = ways[root]
+		if customer != root:
+			way = replace(way, standings=past.carried(starts[customer], customer, root, documents[root], way))
+		agreed_on, stood = past.last_agreed(way, events[customer])
 		found[customer] = Restored(
-			standing, cause, _tier_before(past.first_run(lately[root]), events[customer])
+			way.standings[-1],
+			_below_cause(way, rows.loc[customer]),
+			stood,
+			_cause(way, agreed_on, past.days_of_joining(root)),
+			customer not in welcomed
+			and past.has_ordered([document for document in documents[root] if document.customer == customer]),
 		)
 	return found
 
@@ -85,7 +111,7 @@ def with_standings(facts: pd.DataFrame, found: Mapping[str, Restored]) -> pd.Dat
 	for column in ("tier_since", "below_keep_since"):
 		days = pd.to_datetime(pd.Series([getattr(each, column) for each in standings], names))
 		facts.loc[names, f"current_{column}"] = days
-	causes = pd.Series([found[name].cause for name in names], names, dtype=object)
+	causes = pd.Series([found[name].below_cause for name in names], names, dtype=object)
 	facts["current_below_keep_cause"] = facts["current_below_keep_cause"].astype(object)
 	facts.loc[names, "current_below_keep_cause"] = causes
 	return facts
@@ -141,37 +167,77 @@ class _Past:
 		later = self.runs[bisect_right(self._starts, document.entered) :]
 		return next((run for run in later if document.day <= run.as_of <= self.evidence.as_of), None)
 
+	def has_gone_lately(
+		self, documents: Sequence[Document], gone: Sequence[Document], moment: datetime
+	) -> bool:
+		"""Whether any of those that are gone went since, or came again as an amendment."""
+		by_name = {document.name: document for document in documents}
+		lately = {document.name for document in gone if document.modified >= moment - SLACK}
+		for document in documents:
+			while document.entered >= moment - SLACK and document.amended_from in by_name:
+				document = replace(by_name[document.amended_from], entered=document.entered)
+				lately.add(document.name)
+		return bool(lately & {document.name for document in gone})
+
+	def has_ordered(self, documents: Sequence[Document]) -> bool:
+		"""Whether a run has counted the first order before it was amended."""
+		entries, by_name = entries_of(documents), {document.name: document for document in documents}
+		orders = [each for each in documents if each.name in entries and entries[each.name].is_order]
+		if not orders:
+			return False
+		original = _first_version(min(orders, key=lambda each: each.day), by_name)
+		return original.cancelled and self._was_counted(original)
+
 	def way_on(
 		self, start: Standing, customer: str, documents: Sequence[Document], until: date | None = None
-	) -> tuple[list[Standing], set[date]]:
-		"""A root's standings from there on, or those of who was one, and the days on which changed rules, and nothing else,
-		can have lowered it."""
+	) -> Way:
+		"""The way of a root from there on, or of who was one."""
 		periods = [period for period in self._periods(start.day) if until is None or period[0] <= until]
 		ends = [*(first - timedelta(days=1) for first, _policy in periods[1:]), until or self.evidence.as_of]
-		way, changed_on, before, entries = [start], set(), None, []
+		way, before, entries = Way([start]), None, []
 		for (first, policy), last in zip(periods, ends, strict=True):
-			known = replace(way[-1], day=max(first, start.day))
-			# still by the rules before: would the customer be below the keep value on that day, too?
-			if before and not self._replay(entries, before, first, known)[-1].below_keep_since:
-				changed_on.add(first)
+			known = replace(way.standings[-1], day=max(first, start.day))
+			by_old_rules = self._replay(entries, before, first, known)[-1] if before else None
 			before, entries = policy, self._entries(customer, documents, policy)
-			way += self._replay(entries, policy, last, known)
-		return way, changed_on
+			standings = self._replay(entries, policy, last, known)
+			if by_old_rules:
+				if not by_old_rules.below_keep_since:
+					way.lowered_on.add(first)
+				if standings[0].tier != by_old_rules.tier:
+					way.moved_on.add(first)
+			way.standings.extend(standings)
+		return way
 
 	def carried(
-		self, start: Standing, member: str, root: str, documents: Sequence[Document], way: Sequence[Standing]
-	) -> Standing:
-		"""The standing of a member today, by the root's `way`: by its own up to the day on which it came into the group."""
-		day, own = start.day, start
+		self, start: Standing, member: str, root: str, documents: Sequence[Document], way: Way
+	) -> list[Standing]:
+		"""The standings of a member, by the root's `way`: by its own up to the day on which it came into the group."""
+		day, own = start.day, [start]
 		moments = self._grouped_since(member, root)
 		if moments and (joined_on := self._known_on(start.day, *moments)) > start.day:
-			day, own = joined_on, self.way_on(start, member, documents, joined_on - timedelta(days=1))[0][-1]
-		tier, since = own.tier, own.tier_since
-		before = [standing for standing in way if standing.day <= day]
-		for standing in [*before[-1:], *way[len(before) :]]:
-			if standing.tier != tier:
-				tier, since = standing.tier, max(standing.day, day)
-		return replace(way[-1], tier_since=since if tier else None)
+			day = joined_on
+			own = self.way_on(start, member, documents, joined_on - timedelta(days=1)).standings
+		before = [standing for standing in way.standings if standing.day <= day]
+		for standing in [*before[-1:], *way.standings[len(before) :]]:
+			on = max(standing.day, day)
+			since = own[-1].tier_since if standing.tier == own[-1].tier else on
+			own.append(replace(standing, day=on, tier_since=since if standing.tier else None))
+		return own
+
+	def last_agreed(self, way: Way, events: Sequence[frappe._dict]) -> tuple[date | None, str | None]:
+		"""The last day before today on which the customer was in the tier that it would have been in, and that tier; else
+		the one that it began with."""
+		first, as_of = way.standings[0].day, self.evidence.as_of
+		for day in reversed([day for day in self._days if first <= day < as_of]):
+			was = [event.new_value for event in events if event.as_of <= day]
+			tier = way.tier_on(day)
+			if was and was[-1] == tier:
+				return day, tier
+		return None, way.standings[0].tier
+
+	def days_of_joining(self, root: str) -> set[date]:
+		joined = self.joined(root)
+		return {run.as_of for run in self.runs if run.started_at in joined}
 
 	def _periods(self, since: date) -> list[tuple[date, Policy]]:
 		"""From which day on which rules were in force, up to today."""
@@ -269,6 +335,12 @@ def _tier_events(customers: Collection[str]) -> dict[str, list[frappe._dict]]:
 	return found
 
 
+def _welcomed(customers: Collection[str]) -> set[str]:
+	"""Who has had a First Order, whatever became of it."""
+	query = "SELECT DISTINCT customer FROM `tabTiering Event` WHERE customer IN %(names)s AND `signal` = %(signal)s"
+	return {row.customer for row in rows_of(query, customers, signal=FIRST_ORDER)}
+
+
 def _start(first: frappe._dict, events: Sequence[frappe._dict], joined: Collection[datetime]) -> Standing:
 	"""Where the customer stood before that run; or what somebody, and no document, decided since.
 
@@ -288,20 +360,28 @@ def _standing(event: frappe._dict) -> Standing:
 	return Standing(event.as_of, Decimal(0), event.new_value, event.as_of, None)
 
 
-def _tier_before(first: frappe._dict, events: Sequence[frappe._dict]) -> str | None:
-	before = _event_before(first, events)
-	return before and before.new_value
-
-
 def _event_before(first: frappe._dict, events: Sequence[frappe._dict]) -> frappe._dict | None:
 	"""The last one before that run, but for what was set by hand."""
 	before = [event for event in events if event.read_at < first.started_at and event.cause != "Override"]
 	return before[-1] if before else None
 
 
-def _cause(standing: Standing, row: pd.Series, changed_on: set[date]) -> str | None:
+def _below_cause(way: Way, row: pd.Series) -> str | None:
 	"""What brought the customer below the keep value: as it is kept, else the rules if they changed that day."""
-	below = standing.below_keep_since
+	below = way.standings[-1].below_keep_since
 	if below and row["current_below_keep_since"] == pd.Timestamp(below):
 		return row["current_below_keep_cause"] or None
-	return "Policy" if below in changed_on else None
+	return "Policy" if below in way.lowered_on else None
+
+
+def _cause(way: Way, agreed_on: date | None, joined_on: Collection[date]) -> str | None:
+	"""Of the last move since that day, if it wasn't an order or a day that brought it about."""
+	for before, after in reversed(list(pairwise(way.standings))):
+		if agreed_on and after.day <= agreed_on:
+			return None
+		if before.tier == after.tier:
+			continue
+		if after.day in way.moved_on or before.below_keep_since in way.lowered_on:
+			return "Policy"
+		return "Edit" if after.day in joined_on else None
+	return None

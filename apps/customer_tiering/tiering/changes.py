@@ -54,8 +54,8 @@ class Context:
 	`ordered` are customers whose orders changed since the last run, `lowered` those who did more than buy, `edited` those who were merged, regrouped, disabled or
 	enabled, made internal or not, or referred others, `…_in_group` also those tiered with them, `referrers_of_ordered` those
 	who referred them; `old` is None where the rules have not changed since, `conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
-	ledger's signals whose cause is gone (see find_voids), `tiers_before` where those stood whose way up is gone (see
-	as_if_never), `refitted_whales` orders that are whales
+	ledger's signals whose cause is gone (see find_voids), `tiers_before`, `moved_by` and `ordered_before` what is said of those of whom a counted document is gone: where they
+	stood, what has moved them since, and whose first order is not their first (see as_if_never), `refitted_whales` orders that are whales
 	only because the median order is another one now, `untouched` customers to whom nothing has happened and for whom no day
 	has come, `not_ordered` also those of whom somebody changed what has nothing to do with money: what their tiers changed
 	by is an exchange rate, a cost or a figure of the population. So are the ways down of those `not_lowered`, who have done
@@ -75,6 +75,8 @@ class Context:
 	conditions: pd.DataFrame
 	voids: pd.DataFrame
 	tiers_before: dict[str, str | None]
+	moved_by: dict[str, str]
+	ordered_before: frozenset[str]
 	refitted_whales: frozenset[str]
 	untouched: frozenset[str]
 	not_ordered: frozenset[str]
@@ -302,6 +304,8 @@ def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
 		return "Override Ended"
 	if context.baseline:
 		return "Baseline"
+	if decision == "Tier" and customer in context.moved_by:
+		return context.moved_by[customer]
 	if decision == "Tier" and row["current_below_keep_cause"] and context.fell(row):
 		return row["current_below_keep_cause"]
 	if context.old is not None:
@@ -329,7 +333,7 @@ def _happened(customer: str, ordered: Collection[str], edited: Collection[str]) 
 def _signal(event: dict, before: str | None, first_order: pd.Timestamp, context: Context) -> Signal | None:
 	"""Counted from `before`, where the customer stood before what is taken back now; the way back there is no news."""
 	new = event["new_value"]
-	if before != event["old_value"] and (new == before or _undoes(event, before, context.entry_values)):
+	if before != event["old_value"] and (new == before or _undoes(event, before, context)):
 		return None
 	if event["decision"] == "Tier":
 		return tier_signal(before, new, context.entry_values, context.as_of)
@@ -337,7 +341,10 @@ def _signal(event: dict, before: str | None, first_order: pd.Timestamp, context:
 		found = stage_signal(
 			context.meanings.get(before), context.meanings.get(new), event["last_order_date"]
 		)
-		return None if found and found.name == FIRST_ORDER and _is_history(first_order, context) else found
+		if found and found.name == FIRST_ORDER:
+			known = event["customer"] in context.ordered_before or _is_history(first_order, context)
+			return None if known else found
+		return found
 	return None
 
 
@@ -346,9 +353,12 @@ def _is_history(first_order: pd.Timestamp, context: Context) -> bool:
 	return first_order.date() <= context.policy.asleep_since(context.as_of)
 
 
-def _undoes(event: dict, before: str | None, entry: dict[str, float]) -> bool:
+def _undoes(event: dict, before: str | None, context: Context) -> bool:
 	"""Whether a tier that changed is but the end of a way down that was taken back, and not all of it is made up for."""
-	if event["decision"] != "Tier" or not {before, event["old_value"], event["new_value"]} <= set(entry):
+	entry = context.entry_values
+	if event["decision"] != "Tier" or event["customer"] in context.tiers_before:
+		return False
+	if not {before, event["old_value"], event["new_value"]} <= set(entry):
 		return False
 	old, new = entry[event["old_value"]], entry[event["new_value"]]
 	return old < new < entry[before]

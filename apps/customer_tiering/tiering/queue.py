@@ -51,8 +51,9 @@ def log_exception(what: str) -> None:
 
 @never_in_the_way
 def on_order(document: "frappe.Document", method: str | None = None) -> None:
-	"""A Sales Invoice was submitted or cancelled, a return or a debit note too."""
-	sold = method == "on_submit" and not document.get("is_return") and document.base_net_total >= 0
+	"""A Sales Invoice was submitted or cancelled, a return or a debit note too; what is amended may have been worth more."""
+	new = method == "on_submit" and not document.get("amended_from")
+	sold = new and not document.get("is_return") and document.base_net_total >= 0
 	add([document.customer], SALE if sold else ORDER)
 
 

@@ -153,6 +153,8 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		conditions=new_conditions(judged.conditions),
 		voids=voids,
 		tiers_before={customer: each.stood for customer, each in back.items()},
+		moved_by={customer: each.cause for customer, each in back.items() if each.cause},
+		ordered_before=frozenset(customer for customer, each in back.items() if each.has_ordered),
 		refitted_whales=_refitted_whales(judged.whales, scope, last),
 		untouched=turned_back | (_untouched(scope.queued, facts, as_of) if scope.is_full else frozenset()),
 		not_ordered=turned_back
