@@ -162,15 +162,13 @@ class Pair:
 
 	def amend_later(self, day: date) -> None:
 		"""What is cancelled now and comes again as it was."""
-		both = sorted(
-			set(self.right.invoices) & set(self.wrong.invoices) - set(self.drafts) - set(self.wrongs)
-		)
+		both = sorted(self.counted & set(self.wrong.invoices) - set(self.drafts) - set(self.wrongs))
 		if not both:
 			return
 		number = self.chance.choice(both)
 		doc = frappe.get_doc("Sales Invoice", self.wrong.invoices[number])
-		if doc.is_return:
-			return
+		if doc.is_return or frappe.db.exists("Sales Invoice", {"return_against": doc.name, "docstatus": 1}):
+			return  # which ERPNext doesn't let anybody cancel
 		self.say(day, f"CANCEL for a while {number}")
 		self.wrong.cancel(number)
 

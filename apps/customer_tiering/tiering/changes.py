@@ -205,7 +205,9 @@ def ledger_rows(
 				event = _decision_event(customer, decision, row, context)
 				if decision == "Tier" and row["by_hand"]:
 					event["detail"] = reasons.get(customer)
-				fires = event["cause"] in FIRING_CAUSES
+				fires = event["cause"] in FIRING_CAUSES and not (
+					decision == "Tier" and customer in context.moved_by
+				)
 				before = stood.get(decision, {}).get(customer, event["old_value"])
 				candidates.append(
 					(event, _signal(event, before, row["first_order_date"], context) if fires else None)
@@ -304,8 +306,8 @@ def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
 		return "Override Ended"
 	if context.baseline:
 		return "Baseline"
-	if decision == "Tier" and customer in context.moved_by:
-		return context.moved_by[customer]
+	if decision == "Tier" and context.moved_by.get(customer) == "Policy":
+		return "Policy"
 	if decision == "Tier" and row["current_below_keep_cause"] and context.fell(row):
 		return row["current_below_keep_cause"]
 	if context.old is not None:
