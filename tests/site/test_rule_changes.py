@@ -217,12 +217,14 @@ class TestUndo:
 		before = rows()
 		first = apply(proposal_of(tier("A", entry_value=300_000)), "First").name
 		second = apply(proposal_of({"window_months": 6}), "Second").name
-		with pytest.raises(frappe.ValidationError, match=second):
-			undo(frappe.get_doc("Tiering Rule Change", first))
+		frappe.db.set_value("Customer Tier", "A", "entry_value", 350_000, update_modified=False)
+		with pytest.raises(frappe.ValidationError, match=f"{second} came later"):
+			rules_api.undo_change(first)  # before it asks about what was edited
+		frappe.db.set_value("Customer Tier", "A", "entry_value", 300_000, update_modified=False)
 		for name in (second, first):
 			rules_api.undo_change(name)
 		assert rows() == before
-		with pytest.raises(frappe.ValidationError):
+		with pytest.raises(frappe.ValidationError, match="undone already"):
 			undo(frappe.get_doc("Tiering Rule Change", first))
 
 	def test_takes_a_new_tier_away_and_its_customers_are_decided_anew(
@@ -246,6 +248,30 @@ class TestUndo:
 		assert make.computed(customer).customer_tier == "B"
 		assert make.events(customer, decision="Tier")[-1].cause == "Policy"
 		assert not make.signals(customer, decision="Tier")
+
+	def test_keeps_what_people_point_at(self) -> None:
+		"""What is deleted would stand on the customer, and be decided, for ever; and the audience would find nobody."""
+		change = apply(proposal_of(tier("AA", entry_value=900_000, is_top=1)), "Test").name
+		customer = make.make_customer()
+		make.make_invoice(customer.name, 250_000, make.days_ago(3))
+		customer.reload()
+		by_hand = {"tier_override": "AA", "tier_override_until": "2099-12-31", "tier_override_reason": "Cup"}
+		customer.update(by_hand).save()
+		rule = frappe.get_doc("Follow Up Rule", {"signal": "Became Lost"})
+		audience = json.dumps([["Customer", "customer_tier", "in", "AA, A"]])
+		rule.update({"audience_filters": audience}).save()
+		frappe.get_doc("Customer Tier", "A").update({"benefits": "Cake"}).save()
+		before = rows()
+		with pytest.raises(frappe.ValidationError, match=f"AA.*1 customers.*{rule.name}"):
+			rules_api.undo_change(change)
+		assert rows() == before
+		rule.update({"audience_filters": "[]"}).save()
+		with pytest.raises(frappe.ValidationError, match=r"1 customers have it by hand\. Choose"):
+			rules_api.undo_change(change, despite_edits=1)
+		frappe.delete_doc("Customer Tier", "AA", force=True)
+		make.recompute()
+		assert make.computed(customer).customer_tier == "B"
+		assert make.events(customer, decision="Tier")[-1].cause != "Override"
 
 	def test_refuses_where_something_was_put_in_the_way(self) -> None:
 		change = apply(proposal_of(tier("A", entry_value=300_000)), "Test").name

@@ -8,11 +8,12 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 from frappe.model.rename_doc import rename_doc
-from frappe.utils import now_datetime
+from frappe.utils import escape_html, now_datetime
 
 from customer_tiering.tiering.jobs import enqueue_recompute
 from customer_tiering.tiering.proposal import SETTINGS, Difference, Proposal, plain, put
 from customer_tiering.tiering.rule_records import KINDS
+from customer_tiering.tiering.rule_users import users_of
 
 RECORD = "Tiering Rule Change"
 STAMPS = ("modified", "modified_by")
@@ -134,20 +135,30 @@ def edited_since(change: Document) -> list[dict[str, str]]:
 	return found
 
 
+def refuse_undo(change: Document) -> None:
+	"""Raise ValidationError if the change isn't the latest one, or if what it added is in use by more than what is computed."""
+	if change.status != "Applied":
+		frappe.throw(_("This change is undone already."))
+	if change.name != last_change():
+		frappe.throw(_("{0} came later. The latest change is undone first.").format(last_change()))
+	for doctype, name in _record(change)["created"]:
+		if users := users_of(doctype, name):
+			frappe.throw(
+				_("{0} would be deleted, but is in use: {1}. Choose another one there, then undo.").format(
+					frappe.bold(escape_html(_of(doctype, name))), escape_html(", ".join(users))
+				)
+			)
+
+
 def undo(change: Document, *, despite_edits: bool = False) -> list[str]:
 	"""Put back what was before, exactly. What it added is deleted; customers who are in it get a full run.
 
 	Returns what could not be put back, in words: what somebody has deleted since, and days of steps that are other ones now.
 
-	Raises ValidationError, and changes nothing, if it isn't the latest one, if somebody has changed the same values since
+	Raises ValidationError, and changes nothing, for what `refuse_undo` refuses, if somebody has changed the same values since
 	(unless `despite_edits`), or if the old values don't fit what was added since.
 	"""
-	if change.name != last_change():
-		frappe.throw(
-			_("{0} came later, or this is undone already. The latest change is undone first.").format(
-				last_change()
-			)
-		)
+	refuse_undo(change)
 	if not despite_edits and edited_since(change):
 		frappe.throw(_("Somebody has changed these rules since. Look at what would be lost before you undo."))
 	record, proposal, lost = _record(change), Proposal(), []

@@ -13,6 +13,7 @@ from customer_tiering.tiering.rule_changes import (
 	edited_since,
 	in_words,
 	last_change,
+	refuse_undo,
 	undo,
 	what,
 )
@@ -76,7 +77,8 @@ def undo_change(name: str, despite_edits: int | str = 0) -> dict:
 	"""Undo the latest change: {"message"}; or, while it isn't confirmed, {"edited"}: what somebody has changed since."""
 	frappe.only_for(MANAGERS)
 	change = frappe.get_doc(RECORD, name)
-	edited = edited_since(change) if change.status == "Applied" else []
+	refuse_undo(change)
+	edited = edited_since(change)
 	if edited and not cint(despite_edits):
 		return {"edited": edited}
 	lost = undo(change, despite_edits=bool(edited))
