@@ -11,7 +11,7 @@ from customer_tiering.setup.seed import NEW_SITE
 from customer_tiering.tiering import rules_api
 from customer_tiering.tiering.policy import read_policy
 from customer_tiering.tiering.presets import presets
-from customer_tiering.tiering.proposal import Proposal
+from customer_tiering.tiering.proposal import Proposal, put
 from customer_tiering.tiering.rule_changes import apply, edited_since, last_change, undo
 from customer_tiering.tiering.rule_input import apply_changes, parse
 from tests.site import factories as make
@@ -150,12 +150,35 @@ class TestPresets:
 		assert names == ["Lead", "Lost", "Silent", "High Value", "Loyal", "Active", "New"]
 
 	def test_days_of_a_sequence_with_as_many_steps(self) -> None:
-		rules_api.use_preset("e_commerce")
 		sequence = frappe.get_doc("Outreach Sequence", {"entry_signal": "Became Dormant"})
+		sequence.db_set("audience_filters", '[["Customer", "lifecycle_stage", "=", "Dormant"]]')
+		rules_api.use_preset("e_commerce")
+		sequence.reload()
+		assert '"Silent"' in sequence.audience_filters
 		assert [step.day_offset for step in sequence.steps] == [3, 7, 15, 18]
 		rules_api.undo_change(last_change())
 		sequence.reload()
+		assert '"Dormant"' in sequence.audience_filters
 		assert [step.day_offset for step in sequence.steps] == [7, 14, 21, 24]
+
+	def test_days_of_rules_and_sequences_that_are_broken_otherwise(self) -> None:
+		gone = json.dumps([["Customer", "a_field_that_is_gone", "=", 1]])
+		rule = frappe.get_doc("Follow Up Rule", {"signal": "First Order"})
+		sequence = frappe.get_doc("Outreach Sequence", {"entry_signal": "First Order"})
+		for doc in (rule, sequence):
+			doc.db_set("audience_filters", gone, update_modified=False)
+		before, days = rows(), rule.due_in_days
+		proposal = Proposal()
+		for doc, field, value in (
+			(rule, "due_in_days", days + 5),
+			(sequence, "steps", [step.day_offset + 1 for step in sequence.steps]),
+		):
+			put(proposal.find(doc.doctype, doc.name), field, value)
+		change = apply(proposal, "Days").name
+		assert rule.reload().due_in_days == days + 5
+		assert sequence.reload().audience_filters == gone and rows() != before
+		assert "is set again" in rules_api.undo_change(change)["message"]
+		assert rows() == before
 
 	def test_one_that_is_not_there_is_named(self) -> None:
 		with pytest.raises(frappe.ValidationError, match=r"no preset.*nope.*retail"):

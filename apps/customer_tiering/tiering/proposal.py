@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import cint, flt
+from frappe.utils import cint, escape_html, flt
 
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering.policy import (
@@ -148,6 +148,8 @@ class Proposal:
 		if not self.settings.is_new():
 			self.settings.load_doc_before_save()
 		_check(self.settings)
+		for doc in self.followers:
+			_check_days(doc)
 		refuse_gaps(self.policy())
 		frappe.local.message_log = list({str(each): each for each in frappe.local.message_log}.values())
 
@@ -196,6 +198,19 @@ def _stored(doctype: str) -> list[Document]:
 
 def _key(doc: Document) -> tuple[str, str]:
 	return doc.doctype, doc.name
+
+
+def _check_days(doc: Document) -> None:
+	"""Of a rule or sequence the days alone are saved: what else is wrong with it, like an audience, is its own form's to say."""
+	if doc.doctype != "Outreach Sequence":
+		return
+	doc.flags.update(days_only=True, ignore_links=True, ignore_mandatory=True)
+	doc.load_doc_before_save()
+	try:
+		doc.run_method("validate")
+	except frappe.ValidationError as error:
+		frappe.clear_last_message()
+		frappe.throw(f"{_(doc.doctype)} {frappe.bold(escape_html(doc.name))}: {error}")
 
 
 def _check(doc: Document) -> None:

@@ -257,7 +257,14 @@ def _write(proposal: Proposal) -> None:
 		for doc in docs:
 			doc.flags.together = docs
 	for doc in changed:
-		doc.insert(ignore_permissions=True) if doc.is_new() else doc.save(ignore_permissions=True)
+		if doc.doctype == "Follow Up Rule":
+			doc.db_set("due_in_days", doc.due_in_days)
+		elif doc.is_new():
+			doc.insert(ignore_permissions=True)
+		else:
+			if doc.doctype == "Outreach Sequence":  # its audience has followed the new names meanwhile
+				doc.audience_filters = frappe.db.get_value(doc.doctype, doc.name, "audience_filters")
+			doc.save(ignore_permissions=True)
 
 
 def _rename(proposal: Proposal) -> None:
