@@ -367,6 +367,8 @@ class TestUndo:
 		change = rules_api.use_preset("retail")["name"]
 		frappe.local.lang = "zh"
 		try:
+			name = frappe.db.get_value("Outreach Sequence", {"entry_signal": "First Order"})
+			assert any(row["what"].endswith(f" {name}") for row in rules_api.preview_preset("e_commerce"))
 			assert rules_api.list_presets()["last"]["title"] == "零售 7 / 30 / 90"
 			assert "零售" in rules_api.undo_change(change)["message"]
 		finally:
@@ -416,7 +418,7 @@ class TestTogether:
 		('{"tiers": [{"name": "A", "entry": 1}]}', "A.*entry.*entry_value"),
 		('{"tiers": [{"name": "A", "entry_value": "1"}]}', "tiers, A: entry_value"),
 		('{"tiers": [{"name": "A", "entry_value": 100000}]}', "Entry Value.*already starts"),
-		('{"tiers": [{"name": "A", "entry_value": -1}]}', "Entry Value"),
+		('{"tiers": [{"name": "A", "entry_value": -1}]}', "Customer Tier A<.*Entry Value"),
 		('{"tiers": [{"name": "A", "is_top": "yes"}]}', "is_top.*true or false"),
 		('{"tiers": [{"name": "A", "keep_value": 600000}]}', "Keep Value.*above"),
 		('{"stages": [{"name": "Lost", "min_days_since_order": 100}]}', "dormant before they are lost"),

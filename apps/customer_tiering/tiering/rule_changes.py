@@ -11,7 +11,7 @@ from frappe.model.rename_doc import rename_doc
 from frappe.utils import escape_html, now_datetime
 
 from customer_tiering.tiering.jobs import enqueue_recompute
-from customer_tiering.tiering.proposal import SETTINGS, Difference, Proposal, plain, put
+from customer_tiering.tiering.proposal import SETTINGS, Difference, Proposal, called, plain, put
 from customer_tiering.tiering.rule_records import KINDS
 from customer_tiering.tiering.rule_users import users_of
 
@@ -121,7 +121,7 @@ def edited_since(change: Document) -> list[dict[str, str]]:
 	"""What somebody changed after that, of what an undo would put back: {"what", "then", "now"} in words."""
 	record = _record(change)
 	found = [
-		{"what": _of(doctype, then), "then": then, "now": now}
+		{"what": called(doctype, then), "then": then, "now": now}
 		for doctype, then, now in record["renamed_since"]
 	]
 	for each in record["changed"]:
@@ -145,7 +145,7 @@ def refuse_undo(change: Document) -> None:
 		if users := users_of(doctype, name):
 			frappe.throw(
 				_("{0} would be deleted, but is in use: {1}. Choose another one there, then undo.").format(
-					frappe.bold(escape_html(_of(doctype, name))), escape_html(", ".join(users))
+					frappe.bold(escape_html(called(doctype, name))), escape_html(", ".join(users))
 				)
 			)
 
@@ -176,7 +176,7 @@ def undo(change: Document, *, despite_edits: bool = False) -> list[str]:
 		if doc:
 			proposal.rename(doc, old)
 		else:
-			lost.append(_of(doctype, new))
+			lost.append(called(doctype, new))
 	removed = [(doctype, name) for doctype, name in record["created"] if frappe.db.exists(doctype, name)]
 	for doctype, name in removed:
 		proposal.remove(doctype, name)
@@ -218,7 +218,7 @@ def in_words(difference: Difference) -> tuple[str, str]:
 
 
 def what(difference: Difference) -> str:
-	return _of(difference.doctype, difference.name)
+	return called(difference.doctype, difference.name)
 
 
 def shown(value: object) -> str:
@@ -230,13 +230,9 @@ def shown(value: object) -> str:
 	return str(value or "–")
 
 
-def _of(doctype: str, name: str) -> str:
-	return _(doctype) if doctype == SETTINGS else f"{_(doctype)} {_(name, context=doctype)}"
-
-
 def _of_field(change: dict) -> str:
 	label = _(frappe.get_meta(change["doctype"]).get_label(change["field"]))
-	return f"{_of(change['doctype'], change['name'])} · {label}"
+	return f"{called(change['doctype'], change['name'])} · {label}"
 
 
 @contextmanager
