@@ -107,6 +107,10 @@ class TestStagesTogether:
 		settings(reporting_currency="EUR").save()
 		assert not frappe.message_log
 
+	@pytest.mark.parametrize("months", ["12.7", 12.7])
+	def test_a_whole_number_is_not_cut_off(self, months: object) -> None:
+		refused(settings(window_months=months), "Window .*must be a whole number")
+
 	def test_a_currency_without_a_company_is_refused(self) -> None:
 		refused(settings(reporting_currency="CHF"), "no company keeps its books in CHF")
 
