@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import frappe
 import pytest
@@ -393,6 +394,27 @@ class TestTogether:
 		assert proposal.differences() == []
 		with pytest.raises(frappe.ValidationError, match="set already"):
 			apply(proposal, "Nothing")
+
+
+def test_one_changes_rules_at_a_time() -> None:
+	place = (frappe.local.site, frappe.local.sites_path)
+
+	def refused_elsewhere() -> str:
+		frappe.init(place[0], sites_path=place[1])
+		frappe.connect()
+		try:
+			rules_api.use_preset("nope")
+		except frappe.ValidationError as error:
+			return str(error)
+		finally:
+			frappe.destroy()
+
+	with ThreadPoolExecutor(1) as another:
+		with pytest.raises(frappe.ValidationError, match="no preset"):
+			rules_api.use_preset("nope")
+		assert "Somebody else is changing the rules" in another.submit(refused_elsewhere).result()
+		frappe.db.rollback()
+		assert "no preset" in another.submit(refused_elsewhere).result()
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,19 @@ from frappe.model.rename_doc import rename_doc
 from frappe.utils import escape_html, now_datetime
 
 from customer_tiering.tiering.jobs import enqueue_recompute
+from customer_tiering.tiering.lock import only_one_until_commit
 from customer_tiering.tiering.proposal import SETTINGS, Difference, Proposal, called, plain, put
 from customer_tiering.tiering.rule_records import KINDS
 from customer_tiering.tiering.rule_users import users_of
 
 RECORD = "Tiering Rule Change"
 STAMPS = ("modified", "modified_by")
+
+
+def only_me() -> None:
+	"""Nobody else changes rules until this transaction ends. Raises RunInProgressError, to be asked before a proposal is read."""
+	refusal = _("Somebody else is changing the rules just now. Look at them again in a moment.")
+	only_one_until_commit("customer_tiering.rules", refusal)
 
 
 def apply(proposal: Proposal, title: str, preset: str | None = None) -> Document:
