@@ -151,6 +151,15 @@ def export(file_format: str) -> None:
 	)
 
 
+@frappe.whitelist()
+def differences(changes: str | dict | None = None, preset: str | None = None) -> list[str]:
+	"""What saving these rules would change, in sentences. Raises ValidationError for rules that can't be saved."""
+	frappe.only_for(MANAGERS)
+	proposal = simulation.propose(_known(preset), _changes(changes))
+	proposal.validate()
+	return [sentence(each) for each in proposal.differences()]
+
+
 @frappe.whitelist(methods=["POST"])
 def save(changes: str | dict | None = None, preset: str | None = None) -> dict:
 	"""Save these rules: {"name", "message"} of the change that can be undone. Raises ValidationError as the DocTypes do."""
