@@ -3,7 +3,7 @@ from itertools import pairwise
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import flt
+from frappe.utils import flt, getdate
 
 from customer_tiering.tiering import required_fields
 from customer_tiering.tiering.interests import enqueue_interests
@@ -205,7 +205,7 @@ class TieringSettings(Document):
 
 		if not self.reporting_currency or not self.has_value_changed("reporting_currency"):
 			return
-		lacking, number = without_rate(policy_of(self, (), (), ()))
+		lacking, number = without_rate(policy_of(self, (), (), ()), getdate())
 		if lacking:
 			frappe.msgprint(
 				_(
