@@ -500,6 +500,15 @@ class TestBackTest:
 			back_test(known, START + timedelta(days=700), 365)
 		assert refused.value.reason == NoFitError.NOTHING_CAME
 
+	def test_nobody_came_of_more_than_a_byte_counts(self, days: pd.DataFrame) -> None:
+		"""As the site gives them, customers are categories, whose codes are as wide as they are many."""
+		known = days[days["day"] < pd.Timestamp(START + timedelta(days=300))]
+		known = known.assign(customer=known["customer"].astype(str).astype("category"))
+		assert known["customer"].nunique() > 127
+		with pytest.raises(NoFitError) as refused:
+			back_test(known, START + timedelta(days=700), 365)
+		assert refused.value.reason == NoFitError.NOTHING_CAME
+
 	def test_worth_it_is_closer_than_the_guess(self) -> None:
 		assert BackTest(START, 1, 1, 1.0, 0.5, 2.0, 0.0).is_worth_it
 		assert not BackTest(START, 1, 1, 2.0, 0.0, 2.0, 0.5).is_worth_it

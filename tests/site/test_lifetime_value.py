@@ -1,6 +1,7 @@
 """Predicted lifetime values on a site: what is read, what is written on whom, and what is said where there is nothing to say."""
 
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -291,6 +292,10 @@ class TestOnTheForm:
 		assert "do not rely" not in said and fit.test_error < fit.naive_error
 		fit.db_set("naive_error", fit.test_error / 2)
 		assert "do not rely on this number alone" in self.said(with_number)
+		fit_lifetime_value(AS_OF)
+		assert re.search(
+			r"No prediction: (\d+) of \1 documents have no exchange rate", self.said(with_number)
+		)
 
 	def test_every_customer_without_a_number_has_a_reason(self, shoppers: dict[str, list]) -> None:
 		fit_lifetime_value(AS_OF)

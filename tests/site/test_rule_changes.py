@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import frappe
 import pytest
@@ -11,7 +12,7 @@ from customer_tiering.setup.seed import NEW_SITE
 from customer_tiering.tiering import rules_api
 from customer_tiering.tiering.policy import read_policy
 from customer_tiering.tiering.presets import presets
-from customer_tiering.tiering.proposal import Proposal
+from customer_tiering.tiering.proposal import Proposal, put
 from customer_tiering.tiering.rule_changes import apply, edited_since, last_change, undo
 from customer_tiering.tiering.rule_input import apply_changes, parse
 from tests.site import factories as make
@@ -150,12 +151,35 @@ class TestPresets:
 		assert names == ["Lead", "Lost", "Silent", "High Value", "Loyal", "Active", "New"]
 
 	def test_days_of_a_sequence_with_as_many_steps(self) -> None:
-		rules_api.use_preset("e_commerce")
 		sequence = frappe.get_doc("Outreach Sequence", {"entry_signal": "Became Dormant"})
+		sequence.db_set("audience_filters", '[["Customer", "lifecycle_stage", "=", "Dormant"]]')
+		rules_api.use_preset("e_commerce")
+		sequence.reload()
+		assert '"Silent"' in sequence.audience_filters
 		assert [step.day_offset for step in sequence.steps] == [3, 7, 15, 18]
 		rules_api.undo_change(last_change())
 		sequence.reload()
+		assert '"Dormant"' in sequence.audience_filters
 		assert [step.day_offset for step in sequence.steps] == [7, 14, 21, 24]
+
+	def test_days_of_rules_and_sequences_that_are_broken_otherwise(self) -> None:
+		gone = json.dumps([["Customer", "a_field_that_is_gone", "=", 1]])
+		rule = frappe.get_doc("Follow Up Rule", {"signal": "First Order"})
+		sequence = frappe.get_doc("Outreach Sequence", {"entry_signal": "First Order"})
+		for doc in (rule, sequence):
+			doc.db_set("audience_filters", gone, update_modified=False)
+		before, days = rows(), rule.due_in_days
+		proposal = Proposal()
+		for doc, field, value in (
+			(rule, "due_in_days", days + 5),
+			(sequence, "steps", [step.day_offset + 1 for step in sequence.steps]),
+		):
+			put(proposal.find(doc.doctype, doc.name), field, value)
+		change = apply(proposal, "Days").name
+		assert rule.reload().due_in_days == days + 5
+		assert sequence.reload().audience_filters == gone and rows() != before
+		assert "is set again" in rules_api.undo_change(change)["message"]
+		assert rows() == before
 
 	def test_one_that_is_not_there_is_named(self) -> None:
 		with pytest.raises(frappe.ValidationError, match=r"no preset.*nope.*retail"):
@@ -217,12 +241,14 @@ class TestUndo:
 		before = rows()
 		first = apply(proposal_of(tier("A", entry_value=300_000)), "First").name
 		second = apply(proposal_of({"window_months": 6}), "Second").name
-		with pytest.raises(frappe.ValidationError, match=second):
-			undo(frappe.get_doc("Tiering Rule Change", first))
+		frappe.db.set_value("Customer Tier", "A", "entry_value", 350_000, update_modified=False)
+		with pytest.raises(frappe.ValidationError, match=f"{second} came later"):
+			rules_api.undo_change(first)  # before it asks about what was edited
+		frappe.db.set_value("Customer Tier", "A", "entry_value", 300_000, update_modified=False)
 		for name in (second, first):
 			rules_api.undo_change(name)
 		assert rows() == before
-		with pytest.raises(frappe.ValidationError):
+		with pytest.raises(frappe.ValidationError, match="undone already"):
 			undo(frappe.get_doc("Tiering Rule Change", first))
 
 	def test_takes_a_new_tier_away_and_its_customers_are_decided_anew(
@@ -246,6 +272,30 @@ class TestUndo:
 		assert make.computed(customer).customer_tier == "B"
 		assert make.events(customer, decision="Tier")[-1].cause == "Policy"
 		assert not make.signals(customer, decision="Tier")
+
+	def test_keeps_what_people_point_at(self) -> None:
+		"""What is deleted would stand on the customer, and be decided, for ever; and the audience would find nobody."""
+		change = apply(proposal_of(tier("AA", entry_value=900_000, is_top=1)), "Test").name
+		customer = make.make_customer()
+		make.make_invoice(customer.name, 250_000, make.days_ago(3))
+		customer.reload()
+		by_hand = {"tier_override": "AA", "tier_override_until": "2099-12-31", "tier_override_reason": "Cup"}
+		customer.update(by_hand).save()
+		rule = frappe.get_doc("Follow Up Rule", {"signal": "Became Lost"})
+		audience = json.dumps([["Customer", "customer_tier", "in", "AA, A"]])
+		rule.update({"audience_filters": audience}).save()
+		frappe.get_doc("Customer Tier", "A").update({"benefits": "Cake"}).save()
+		before = rows()
+		with pytest.raises(frappe.ValidationError, match=f"AA.*1 customers.*{rule.name}"):
+			rules_api.undo_change(change)
+		assert rows() == before
+		rule.update({"audience_filters": "[]"}).save()
+		with pytest.raises(frappe.ValidationError, match=r"1 customers have it by hand\. Choose"):
+			rules_api.undo_change(change, despite_edits=1)
+		frappe.delete_doc("Customer Tier", "AA", force=True)
+		make.recompute()
+		assert make.computed(customer).customer_tier == "B"
+		assert make.events(customer, decision="Tier")[-1].cause != "Override"
 
 	def test_refuses_where_something_was_put_in_the_way(self) -> None:
 		change = apply(proposal_of(tier("A", entry_value=300_000)), "Test").name
@@ -318,6 +368,8 @@ class TestUndo:
 		change = rules_api.use_preset("retail")["name"]
 		frappe.local.lang = "zh"
 		try:
+			name = frappe.db.get_value("Outreach Sequence", {"entry_signal": "First Order"})
+			assert any(row["what"].endswith(f" {name}") for row in rules_api.preview_preset("e_commerce"))
 			assert rules_api.list_presets()["last"]["title"] == "零售 7 / 30 / 90"
 			assert "零售" in rules_api.undo_change(change)["message"]
 		finally:
@@ -344,6 +396,27 @@ class TestTogether:
 			apply(proposal, "Nothing")
 
 
+def test_one_changes_rules_at_a_time() -> None:
+	place = (frappe.local.site, frappe.local.sites_path)
+
+	def refused_elsewhere() -> str:
+		frappe.init(place[0], sites_path=place[1])
+		frappe.connect()
+		try:
+			rules_api.use_preset("nope")
+		except frappe.ValidationError as error:
+			return str(error)
+		finally:
+			frappe.destroy()
+
+	with ThreadPoolExecutor(1) as another:
+		with pytest.raises(frappe.ValidationError, match="no preset"):
+			rules_api.use_preset("nope")
+		assert "Somebody else is changing the rules" in another.submit(refused_elsewhere).result()
+		frappe.db.rollback()
+		assert "no preset" in another.submit(refused_elsewhere).result()
+
+
 @pytest.mark.parametrize(
 	("changes", "words"),
 	[
@@ -367,7 +440,7 @@ class TestTogether:
 		('{"tiers": [{"name": "A", "entry": 1}]}', "A.*entry.*entry_value"),
 		('{"tiers": [{"name": "A", "entry_value": "1"}]}', "tiers, A: entry_value"),
 		('{"tiers": [{"name": "A", "entry_value": 100000}]}', "Entry Value.*already starts"),
-		('{"tiers": [{"name": "A", "entry_value": -1}]}', "Entry Value"),
+		('{"tiers": [{"name": "A", "entry_value": -1}]}', "Customer Tier A<.*Entry Value"),
 		('{"tiers": [{"name": "A", "is_top": "yes"}]}', "is_top.*true or false"),
 		('{"tiers": [{"name": "A", "keep_value": 600000}]}', "Keep Value.*above"),
 		('{"stages": [{"name": "Lost", "min_days_since_order": 100}]}', "dormant before they are lost"),

@@ -94,6 +94,23 @@ class TestStagesTogether:
 		assert not frappe.get_meta("Customer").has_field(options[1])
 		assert frappe.cache.get_value("bootinfo") != "of before"
 
+	def test_a_currency_without_rates_is_taken_with_a_warning(self) -> None:
+		make.ensure_company("Euro Books", "EUR")
+		make.make_invoice(make.make_customer().name, 100, make.days_ago(5))
+		frappe.clear_messages()
+		settings(reporting_currency="EUR").save()
+		(message,) = map(str, frappe.message_log)
+		assert "1 of 1 documents have no exchange rate to EUR" in message
+		settings(reporting_currency="USD").save()
+		make.make_rate("USD", "EUR", make.days_ago(5), 0.9)
+		frappe.clear_messages()
+		settings(reporting_currency="EUR").save()
+		assert not frappe.message_log
+
+	@pytest.mark.parametrize("months", ["12.7", 12.7])
+	def test_a_whole_number_is_not_cut_off(self, months: object) -> None:
+		refused(settings(window_months=months), "Window .*must be a whole number")
+
 	def test_a_currency_without_a_company_is_refused(self) -> None:
 		refused(settings(reporting_currency="CHF"), "no company keeps its books in CHF")
 

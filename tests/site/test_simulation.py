@@ -396,6 +396,7 @@ class TestThePage:
 		assert behind["total"] == rising == len(behind["rows"]) > 0 == behind["hidden"]
 		assert page.get_customers("tier", way="rise") == behind
 		assert page.get_customers("tier", way="fall")["total"] == done["summary"]["fall"] == 0
+		assert page.differences(changes) == ["Customer Tier A · Entry Value: 500,000 → 300,000"]
 		change = page.save(changes)
 		assert read_policy().tiers[0].entry_value == 300_000
 		assert frappe.db.get_value("Tiering Rule Change", change["name"], "status") == "Applied"
@@ -444,7 +445,7 @@ class TestThePage:
 	def test_only_managers(self, manager: str) -> None:
 		frappe.set_user(make.ensure_user("head@example.com", "Sales Manager"))
 		calls = (page.get_rules, page.start, page.get_status, lambda: page.get_customers("tier"))
-		for call in (*calls, lambda: page.export("csv"), page.save):
+		for call in (*calls, lambda: page.export("csv"), page.differences, page.save):
 			with pytest.raises(frappe.PermissionError):
 				call()
 

@@ -60,4 +60,6 @@ def _logs(days: pd.DataFrame) -> pd.DataFrame:
 def brought(days: pd.DataFrame, after: date, until: date) -> pd.Series:
 	"""By customer, the money of its `order_days` after `after` until `until`."""
 	within = (days["day"] > pd.Timestamp(after)) & (days["day"] <= pd.Timestamp(until))
-	return days[within].groupby("customer", observed=True)["money"].sum()
+	money = days[within].groupby("customer", observed=True)["money"].sum()
+	# Categories of nobody have narrower codes than those of everybody, and can't be reindexed by them.
+	return money.set_axis(money.index.astype(object))

@@ -164,17 +164,30 @@ def _refuse_unknown_field(condition: Condition) -> None:
 		)
 
 
+def records_in(filters: Filters, doctype: str) -> set[str]:
+	"""The names of the records of that DocType that an audience asks for. Raises ValidationError as `conditions_of` does."""
+	linked = map(_linked, conditions_of(filters))
+	return {name for kind, names in linked if kind == doctype for name in names}
+
+
 def _refuse_missing_records(condition: Condition) -> None:
 	"""A tier that was deleted would leave the audience empty without a word."""
+	doctype, names = _linked(condition)
+	for name in names:
+		if not frappe.db.exists(doctype, name):
+			_refuse(condition, _("there is no {0} {1}").format(_(doctype), escape_html(name)))
+
+
+def _linked(condition: Condition) -> tuple[str | None, list[str]]:
+	"""The records that the condition asks for: their DocType and names; none where it asks for anything else."""
 	field = frappe.get_meta(condition.doctype).get_field(condition.fieldname)
 	if not field or field.fieldtype != "Link" or condition.operator not in ("=", "in"):
-		return
+		return None, []
 	values = condition.value
 	if isinstance(values, str) and condition.operator == "in":
 		values = values.split(",")
-	for value in values if isinstance(values, list | tuple) else [values]:
-		if value and not frappe.db.exists(field.options, str(value).strip()):
-			_refuse(condition, _("there is no {0} {1}").format(_(field.options), escape_html(str(value))))
+	values = values if isinstance(values, list | tuple) else [values]
+	return field.options, [str(value).strip() for value in values if value]
 
 
 def _refuse(condition: Condition, why: str) -> None:

@@ -559,6 +559,8 @@ def _set_on(customer: str, day: date) -> ByHand | None:
 	if day < getdate():
 		last = _last_tier_event(customer, day)
 		tier = last.new_value if last and last.cause == "Override" else None
+	elif tier and not frappe.db.exists("Customer Tier", tier):
+		return None
 	ends = until + timedelta(days=1) if until and until < date.max else None
 	return ByHand(customer, tier, ends) if tier else None
 

@@ -104,6 +104,8 @@ def _customers(scoped: bool) -> pd.DataFrame:
 	columns = ["customer", *given, *(f"current_{field}" for field in COMPUTED_FIELDS)]
 	frame = pd.DataFrame.from_records(rows, columns=columns, index="customer")
 	frame = frame.astype(object).where(frame.notna() & (frame != ""), None)
+	tiers = frappe.get_all("Customer Tier", pluck="name")
+	frame["tier_override"] = frame["tier_override"].where(frame["tier_override"].isin(tiers), None)
 	frame["current_tier"] = frame["current_customer_tier"]
 	by_hand = frappe.db.sql(TIERS_BY_HAND.format(scope=in_scope("event.customer", scoped)))
 	frame["current_tier_by_hand"] = frame.index.isin([row[0] for row in by_hand])

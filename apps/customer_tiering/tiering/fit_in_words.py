@@ -9,7 +9,10 @@ from frappe.utils import flt, format_date
 
 
 class Refusal(NamedTuple):
-	"""Why there is no model, or no test of it: what a NoFitError of the engine says, as it is kept on the record."""
+	"""Why there is no model, or no test of it: what a NoFitError of the engine says, as it is kept on the record.
+
+	Of "no rates", `repeaters` are the documents without an exchange rate and `needed` all of them.
+	"""
 
 	reason: str
 	repeaters: int
@@ -28,6 +31,9 @@ class Refusal(NamedTuple):
 			"spend has no mean": _(
 				"What customers spend differs so much from order to order that one order says nothing about the next."
 			),
+			"no rates": _(
+				"{0} of {1} documents have no exchange rate to the reporting currency, so their money is not known. Add Currency Exchange records and fit again."
+			).format(self.repeaters, self.needed),
 			"nothing came": _("Nothing was ordered in the days to be predicted."),
 		}[self.reason]
 

@@ -88,7 +88,10 @@ def _find(as_of: date, progress: Progress) -> tuple[dict, "pd.Series"]:
 	progress(0, 0, _("Reading orders"))
 	customers = _customers()
 	days = _order_days(policy, as_of, customers)
-	found, predicted = _predict(days, as_of, date_diff(add_months(as_of, months), as_of), discount, progress)
+	horizon = date_diff(add_months(as_of, months), as_of)
+	found, predicted = _predict(days, as_of, horizon, discount, progress)
+	if found["status"] == NOT_FITTED:
+		found |= _for_want_of_rates(policy, days, as_of)
 	predicted = predicted.reindex(customers.index, fill_value=0.0).round(
 		smallest_unit(policy.reporting_currency)
 	)
@@ -133,6 +136,19 @@ def _predict(
 	progress(0, 0, _("Testing on the past"))
 	values |= {"status": FITTED, **_parameters(model), **_tested(days, as_of, horizon)}
 	return values, model.predict(known, horizon, discount / 100)["value"]
+
+
+def _for_want_of_rates(policy: Policy, days: "pd.DataFrame", as_of: date) -> dict:
+	"""The reason, where enough customers came again but their money has no exchange rate; else nothing."""
+	from customer_tiering.engine.buyers import buyers
+	from customer_tiering.engine.lifetime_value import LEAST_REPEATERS
+	from customer_tiering.tiering.missing_rates import without_rate
+
+	lacking, number = without_rate(policy, as_of)
+	if not lacking or (buyers(days, as_of)["frequency"] > 0).sum() < LEAST_REPEATERS:
+		return {}
+	values = {"refusal": Refusal("no rates", lacking, number).as_json()}
+	return {**values, "reason": reason_of(values)}
 
 
 def _terms() -> tuple[int, float]:

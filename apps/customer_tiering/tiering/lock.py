@@ -29,6 +29,14 @@ class only_one:
 			frappe.db.sql("SELECT RELEASE_LOCK(%s)", self.name)
 
 
+def only_one_until_commit(what: str, refusal: str) -> None:
+	"""As `only_one`, without waiting, for as long as this transaction lasts: what it writes is seen by whoever comes next."""
+	lock = only_one(what, refusal)
+	lock.__enter__()
+	frappe.db.after_commit.add(lock.__exit__)
+	frappe.db.after_rollback.add(lock.__exit__)
+
+
 def is_free(what: str) -> bool:
 	"""Whether nobody has the lock: whoever had it is dead or done."""
 	return bool(frappe.db.sql("SELECT IS_FREE_LOCK(%s)", _name_of(what))[0][0])

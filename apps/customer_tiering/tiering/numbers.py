@@ -12,10 +12,12 @@ LARGEST_AMOUNT = 999_999_999_999  # a Currency column has twelve digits before t
 
 
 def refuse_impossible_numbers(doc: Document, fields: Iterable[str]) -> None:
-	"""Raise ValidationError, naming the field, for what is not finite or larger than a Currency column takes."""
+	"""Raise ValidationError, naming the field, for what is not finite, larger than a Currency column takes, or would be cut off."""
 	for field in fields:
 		value, label = flt(doc.get(field)), _(doc.meta.get_label(field))
 		if not math.isfinite(value):
 			frappe.throw(_("{0} must be a number.").format(label))
 		if abs(value) > LARGEST_AMOUNT:
 			frappe.throw(_("{0} must be {1} or less.").format(label, f"{LARGEST_AMOUNT:,}"))
+		if value % 1 and doc.meta.get_field(field).fieldtype in ("Int", "Check"):
+			frappe.throw(_("{0} must be a whole number.").format(label))

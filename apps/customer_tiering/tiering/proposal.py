@@ -1,12 +1,13 @@
 """The rules as they would be: documents in memory that nobody has saved, to be judged, compared or saved together."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import cint, flt
+from frappe.utils import cint, escape_html, flt
 
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering.policy import (
@@ -144,10 +145,13 @@ class Proposal:
 			self._refuse_doubles(docs)
 			for doc in docs:
 				doc.flags.together = docs
-				_check(doc)
+				with _naming(doc):
+					_check(doc)
 		if not self.settings.is_new():
 			self.settings.load_doc_before_save()
 		_check(self.settings)
+		for doc in self.followers:
+			_check_days(doc)
 		refuse_gaps(self.policy())
 		frappe.local.message_log = list({str(each): each for each in frappe.local.message_log}.values())
 
@@ -162,6 +166,13 @@ class Proposal:
 		for docs in self.records.values():
 			yield from docs
 		yield from self.followers
+
+
+def called(doctype: str, name: str) -> str:
+	"""A document in words: names of tiers, stages and segments have translations, those of rules and sequences are people's own."""
+	if doctype == SETTINGS:
+		return _(doctype)
+	return f"{_(doctype)} {_(name, context=doctype) if doctype in KINDS else name}"
 
 
 def values_of(doc: Document) -> dict[str, object]:
@@ -196,6 +207,27 @@ def _stored(doctype: str) -> list[Document]:
 
 def _key(doc: Document) -> tuple[str, str]:
 	return doc.doctype, doc.name
+
+
+@contextmanager
+def _naming(doc: Document) -> Iterator[None]:
+	"""A form that refuses needn't say which record it is; here there are many."""
+	said = len(frappe.local.message_log)
+	try:
+		yield
+	except frappe.ValidationError as error:
+		del frappe.local.message_log[said:]
+		frappe.throw(f"{frappe.bold(escape_html(called(doc.doctype, doc.name)))}: {error}", type(error))
+
+
+def _check_days(doc: Document) -> None:
+	"""Of a rule or sequence the days alone are saved: what else is wrong with it, like an audience, is its own form's to say."""
+	if doc.doctype != "Outreach Sequence":
+		return
+	doc.flags.update(days_only=True, ignore_links=True, ignore_mandatory=True)
+	doc.load_doc_before_save()
+	with _naming(doc):
+		doc.run_method("validate")
 
 
 def _check(doc: Document) -> None:

@@ -8,14 +8,22 @@ import frappe
 from frappe import _
 from frappe.model.document import Document
 from frappe.model.rename_doc import rename_doc
-from frappe.utils import now_datetime
+from frappe.utils import escape_html, now_datetime
 
 from customer_tiering.tiering.jobs import enqueue_recompute
-from customer_tiering.tiering.proposal import SETTINGS, Difference, Proposal, plain, put
+from customer_tiering.tiering.lock import only_one_until_commit
+from customer_tiering.tiering.proposal import SETTINGS, Difference, Proposal, called, plain, put
 from customer_tiering.tiering.rule_records import KINDS
+from customer_tiering.tiering.rule_users import users_of
 
 RECORD = "Tiering Rule Change"
 STAMPS = ("modified", "modified_by")
+
+
+def only_me() -> None:
+	"""Nobody else changes rules until this transaction ends. Raises RunInProgressError, to be asked before a proposal is read."""
+	refusal = _("Somebody else is changing the rules just now. Look at them again in a moment.")
+	only_one_until_commit("customer_tiering.rules", refusal)
 
 
 def apply(proposal: Proposal, title: str, preset: str | None = None) -> Document:
@@ -120,7 +128,7 @@ def edited_since(change: Document) -> list[dict[str, str]]:
 	"""What somebody changed after that, of what an undo would put back: {"what", "then", "now"} in words."""
 	record = _record(change)
 	found = [
-		{"what": _of(doctype, then), "then": then, "now": now}
+		{"what": called(doctype, then), "then": then, "now": now}
 		for doctype, then, now in record["renamed_since"]
 	]
 	for each in record["changed"]:
@@ -134,20 +142,30 @@ def edited_since(change: Document) -> list[dict[str, str]]:
 	return found
 
 
+def refuse_undo(change: Document) -> None:
+	"""Raise ValidationError if the change isn't the latest one, or if what it added is in use by more than what is computed."""
+	if change.status != "Applied":
+		frappe.throw(_("This change is undone already."))
+	if change.name != last_change():
+		frappe.throw(_("{0} came later. The latest change is undone first.").format(last_change()))
+	for doctype, name in _record(change)["created"]:
+		if users := users_of(doctype, name):
+			frappe.throw(
+				_("{0} would be deleted, but is in use: {1}. Choose another one there, then undo.").format(
+					frappe.bold(escape_html(called(doctype, name))), escape_html(", ".join(users))
+				)
+			)
+
+
 def undo(change: Document, *, despite_edits: bool = False) -> list[str]:
 	"""Put back what was before, exactly. What it added is deleted; customers who are in it get a full run.
 
 	Returns what could not be put back, in words: what somebody has deleted since, and days of steps that are other ones now.
 
-	Raises ValidationError, and changes nothing, if it isn't the latest one, if somebody has changed the same values since
+	Raises ValidationError, and changes nothing, for what `refuse_undo` refuses, if somebody has changed the same values since
 	(unless `despite_edits`), or if the old values don't fit what was added since.
 	"""
-	if change.name != last_change():
-		frappe.throw(
-			_("{0} came later, or this is undone already. The latest change is undone first.").format(
-				last_change()
-			)
-		)
+	refuse_undo(change)
 	if not despite_edits and edited_since(change):
 		frappe.throw(_("Somebody has changed these rules since. Look at what would be lost before you undo."))
 	record, proposal, lost = _record(change), Proposal(), []
@@ -165,7 +183,7 @@ def undo(change: Document, *, despite_edits: bool = False) -> list[str]:
 		if doc:
 			proposal.rename(doc, old)
 		else:
-			lost.append(_of(doctype, new))
+			lost.append(called(doctype, new))
 	removed = [(doctype, name) for doctype, name in record["created"] if frappe.db.exists(doctype, name)]
 	for doctype, name in removed:
 		proposal.remove(doctype, name)
@@ -207,7 +225,7 @@ def in_words(difference: Difference) -> tuple[str, str]:
 
 
 def what(difference: Difference) -> str:
-	return _of(difference.doctype, difference.name)
+	return called(difference.doctype, difference.name)
 
 
 def shown(value: object) -> str:
@@ -219,13 +237,9 @@ def shown(value: object) -> str:
 	return str(value or "–")
 
 
-def _of(doctype: str, name: str) -> str:
-	return _(doctype) if doctype == SETTINGS else f"{_(doctype)} {_(name, context=doctype)}"
-
-
 def _of_field(change: dict) -> str:
 	label = _(frappe.get_meta(change["doctype"]).get_label(change["field"]))
-	return f"{_of(change['doctype'], change['name'])} · {label}"
+	return f"{called(change['doctype'], change['name'])} · {label}"
 
 
 @contextmanager
@@ -246,7 +260,14 @@ def _write(proposal: Proposal) -> None:
 		for doc in docs:
 			doc.flags.together = docs
 	for doc in changed:
-		doc.insert(ignore_permissions=True) if doc.is_new() else doc.save(ignore_permissions=True)
+		if doc.doctype == "Follow Up Rule":
+			doc.db_set("due_in_days", doc.due_in_days)
+		elif doc.is_new():
+			doc.insert(ignore_permissions=True)
+		else:
+			if doc.doctype == "Outreach Sequence":  # its audience has followed the new names meanwhile
+				doc.audience_filters = frappe.db.get_value(doc.doctype, doc.name, "audience_filters")
+			doc.save(ignore_permissions=True)
 
 
 def _rename(proposal: Proposal) -> None:

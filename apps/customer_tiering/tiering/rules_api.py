@@ -13,6 +13,8 @@ from customer_tiering.tiering.rule_changes import (
 	edited_since,
 	in_words,
 	last_change,
+	only_me,
+	refuse_undo,
 	undo,
 	what,
 )
@@ -57,6 +59,7 @@ def preview_preset(preset: str) -> list[dict]:
 def use_preset(preset: str) -> dict:
 	"""Apply the preset; {"name", "message"} of the change that can be undone."""
 	frappe.only_for(MANAGERS)
+	only_me()
 	proposal = Proposal()
 	apply_preset(proposal, preset)
 	return applied(apply(proposal, text(presets()[preset]["title"]), preset))
@@ -75,8 +78,10 @@ def applied(change: "frappe.Document") -> dict:
 def undo_change(name: str, despite_edits: int | str = 0) -> dict:
 	"""Undo the latest change: {"message"}; or, while it isn't confirmed, {"edited"}: what somebody has changed since."""
 	frappe.only_for(MANAGERS)
+	only_me()
 	change = frappe.get_doc(RECORD, name)
-	edited = edited_since(change) if change.status == "Applied" else []
+	refuse_undo(change)
+	edited = edited_since(change)
 	if edited and not cint(despite_edits):
 		return {"edited": edited}
 	lost = undo(change, despite_edits=bool(edited))

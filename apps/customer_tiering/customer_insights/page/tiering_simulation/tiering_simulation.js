@@ -94,6 +94,7 @@ class TieringSimulation {
 		);
 		this.$rules.find("input[data-field]").each((_i, field) => this.mark($(field)));
 		this.set_buttons();
+		this.mark_result();
 	}
 
 	rule_table(title, list, fields, labels) {
@@ -121,6 +122,21 @@ class TieringSimulation {
 		const now = $input.attr("data-now");
 		$input.toggleClass("simulation-changed", now === "" || value !== Number(now));
 		this.set_buttons();
+		this.mark_result();
+	}
+
+	// A result is of the rules that were simulated, not of those typed since.
+	mark_result() {
+		const { simulated } = this;
+		const given = this.given();
+		const outdated = Boolean(this.summary && simulated && (simulated.preset !== given.preset || simulated.changes !== given.changes));
+		this.$result.toggleClass("simulation-outdated", outdated);
+		this.$result.find(".simulation-other").remove();
+		if (outdated) {
+			this.$result.prepend(
+				`<div class="alert alert-warning simulation-other">${__("These numbers are of other rules. Simulate again.")}</div>`
+			);
+		}
 	}
 
 	set_buttons() {
@@ -152,9 +168,12 @@ class TieringSimulation {
 	}
 
 	async simulate() {
-		const { message } = await frappe.call({ method: API + "start", args: this.given(), freeze: true });
+		const given = this.given();
+		const { message } = await frappe.call({ method: API + "start", args: given, freeze: true });
 		this.token = message.token;
+		this.simulated = given;
 		this.summary = null;
+		this.mark_result();
 		this.page.btn_primary.prop("disabled", true);
 		this.show_progress({ state: "Queued" });
 		this.wait();
@@ -184,7 +203,10 @@ class TieringSimulation {
 			this.$result.html(`<div class="alert alert-danger">${html(status.error)}</div>`);
 		} else if (status.summary !== this.summary) {
 			this.summary = status.summary;
+			// Of a simulation from before this page was opened.
+			if (!this.simulated) this.simulated = { preset: status.summary.preset || null, changes: JSON.stringify(status.summary.changes) };
 			this.show_result();
+			this.mark_result();
 		}
 	}
 
@@ -391,11 +413,14 @@ class TieringSimulation {
 		open_url_post("/api/method/" + API + "export", { file_format });
 	}
 
-	save() {
+	async save() {
+		const given = this.given();
+		const { message: lines } = await frappe.call({ method: API + "differences", type: "GET", args: given, freeze: true });
+		const list = `<ul class="mt-3 small simulation-differences">${lines.map((line) => `<li>${html(line)}</li>`).join("")}</ul>`;
 		frappe.confirm(
-			__("Save these rules? They take effect tonight, or with Recompute now, and you can undo it. No signal comes from them; regular follow-ups and sequences by audience take whoever newly comes into their audience."),
+			__("Save these rules? They take effect tonight, or with Recompute now, and you can undo it. No signal comes from them; regular follow-ups and sequences by audience take whoever newly comes into their audience.") + list,
 			async () => {
-				const { message } = await frappe.call({ method: API + "save", args: this.given(), freeze: true });
+				const { message } = await frappe.call({ method: API + "save", args: given, freeze: true });
 				frappe.show_alert({ message: message.message, indicator: "green" }, 10);
 				this.load_rules("");
 			}
@@ -451,6 +476,8 @@ const STYLE = `
 .simulation-setting label { font-size: var(--text-sm); color: var(--text-muted); margin-bottom: 2px; }
 .simulation-changed { background-color: var(--bg-yellow, #fff7d3) !important; font-weight: 600; }
 .simulation-more { margin-top: 8px; }
+.simulation-outdated > :not(.simulation-other) { opacity: 0.45; }
+.simulation-differences { max-height: 40vh; overflow-y: auto; }
 .simulation-cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 0 16px; }
 .simulation-count { font-size: 26px; font-weight: 600; line-height: 1.3; }
 .simulation-count.text-green { color: var(--green-600, #278f5e); } .simulation-count.text-red { color: var(--red-600, #cc2929); }

@@ -13,7 +13,7 @@ from customer_tiering.tiering.permissions import MANAGERS
 from customer_tiering.tiering.policy import NUMBERS, WHOLE_NUMBERS
 from customer_tiering.tiering.presets import presets, text
 from customer_tiering.tiering.proposal import FIELDS, SETTINGS, plain
-from customer_tiering.tiering.rule_changes import apply, last_change, sentence
+from customer_tiering.tiering.rule_changes import apply, last_change, only_me, sentence
 from customer_tiering.tiering.rule_input import parse
 from customer_tiering.tiering.rules_api import applied
 
@@ -151,10 +151,20 @@ def export(file_format: str) -> None:
 	)
 
 
+@frappe.whitelist()
+def differences(changes: str | dict | None = None, preset: str | None = None) -> list[str]:
+	"""What saving these rules would change, in sentences. Raises ValidationError for rules that can't be saved."""
+	frappe.only_for(MANAGERS)
+	proposal = simulation.propose(_known(preset), _changes(changes))
+	proposal.validate()
+	return [sentence(each) for each in proposal.differences()]
+
+
 @frappe.whitelist(methods=["POST"])
 def save(changes: str | dict | None = None, preset: str | None = None) -> dict:
 	"""Save these rules: {"name", "message"} of the change that can be undone. Raises ValidationError as the DocTypes do."""
 	frappe.only_for(MANAGERS)
+	only_me()
 	preset, changes = _known(preset), _changes(changes)
 	return applied(apply(simulation.propose(preset, changes), simulation.title_of(preset, changes), preset))
 

@@ -16,10 +16,11 @@ class OutreachSequence(Document):
 		self.name_steps()
 		self.refuse_bad_variants()
 		refuse_changes(self)
-		self.refuse_bad_texts()
-		self.refuse_bad_hours()
-		self.refuse_bad_numbers()
-		audience.validate(self.audience_filters)
+		if not self.flags.days_only:
+			self.refuse_bad_texts()
+			self.refuse_bad_hours()
+			self.refuse_bad_numbers()
+			audience.validate(self.audience_filters)
 		start_from_now(self)
 
 	def on_update(self) -> None:

@@ -3,13 +3,13 @@ from itertools import pairwise
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import flt
+from frappe.utils import flt, getdate
 
 from customer_tiering.tiering import required_fields
 from customer_tiering.tiering.interests import enqueue_interests
 from customer_tiering.tiering.lifetime_value_jobs import fit_lifetime_value_after_change
 from customer_tiering.tiering.numbers import refuse_impossible_numbers
-from customer_tiering.tiering.policy import breakpoints
+from customer_tiering.tiering.policy import breakpoints, policy_of
 from customer_tiering.tiering.zeros import tell_what_zero_does
 
 SMALLEST, LARGEST_WINDOW, LARGEST_SCORE = 1, 120, 5
@@ -76,6 +76,7 @@ class TieringSettings(Document):
 		self.refuse_capacity_of_nobody()
 		self.refuse_unused_currency()
 		self.warn_without_orders()
+		self.warn_without_rates()
 		self.refuse_twice("required_fields", "field")
 		self.refuse_twice("companies", "company")
 		required_fields.refuse_conflicts(self.levels)
@@ -196,4 +197,20 @@ class TieringSettings(Document):
 				),
 				indicator="orange",
 				title=_(self.meta.get_label("orders_from")),
+			)
+
+	def warn_without_rates(self) -> None:
+		"""Money without an exchange rate counts nothing: with the next full run everybody could fall to the lowest tier."""
+		from customer_tiering.tiering.missing_rates import without_rate
+
+		if not self.reporting_currency or not self.has_value_changed("reporting_currency"):
+			return
+		lacking, number = without_rate(policy_of(self, (), (), ()), getdate())
+		if lacking:
+			frappe.msgprint(
+				_(
+					"{0} of {1} documents have no exchange rate to {2}: with the next full run their money counts nothing, and customers may fall. Add Currency Exchange records first."
+				).format(lacking, number, self.reporting_currency),
+				indicator="orange",
+				title=_(self.meta.get_label("reporting_currency")),
 			)
