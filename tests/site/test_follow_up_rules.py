@@ -14,6 +14,7 @@ from frappe.utils import add_days, add_months, fmt_money, format_date, get_fulln
 from customer_tiering.customer_insights.report.follow_ups_by_rep import follow_ups_by_rep
 from customer_tiering.follow_up import api, digest, escalate, hand_over, holiday_lists, plan, settle, withdraw
 from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
+from customer_tiering.follow_up.reasons import EMPTY_TEXT
 from customer_tiering.outreach.channels import Target, call_task
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
@@ -390,6 +391,10 @@ def capacity(**row: object) -> None:
 	settings.append("follow_up_capacity", row)
 	settings.flags.ignore_mandatory = True
 	settings.save()
+
+
+def log_of_runs() -> str:
+	return frappe.db.get_single_value("Tiering Settings", "follow_up_log")
 
 
 class TestHowMany:
@@ -1000,6 +1005,23 @@ class TestTheRepsDay:
 
 class TestWhatGoesWrong:
 	"""Nothing is lost, and nothing holds up the others."""
+
+	@pytest.mark.parametrize("text", ["{{ nobody.x }}", "{{ customer.nofield }}", "{{ 1 / 0 }}"])
+	def test_a_text_that_fails_is_no_text(self, text: str) -> None:
+		customer("Text Ltd")
+		with pytest.raises(frappe.ValidationError, match="Text Ltd"):
+			rule(description=text, audience_filters='[["Customer", "customer_name", "=", "Text Ltd"]]')
+		rule(description=text, enabled=0)  # a draft
+
+	@pytest.mark.parametrize(("text", "made"), [("{% if 0 %}x{% endif %}", 0), ("{{ 1 / 0 }}", 1)])
+	def test_a_text_that_fails_later_is_said(self, text: str, made: int) -> None:
+		rule().db_set("description", f"<p>{text}</p>")
+		name = customer(account_manager=rep("reads"))
+		signal(name)
+		assert run_follow_ups()["created"] == made
+		assert "A rule: its text can't be filled in, or is empty, for 1 customers" in log_of_runs()
+		waiting = frappe.get_all("Follow Up", filters={"customer": name, "status": "Waiting"}, pluck="reason")
+		assert waiting == [EMPTY_TEXT] * (1 - made)
 
 	def test_what_a_deleted_rule_made_can_still_be_closed(self) -> None:
 		made = rule()

@@ -34,6 +34,12 @@ def _sentences(counts: dict[str, int], decision: Decision, broken: Collection[st
 				counts["unowned"]
 			)
 		)
+	for rule, number in sorted(decision.failed_texts.items()):
+		said.append(
+			_("{0}: its text can't be filled in, or is empty, for {1} customers: see its preview.").format(
+				rule, number
+			)
+		)
 	if broken:
 		said.append(
 			_("Rules that can't be carried out (see their audience, or the Error Log): {0}").format(

@@ -4,6 +4,7 @@ from frappe.model.document import Document
 from frappe.utils import add_days, cint, escape_html, getdate
 from jinja2 import TemplateSyntaxError
 
+from customer_tiering.follow_up import example
 from customer_tiering.tiering import audience
 from customer_tiering.tiering.readers import start_from_now
 from customer_tiering.tiering.templates import compile_text
@@ -43,6 +44,7 @@ class FollowUpRule(Document):
 		self.refuse_disabled_users()
 		audience.validate(self.audience_filters)
 		self.refuse_bad_text()
+		self.refuse_text_that_fails()
 		start_from_now(self)
 		self.start_dates_from_today()
 
@@ -102,3 +104,12 @@ class FollowUpRule(Document):
 					_(self.meta.get_label("description")), error.lineno, escape_html(error.message)
 				)
 			)
+
+	def refuse_text_that_fails(self) -> None:
+		"""Tried as the preview does: else a rep would read the error. Not by whoever may see no customer."""
+		fields = ("enabled", "description", "trigger", "signal")
+		changed = self.is_new() or any(map(self.has_value_changed, fields))
+		if not self.enabled or not changed or not frappe.has_permission("Customer", "read"):
+			return
+		if customer := example.customer_for(self):
+			example.text_for(self, customer)
