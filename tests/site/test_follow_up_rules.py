@@ -426,9 +426,23 @@ class TestHowMany:
 			signal(customer(account_manager=manager))
 		assert create_follow_ups() == 3
 
-	def test_a_row_is_for_a_user_or_a_role(self) -> None:
+	def test_a_row_is_for_a_user_or_a_role_and_once(self) -> None:
 		with pytest.raises(frappe.ValidationError, match="row 1"):
 			capacity(per_day=3)
+		for whom in ({"user": rep("twice")}, {"role": "Sales User"}):
+			capacity(**whom, per_day=0)
+			with pytest.raises(frappe.ValidationError, match="twice"):
+				capacity(**whom, per_day=4)
+
+	def test_who_has_none_but_roles_with_zero_is_passed_over(self) -> None:
+		rule()
+		away, deputy = rep("none"), rep("deputy", "Sales User", "Sales Manager")
+		capacity(role="Sales User", per_day=0)
+		capacity(role="Sales Manager", per_day=3)
+		frappe.db.set_single_value("Tiering Settings", "default_follow_up_user", deputy)
+		name = customer(account_manager=away)
+		signal(name)
+		assert the_todo(name).allocated_to == deputy
 
 	def test_one_notice_for_all(self) -> None:
 		rule()
