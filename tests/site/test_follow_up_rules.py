@@ -680,6 +680,36 @@ class TestHowItEnds:
 		run_follow_ups(add_days(TODAY, 1))
 		assert [todo.allocated_to for todo in todos(names[1])] == [leaver]
 
+	def test_hand_overs_that_follow_each_other_are_taken_back_the_last_first(self) -> None:
+		rule()
+		first, second, third = (rep(name) for name in ("first", "second", "third"))
+		capacity(user=first, per_day=1)
+		for _number in range(2):
+			signal(customer(account_manager=first))
+		run_follow_ups()
+		done = [api.hand_over(*pair)["at"] for pair in ((first, second), (second, third))]
+		assert api.take_back(first, done[0]) == 0
+		assert api.take_back(second, done[1]) == 2
+		assert api.last_hand_over(first) == {"at": done[0], "number": 2}
+		assert api.take_back(first, done[0]) == 2
+		assert [todo.allocated_to for todo in todos()] == [first]
+		assert api.last_hand_over(first) is api.last_hand_over(second) is None
+		with pytest.raises(frappe.ValidationError, match="moment"):
+			api.take_back(first, "junk")
+
+	def test_what_waits_and_is_nobodys_is_handed_over_as_well(self) -> None:
+		rule().db_set("description", "{% if 0 %}x{% endif %}")  # so that it waits
+		heir = rep("heir")
+		for manager in (None, rep("manager")):
+			signal(customer(account_manager=manager))
+		run_follow_ups()
+		assert api.open_follow_ups_of("") == 1
+		assert api.hand_over_plan("", heir)["waiting"] == 1
+		done = api.hand_over("", heir)
+		assert frappe.db.count("Follow Up", {"status": "Waiting", "user": heir}) == 1
+		assert api.take_back("", done["at"]) == 1
+		assert api.open_follow_ups_of("") == 1
+
 	def test_settled_is_said_by_the_system_alone(self, todo: Callable) -> None:
 		one = todo()
 		with pytest.raises(frappe.ValidationError, match="by itself"):
@@ -800,6 +830,8 @@ class TestSight:
 			assert api.preview(text, name)["is_in_audience"] is False
 		with pytest.raises(frappe.ValidationError, match="no rule"):
 			api.preview("{ no JSON", name)
+		with pytest.raises(frappe.ValidationError, match="no customer Nope"):
+			api.preview(text, "Nope")
 		for nonsense in ({"more_signals": "x"}, {"more_signals": [1]}, {"user": ["a"]}):
 			with pytest.raises(frappe.ValidationError, match="no rule"):
 				api.preview(json.dumps(nonsense), name)

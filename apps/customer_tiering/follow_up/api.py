@@ -265,7 +265,13 @@ def take_back(user: str, at: str) -> int:
 	frappe.only_for(MANAGERS)
 	if user and str(user) not in Owners([]).enabled:
 		frappe.throw(_("{0} is disabled or may not use the Desk.").format(get_fullname(str(user))))
-	return handing_over.take_back(str(user), get_datetime(str(at)))
+	try:
+		moment = get_datetime(str(at))
+	except ValueError:  # dateutil's ParserError is one
+		moment = None
+	if not moment:
+		frappe.throw(_("Of which moment the hand-over was can't be read."))
+	return handing_over.take_back(str(user), moment)
 
 
 @frappe.whitelist()
@@ -285,6 +291,8 @@ def preview(rule: str, customer: str | None = None) -> dict:
 	customer = customer or example.customer_for(doc)
 	if not customer:
 		return {"customer": None}
+	if not frappe.db.exists("Customer", str(customer)):
+		frappe.throw(_("There is no customer {0}.").format(escape_html(str(customer))))
 	frappe.has_permission("Customer", "read", doc=customer, throw=True)
 	text = example.text_for(doc, customer)
 	audience = customers_in(doc.audience_filters, doc.audience_company, among=[customer])
