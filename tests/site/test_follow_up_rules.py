@@ -502,6 +502,18 @@ class TestHowMany:
 		)
 		assert run_follow_ups(add_days(TODAY, 3))["created"] == 1
 
+	def test_holidays_that_have_ended_are_told(self) -> None:
+		past = {"from_date": add_days(TODAY, -30), "to_date": add_days(TODAY, -1)}
+		days = frappe.get_doc(doctype="Holiday List", holiday_list_name="FU Past", **past).insert()
+		frappe.clear_messages()
+		made = rule(holiday_list=days.name)
+		(told,) = frappe.get_message_log()
+		assert format_date(past["to_date"]) in str(told)
+		days.db_set("to_date", TODAY)
+		frappe.clear_messages()
+		made.save()
+		assert not frappe.get_message_log()
+
 	def test_what_a_manager_is_told_of_is_limited_too(self) -> None:
 		boss = rep("boss", "Sales Manager")
 		rule(escalate_after_days=1, escalate_to=boss)
@@ -511,7 +523,10 @@ class TestHowMany:
 		create_follow_ups()
 		capacity(user=boss, per_day=1)
 		late = add_days(TODAY, 5)
-		assert [run_follow_ups(late)["escalated"] for _twice in "12"] == [1, 0]
+		assert run_follow_ups(late)["escalated"] == 1
+		assert "1 were reported to a manager" in log_of_runs()
+		assert run_follow_ups(late)["escalated"] == 0
+		assert "reported" not in log_of_runs()
 		assert run_follow_ups(add_days(late, 1))["escalated"] == 1
 
 
@@ -625,6 +640,7 @@ class TestHowItEnds:
 		assert heir in frappe.db.get_value("Customer", names[0], "_assign")
 		frappe.db.set_value("User", {"name": ("in", (leaver, heir))}, "enabled", 0)
 		assert run_follow_ups()["handed_over"] == 1
+		assert "1 went to somebody else" in log_of_runs()
 		assert todos(names[0])[0].allocated_to == deputy
 
 	def test_handing_over_everything_is_told_before_and_can_be_undone(self) -> None:

@@ -1,10 +1,11 @@
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import add_days, cint, escape_html, getdate
+from frappe.utils import add_days, cint, escape_html, format_date, getdate
 from jinja2 import TemplateSyntaxError
 
 from customer_tiering.follow_up import example
+from customer_tiering.follow_up.holidays import list_of
 from customer_tiering.tiering import audience
 from customer_tiering.tiering.readers import start_from_now
 from customer_tiering.tiering.templates import compile_text
@@ -45,6 +46,7 @@ class FollowUpRule(Document):
 		audience.validate(self.audience_filters)
 		self.refuse_bad_text()
 		self.refuse_text_that_fails()
+		self.warn_of_ended_holidays()
 		start_from_now(self)
 		self.start_dates_from_today()
 
@@ -113,3 +115,16 @@ class FollowUpRule(Document):
 			return
 		if customer := example.customer_for(self):
 			example.text_for(self, customer)
+
+	def warn_of_ended_holidays(self) -> None:
+		"""After a list's end every day is a working day, without a word."""
+		chosen = list_of(self) if self.enabled else None
+		ends = chosen and frappe.db.get_value("Holiday List", chosen, "to_date")
+		if ends and ends < getdate():
+			frappe.msgprint(
+				_("The Holiday List {0} ended on {1}: since then every day counts as a working day.").format(
+					frappe.bold(escape_html(chosen)), format_date(ends)
+				),
+				indicator="orange",
+				title=_(self.meta.get_label("holiday_list")),
+			)
