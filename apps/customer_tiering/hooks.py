@@ -148,7 +148,10 @@ doc_events = {
 		for doctype in ("Communication", "Event", "Call Log")
 	},
 	"ToDo": {
-		"validate": "customer_tiering.follow_up.outcome.validate",
+		"validate": [
+			"customer_tiering.follow_up.own_fields.keep_own_fields",
+			"customer_tiering.follow_up.outcome.validate",
+		],
 		"after_insert": "customer_tiering.follow_up.sharing.after_insert",
 		"on_update": [
 			FOLLOW_UP,
@@ -182,9 +185,11 @@ permission_query_conditions = {
 	"Outreach Enrollment": "customer_tiering.tiering.permissions.outreach_enrollment_query",
 	"Outreach Touch": "customer_tiering.tiering.permissions.outreach_touch_query",
 	"Interest Signal": "customer_tiering.tiering.permissions.interest_signal_query",
+	"Customer Feedback": "customer_tiering.tiering.permissions.customer_feedback_query",
 }
 has_permission = {
-	doctype: "customer_tiering.tiering.permissions.has_permission" for doctype in permission_query_conditions
+	**dict.fromkeys(permission_query_conditions, "customer_tiering.tiering.permissions.has_permission"),
+	"Customer Feedback": "customer_tiering.tiering.permissions.has_feedback_permission",
 }
 
 # Frappe tells scheduled jobs apart by the last two parts of their names alone.

@@ -105,3 +105,28 @@ def test_only_what_is_too_old_is_taken_out_and_what_still_holds_stays() -> None:
 		("A", "Tier Up")
 	]
 	assert make.signals(customer) == signals  # a forgotten one could come again
+
+
+@pytest.mark.usefixtures("new_site")
+def test_nobody_makes_a_follow_up_by_hand_and_sees_its_customer() -> None:
+	seen, hidden = (make.make_customer().name for _ in range(2))
+	place = frappe.get_doc(doctype="Territory", territory_name="Tiering Land", is_group=0).insert().name
+	frappe.db.set_value("Customer", seen, "territory", place)
+	user = make.ensure_user("forger@example.com", "Sales User")
+	frappe.get_doc(doctype="User Permission", user=user, allow="Territory", for_value=place).insert()
+	values = {"doctype": "ToDo", "description": "Call", "reference_type": "Customer", "allocated_to": user}
+	own = frappe.get_doc(**values, reference_name=seen, follow_up_key="rule|seen|1").insert(
+		ignore_permissions=True
+	)
+	assert own.follow_up_key == "rule|seen|1"
+	frappe.set_user(user)
+	forged = frappe.get_doc(
+		**values, reference_name=hidden, follow_up_key="x|forged", follow_up_tries=2
+	).insert()
+	assert (forged.follow_up_key, forged.follow_up_tries or 0) == (None, 0)
+	own = frappe.get_doc("ToDo", own.name)
+	own.update({"reference_name": hidden, "follow_up_key": "x|other", "status": "Closed"}).save()
+	own.update({"reference_name": hidden, "status": "Open"}).save()
+	assert (own.reference_name, own.follow_up_key) == (seen, "rule|seen|1")
+	frappe.set_user("Administrator")
+	assert not frappe.has_permission("Customer", doc=hidden, user=user)

@@ -34,6 +34,21 @@ def interest_signal_query(user: str | None = None) -> str:
 	return _condition("Interest Signal", user)
 
 
+def customer_feedback_query(user: str | None = None) -> str:
+	return _condition("Customer Feedback", user) if _sells(user) else ""
+
+
+def has_feedback_permission(
+	doc: "frappe.Document", ptype: str | None = None, user: str | None = None, **more: object
+) -> bool:
+	return not _sells(user) or has_permission(doc, ptype, user, **more)
+
+
+def _sells(user: str | None) -> bool:
+	"""Who may not read customers at all, like support, has the feedback of all of them by its role."""
+	return bool(frappe.has_permission("Customer", "read", user=user or frappe.session.user))
+
+
 def has_permission(
 	doc: "frappe.Document", ptype: str | None = None, user: str | None = None, **_more: object
 ) -> bool:
