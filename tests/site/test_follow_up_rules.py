@@ -14,6 +14,7 @@ from frappe.utils import add_days, add_months, fmt_money, format_date, get_fulln
 from customer_tiering.customer_insights.report.follow_ups_by_rep import follow_ups_by_rep
 from customer_tiering.follow_up import api, digest, escalate, hand_over, holiday_lists, plan, settle, withdraw
 from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
+from customer_tiering.follow_up.reasons import EMPTY_TEXT
 from customer_tiering.outreach.channels import Target, call_task
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
@@ -392,6 +393,10 @@ def capacity(**row: object) -> None:
 	settings.save()
 
 
+def log_of_runs() -> str:
+	return frappe.db.get_single_value("Tiering Settings", "follow_up_log")
+
+
 class TestHowMany:
 	def test_the_best_first_and_the_others_on_the_next_day(self) -> None:
 		rule()
@@ -421,9 +426,23 @@ class TestHowMany:
 			signal(customer(account_manager=manager))
 		assert create_follow_ups() == 3
 
-	def test_a_row_is_for_a_user_or_a_role(self) -> None:
+	def test_a_row_is_for_a_user_or_a_role_and_once(self) -> None:
 		with pytest.raises(frappe.ValidationError, match="row 1"):
 			capacity(per_day=3)
+		for whom in ({"user": rep("twice")}, {"role": "Sales User"}):
+			capacity(**whom, per_day=0)
+			with pytest.raises(frappe.ValidationError, match="twice"):
+				capacity(**whom, per_day=4)
+
+	def test_who_has_none_but_roles_with_zero_is_passed_over(self) -> None:
+		rule()
+		away, deputy = rep("none"), rep("deputy", "Sales User", "Sales Manager")
+		capacity(role="Sales User", per_day=0)
+		capacity(role="Sales Manager", per_day=3)
+		frappe.db.set_single_value("Tiering Settings", "default_follow_up_user", deputy)
+		name = customer(account_manager=away)
+		signal(name)
+		assert the_todo(name).allocated_to == deputy
 
 	def test_one_notice_for_all(self) -> None:
 		rule()
@@ -483,6 +502,18 @@ class TestHowMany:
 		)
 		assert run_follow_ups(add_days(TODAY, 3))["created"] == 1
 
+	def test_holidays_that_have_ended_are_told(self) -> None:
+		past = {"from_date": add_days(TODAY, -30), "to_date": add_days(TODAY, -1)}
+		days = frappe.get_doc(doctype="Holiday List", holiday_list_name="FU Past", **past).insert()
+		frappe.clear_messages()
+		made = rule(holiday_list=days.name)
+		(told,) = frappe.get_message_log()
+		assert format_date(past["to_date"]) in str(told)
+		days.db_set("to_date", TODAY)
+		frappe.clear_messages()
+		made.save()
+		assert not frappe.get_message_log()
+
 	def test_what_a_manager_is_told_of_is_limited_too(self) -> None:
 		boss = rep("boss", "Sales Manager")
 		rule(escalate_after_days=1, escalate_to=boss)
@@ -492,7 +523,10 @@ class TestHowMany:
 		create_follow_ups()
 		capacity(user=boss, per_day=1)
 		late = add_days(TODAY, 5)
-		assert [run_follow_ups(late)["escalated"] for _twice in "12"] == [1, 0]
+		assert run_follow_ups(late)["escalated"] == 1
+		assert "1 were reported to a manager" in log_of_runs()
+		assert run_follow_ups(late)["escalated"] == 0
+		assert "reported" not in log_of_runs()
 		assert run_follow_ups(add_days(late, 1))["escalated"] == 1
 
 
@@ -606,6 +640,7 @@ class TestHowItEnds:
 		assert heir in frappe.db.get_value("Customer", names[0], "_assign")
 		frappe.db.set_value("User", {"name": ("in", (leaver, heir))}, "enabled", 0)
 		assert run_follow_ups()["handed_over"] == 1
+		assert "1 went to somebody else" in log_of_runs()
 		assert todos(names[0])[0].allocated_to == deputy
 
 	def test_handing_over_everything_is_told_before_and_can_be_undone(self) -> None:
@@ -660,6 +695,36 @@ class TestHowItEnds:
 		assert frappe.db.get_value("Follow Up", waiting, "user") == leaver
 		run_follow_ups(add_days(TODAY, 1))
 		assert [todo.allocated_to for todo in todos(names[1])] == [leaver]
+
+	def test_hand_overs_that_follow_each_other_are_taken_back_the_last_first(self) -> None:
+		rule()
+		first, second, third = (rep(name) for name in ("first", "second", "third"))
+		capacity(user=first, per_day=1)
+		for _number in range(2):
+			signal(customer(account_manager=first))
+		run_follow_ups()
+		done = [api.hand_over(*pair)["at"] for pair in ((first, second), (second, third))]
+		assert api.take_back(first, done[0]) == 0
+		assert api.take_back(second, done[1]) == 2
+		assert api.last_hand_over(first) == {"at": done[0], "number": 2}
+		assert api.take_back(first, done[0]) == 2
+		assert [todo.allocated_to for todo in todos()] == [first]
+		assert api.last_hand_over(first) is api.last_hand_over(second) is None
+		with pytest.raises(frappe.ValidationError, match="moment"):
+			api.take_back(first, "junk")
+
+	def test_what_waits_and_is_nobodys_is_handed_over_as_well(self) -> None:
+		rule().db_set("description", "{% if 0 %}x{% endif %}")  # so that it waits
+		heir = rep("heir")
+		for manager in (None, rep("manager")):
+			signal(customer(account_manager=manager))
+		run_follow_ups()
+		assert api.open_follow_ups_of("") == 1
+		assert api.hand_over_plan("", heir)["waiting"] == 1
+		done = api.hand_over("", heir)
+		assert frappe.db.count("Follow Up", {"status": "Waiting", "user": heir}) == 1
+		assert api.take_back("", done["at"]) == 1
+		assert api.open_follow_ups_of("") == 1
 
 	def test_settled_is_said_by_the_system_alone(self, todo: Callable) -> None:
 		one = todo()
@@ -781,6 +846,8 @@ class TestSight:
 			assert api.preview(text, name)["is_in_audience"] is False
 		with pytest.raises(frappe.ValidationError, match="no rule"):
 			api.preview("{ no JSON", name)
+		with pytest.raises(frappe.ValidationError, match="no customer Nope"):
+			api.preview(text, "Nope")
 		for nonsense in ({"more_signals": "x"}, {"more_signals": [1]}, {"user": ["a"]}):
 			with pytest.raises(frappe.ValidationError, match="no rule"):
 				api.preview(json.dumps(nonsense), name)
@@ -1000,6 +1067,23 @@ class TestTheRepsDay:
 
 class TestWhatGoesWrong:
 	"""Nothing is lost, and nothing holds up the others."""
+
+	@pytest.mark.parametrize("text", ["{{ nobody.x }}", "{{ customer.nofield }}", "{{ 1 / 0 }}"])
+	def test_a_text_that_fails_is_no_text(self, text: str) -> None:
+		customer("Text Ltd")
+		with pytest.raises(frappe.ValidationError, match="Text Ltd"):
+			rule(description=text, audience_filters='[["Customer", "customer_name", "=", "Text Ltd"]]')
+		rule(description=text, enabled=0)  # a draft
+
+	@pytest.mark.parametrize(("text", "made"), [("{% if 0 %}x{% endif %}", 0), ("{{ 1 / 0 }}", 1)])
+	def test_a_text_that_fails_later_is_said(self, text: str, made: int) -> None:
+		rule().db_set("description", f"<p>{text}</p>")
+		name = customer(account_manager=rep("reads"))
+		signal(name)
+		assert run_follow_ups()["created"] == made
+		assert "A rule: its text can't be filled in, or is empty, for 1 customers" in log_of_runs()
+		waiting = frappe.get_all("Follow Up", filters={"customer": name, "status": "Waiting"}, pluck="reason")
+		assert waiting == [EMPTY_TEXT] * (1 - made)
 
 	def test_what_a_deleted_rule_made_can_still_be_closed(self) -> None:
 		made = rule()

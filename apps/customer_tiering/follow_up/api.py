@@ -16,20 +16,18 @@ from frappe.utils import (
 	now_datetime,
 )
 
+from customer_tiering.follow_up import example
 from customer_tiering.follow_up import hand_over as handing_over
 from customer_tiering.follow_up.assignees import IN_TURN, first_choice
 from customer_tiering.follow_up.escalate import ESCALATED, who_was_told
 from customer_tiering.follow_up.outcome import NOT_REACHED, OUTCOMES
-from customer_tiering.follow_up.todos import customer_values, event_without_signal, with_days
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.capacity import NO_LIMIT, Capacity
 from customer_tiering.tiering.owner import Owners
 from customer_tiering.tiering.permissions import MANAGERS, follow_up_query
-from customer_tiering.tiering.templates import fill
 
 SHOWN = 200
 MOST_BADGES = 500
-EXAMPLES = 500  # customers among whom one is looked for whom a preview may show
 ASKED_FOR_DAYS = 7  # after a follow-up was closed without an outcome
 
 MINE = """
@@ -267,7 +265,13 @@ def take_back(user: str, at: str) -> int:
 	frappe.only_for(MANAGERS)
 	if user and str(user) not in Owners([]).enabled:
 		frappe.throw(_("{0} is disabled or may not use the Desk.").format(get_fullname(str(user))))
-	return handing_over.take_back(str(user), get_datetime(str(at)))
+	try:
+		moment = get_datetime(str(at))
+	except ValueError:  # dateutil's ParserError is one
+		moment = None
+	if not moment:
+		frappe.throw(_("Of which moment the hand-over was can't be read."))
+	return handing_over.take_back(str(user), moment)
 
 
 @frappe.whitelist()
@@ -284,15 +288,13 @@ def preview(rule: str, customer: str | None = None) -> dict:
 	except (ValueError, TypeError):
 		values = None
 	doc = _rule_of(values)
-	customer = customer or _example_customer(doc)
+	customer = customer or example.customer_for(doc)
 	if not customer:
 		return {"customer": None}
+	if not frappe.db.exists("Customer", str(customer)):
+		frappe.throw(_("There is no customer {0}.").format(escape_html(str(customer))))
 	frappe.has_permission("Customer", "read", doc=customer, throw=True)
-	about = customer_values([customer])[customer]
-	try:
-		text = fill(doc.description or "", {"customer": about, "event": _example_event(doc, about)})
-	except Exception as error:
-		frappe.throw(escape_html(str(error)), title=_("Text of the ToDo"))
+	text = example.text_for(doc, customer)
 	audience = customers_in(doc.audience_filters, doc.audience_company, among=[customer])
 	return {
 		"customer": customer,
@@ -300,26 +302,6 @@ def preview(rule: str, customer: str | None = None) -> dict:
 		"about": _who(doc, customer),
 		"is_in_audience": customer in audience,
 	}
-
-
-def _example_customer(rule: "frappe.Document") -> str | None:
-	"""Who has had the rule's signal lately, else the one with the most sales; only whom the session's user may see."""
-	audience = customers_in(rule.audience_filters, rule.audience_company)
-	if rule.trigger == "Signal":
-		lately = frappe.get_all(
-			"Tiering Event",
-			filters={"signal": ("in", rule.signals or ("",))},
-			order_by="name desc",
-			limit=EXAMPLES,
-			pluck="customer",
-		)
-		allowed = set(frappe.get_list("Customer", filters={"name": ("in", lately)}, pluck="name"))
-		found = next((name for name in lately if name in audience & allowed), None)
-		if found:
-			return found
-	best = frappe.get_list("Customer", order_by="annual_value desc, name", limit=EXAMPLES, pluck="name")
-	some = frappe.get_list("Customer", filters={"name": ("in", sorted(audience)[:EXAMPLES])}, pluck="name")
-	return next((name for name in (*best, *some) if name in audience), None)
 
 
 def _rule_of(values: object) -> "frappe.Document":
@@ -337,23 +319,6 @@ def _rule_of(values: object) -> "frappe.Document":
 
 def _is_table(value: object) -> bool:
 	return isinstance(value, list) and all(isinstance(row, dict) for row in value)
-
-
-def _example_event(rule: "frappe.Document", customer: dict) -> dict:
-	events = frappe.get_all(
-		"Tiering Event",
-		filters={"customer": customer["name"], "signal": ("in", rule.signals or ("",))},
-		fields=["*"],
-		order_by="name desc",
-		limit=1,
-	)
-	if rule.trigger == "Signal" and events:
-		return with_days(events[0])
-	detail = {"Key Date": str(getdate()), "Top of the Month": "1"}.get(rule.trigger)
-	event = event_without_signal(rule, customer, detail, getdate())
-	if rule.trigger == "Signal":
-		event["signal"] = rule.signal
-	return event
 
 
 def _who(rule: "frappe.Document", customer: str) -> str:

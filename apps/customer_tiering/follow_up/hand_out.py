@@ -1,6 +1,6 @@
 """Decides who gets which of the waiting follow-ups today: the best customers first, as far as each rep has room."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -38,6 +38,7 @@ class Decision:
 	rules: dict[str, "frappe.Document"] = field(default_factory=dict)
 	day_off: int = 0  # how many wait as it is a holiday
 	broken: set[str] = field(default_factory=set)
+	failed_texts: Counter[str] = field(default_factory=Counter)  # by rule: for how many customers
 
 
 def decide(day: date) -> Decision:

@@ -1,5 +1,6 @@
 """Hands over the follow-ups of somebody who leaves: to one user, or to the next in line for each customer; and takes that back."""
 
+import json
 from collections import Counter
 from collections.abc import Collection
 from datetime import date, datetime
@@ -151,15 +152,17 @@ WAIT_FOR = """
 
 
 def _waiting(user: str) -> list[frappe._dict]:
-	"""Those that wait for the user's room; and those of which no run has said yet for whom they wait, but that are the user's."""
-	rows = frappe.db.sql(WAIT_FOR, {"user": user}, as_dict=True) if user else []
+	"""Those that wait for the user's room; and those of which no run has said yet for whom they wait, but that are the user's, or
+	("") nobody's.
+	"""
+	rows = frappe.db.sql(WAIT_FOR, {"user": user}, as_dict=True)
 	unsaid = [row for row in rows if not row.user]
 	rules = {rule.name: rule for rule in _rules({row.rule for row in unsaid})}
 	owners = Owners({row.customer for row in unsaid})
 	return [
 		frappe._dict(row, waits=True)
 		for row in rows
-		if row.user or next(owners.in_line(row.customer, _first(rules.get(row.rule))), None) == user
+		if row.user or next(owners.in_line(row.customer, _first(rules.get(row.rule))), "") == user
 	]
 
 
@@ -204,7 +207,7 @@ def _wait_for(move: Move, user: str, mark: dict) -> bool:
 	"""The next run gives it to whom it waits for now, as soon as there is room."""
 	name = frappe.db.get_value("Follow Up", {"name": move.name, "status": WAITING}, for_update=True)
 	if name:
-		values = {**mark, "told": 0, "user": move.to, "handed_to": move.to}
+		values = {**_in_chain(name, mark), "told": 0, "user": move.to, "handed_to": move.to}
 		frappe.db.set_value("Follow Up", name, values, update_modified=False)
 	return bool(name)
 
@@ -217,7 +220,20 @@ def _reassign(move: Move, user: str, mark: dict) -> bool:
 	todo.allocated_to = move.to or None
 	todo.save(ignore_permissions=True)
 	todo.add_comment("Info", _("Handed over from {0} to {1}.").format(before, after))
-	frappe.db.set_value(
-		"Follow Up", {"todo": move.name}, {"user": move.to or None, **mark}, update_modified=False
-	)
+	name = frappe.db.get_value("Follow Up", {"todo": move.name})
+	if name:  # what a manager was told of has none
+		values = {"user": move.to or None, **_in_chain(name, mark)}
+		frappe.db.set_value("Follow Up", name, values, update_modified=False)
 	return True
+
+
+def _in_chain(name: str, mark: dict) -> dict:
+	"""What is to be marked, the hand-overs before it kept: they are taken back one by one, the last one first."""
+	fields = ["handed_over_from", "handed_over_at", "handed_over_before"]
+	last_from, last_at, before = frappe.db.get_value("Follow Up", name, fields)
+	chain = json.loads(before or "[]")
+	if mark["handed_over_at"] and last_at:
+		chain.append([last_from, str(last_at)])
+	elif not mark["handed_over_at"] and chain:
+		mark = {**mark, **dict(zip(fields, chain.pop(), strict=False))}
+	return {**mark, "handed_over_before": json.dumps(chain) if chain else None}

@@ -30,11 +30,14 @@ def _rule(name: str | None) -> "frappe.Document | frappe._dict":
 	return frappe.get_doc("Follow Up Rule", name) if there else frappe._dict()
 
 
-def _holidays(rule: "frappe.Document") -> frozenset[date]:
+def list_of(rule: "frappe.Document | frappe._dict") -> str | None:
+	"""The rule's Holiday List, else that of its company or the site's."""
 	company = rule.audience_company or frappe.defaults.get_global_default("company")
-	chosen = rule.holiday_list or (
-		company and frappe.db.get_value("Company", company, "default_holiday_list")
-	)
+	return rule.holiday_list or (company and frappe.db.get_value("Company", company, "default_holiday_list"))
+
+
+def _holidays(rule: "frappe.Document | frappe._dict") -> frozenset[date]:
+	chosen = list_of(rule)
 	if not chosen:
 		return frozenset()
 	days = frappe.get_all(

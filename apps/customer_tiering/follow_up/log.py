@@ -19,8 +19,18 @@ def write_log(counts: dict[str, int], decision: Decision, broken: Collection[str
 	frappe.db.set_single_value("Tiering Settings", "follow_up_log", text, update_modified=False)
 
 
+def _also_done() -> dict[str, str]:
+	return {
+		"handed_over": _("{0} went to somebody else: their user was disabled, or they had nobody."),
+		"withdrawn": _("{0} were withdrawn, as nobody needs them any more."),
+		"settled": _("{0} were closed as settled: by an order, a reply or the end of an opportunity."),
+		"escalated": _("{0} were reported to a manager."),
+	}
+
+
 def _sentences(counts: dict[str, int], decision: Decision, broken: Collection[str]) -> list[str]:
 	said = [_("{0}: {1} follow-ups handed out.").format(format_datetime(now_datetime()), counts["created"])]
+	said += [sentence.format(counts[key]) for key, sentence in _also_done().items() if counts[key]]
 	if decision.full:
 		users = Counter(user for _row, user in decision.full).most_common()
 		names = ", ".join(f"{get_fullname(user)} ({number})" for user, number in users[:SHOWN])
@@ -32,6 +42,12 @@ def _sentences(counts: dict[str, int], decision: Decision, broken: Collection[st
 		said.append(
 			_("{0} have nobody to do them: give their customers an account manager.").format(
 				counts["unowned"]
+			)
+		)
+	for rule, number in sorted(decision.failed_texts.items()):
+		said.append(
+			_("{0}: its text can't be filled in, or is empty, for {1} customers: see its preview.").format(
+				rule, number
 			)
 		)
 	if broken:

@@ -7,6 +7,7 @@ and reps are told in one notice (`digest`).
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -14,11 +15,12 @@ from typing import NamedTuple
 
 import frappe
 from frappe import _
-from frappe.utils import add_days, escape_html, get_fullname, getdate, sanitize_html
+from frappe.utils import add_days, escape_html, get_fullname, getdate, sanitize_html, strip_html
 
 from customer_tiering.follow_up.assignees import IN_TURN
 from customer_tiering.follow_up.hand_out import Decision
 from customer_tiering.follow_up.holidays import DueDates
+from customer_tiering.follow_up.reasons import EMPTY_TEXT
 from customer_tiering.follow_up.sharing import let_see
 from customer_tiering.follow_up.waiting import HANDED_OUT
 from customer_tiering.tiering import queue
@@ -30,6 +32,10 @@ BATCH = 100
 EVENT = (*EVENT_FIELDS, *EVENT_FIGURES)
 Commit = Callable[[], None]
 Progress = Callable[[int, int, str], None]
+
+
+class EmptyText(Exception):
+	"""A text that comes to nothing for a customer: there would be nothing to do."""
 
 
 class Comment(NamedTuple):
@@ -44,7 +50,7 @@ def write(decision: Decision, day: date, commit: Commit, progress: Progress) -> 
 	"""Make the ToDos that were decided; how many were made, and how many of those nobody owns.
 
 	Each batch commits together with the marks that its rows are handed out. One that can't be written is logged and
-	tried again on the next day.
+	tried again on the next day. Notes in the decision of which rules the text failed.
 	"""
 	made = unowned = 0
 	due = DueDates(day)
@@ -59,6 +65,7 @@ def write(decision: Decision, day: date, commit: Commit, progress: Progress) -> 
 				made += 1
 				unowned += not user
 		done.write(day)
+		decision.failed_texts.update(done.failed_texts)
 		commit()
 		progress(start + len(batch), total, _("Handing out"))
 	return made, unowned
@@ -152,6 +159,10 @@ def _written(
 		todo = known.todos.get(row.follow_up_key) or _insert(row, user, rule, known, due, done)
 	except (frappe.QueryDeadlockError, frappe.QueryTimeoutError):
 		raise  # the batch is undone and decided again the next time
+	except EmptyText:
+		done.failed_texts[rule.name] += 1
+		_mark(row, {"due_from": add_days(day, 1), "reason": EMPTY_TEXT})
+		return False
 	except Exception as error:
 		frappe.db.rollback(save_point="follow_up")
 		frappe.log_error(
@@ -159,7 +170,7 @@ def _written(
 			reference_doctype="Customer",
 			reference_name=row.customer,
 		)
-		_mark(row, {"due_from": add_days(day, 1), "reason": frappe.utils.strip_html(str(error))[:500]})
+		_mark(row, {"due_from": add_days(day, 1), "reason": strip_html(str(error))[:500]})
 		return False
 	done.rows.append((row, user, todo))
 	if rule.assign_to == IN_TURN:
@@ -184,7 +195,9 @@ def _insert(
 ) -> str:
 	customer = known.customers[row.customer]
 	with language_of(known.languages.get(user) or known.site_language):
-		description = text_of(rule, customer, known.event_of(row, rule))
+		description = text_of(rule, customer, known.event_of(row, rule), done)
+	if not strip_html(description).strip() and "<img" not in description:
+		raise EmptyText
 	todo = frappe.get_doc(
 		doctype="ToDo",
 		status="Open",
@@ -219,6 +232,7 @@ class Done:
 	def __init__(self) -> None:
 		self.rows: list[tuple[frappe._dict, str | None, str]] = []  # with user and ToDo
 		self.comments: list[Comment] = []
+		self.failed_texts: Counter[str] = Counter()  # by rule: for how many customers
 
 	def write(self, day: date) -> None:
 		if not self.rows:
@@ -301,10 +315,11 @@ def language_of(language: str | None) -> Iterator[None]:
 		frappe.local.lang = before
 
 
-def text_of(rule: "frappe.Document", customer: dict, event: dict) -> str:
+def text_of(rule: "frappe.Document", customer: dict, event: dict, done: Done) -> str:
 	"""The rule's text; one that fails for this customer still makes a ToDo, which says why it has no text."""
 	try:
 		return fill(rule.description, {"customer": customer, "event": event})
 	except Exception as error:
+		done.failed_texts[rule.name] += 1
 		problem = _("The text of the rule {0} could not be filled in: {1}").format(rule.name, str(error))
 		return f"<p>{escape_html(customer['customer_name'])}: {escape_html(problem)}</p>"

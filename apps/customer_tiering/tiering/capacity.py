@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import date
+from functools import cached_property
 
 import frappe
 from frappe.utils import cint
@@ -24,10 +25,13 @@ class Capacity:
 		)
 		self._limits: dict[str, int] = {}
 
-	@property
+	@cached_property
 	def away(self) -> set[str]:
-		"""Users who are to get none at all."""
-		return {user for user, per_day in self.of_user.items() if not per_day}
+		"""Users who are to get none at all: by their own row, or by their roles'."""
+		users = set(self.of_user)
+		if not all(self.of_role.values()):
+			users.update(frappe.get_all("User", filters={"enabled": 1}, pluck="name"))
+		return {user for user in users if not self.limit(user)}
 
 	def limit(self, user: str) -> int:
 		if user not in self._limits:

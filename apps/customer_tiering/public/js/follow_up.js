@@ -140,7 +140,11 @@ customer_tiering.hand_over = async function (user, done) {
 		const answer = await frappe.call("customer_tiering.follow_up.api.hand_over_plan", args).catch(() => null);
 		const plan = answer?.message;
 		if (!plan || to !== dialog.planned_for) return;
-		button.prop("disabled", !plan.to.length);
+		button.prop("disabled", !plan.to.length).toggle(Boolean(plan.to.length));
+		if (!plan.to.length && !plan.left)
+			return place.html(
+				`<p>${__("There is nothing to hand over. What waits for nobody yet goes to whoever is in charge of the customer with the next run.")}</p>`
+			);
 		const lines = plan.to.map((each) =>
 			each.per_day
 				? __("{0} to {1}, who gets {2} in a day", [each.number, escape(each.full_name).bold(), each.per_day])
@@ -178,6 +182,10 @@ customer_tiering.take_back = async function (user, at, done) {
 		.call({ method: "customer_tiering.follow_up.api.take_back", args: { user, at }, type: "POST", freeze: true })
 		.catch(() => null);
 	if (!answer) return;
-	frappe.show_alert({ message: __("{0} follow-ups given back.", [answer.message]), indicator: "green" });
+	frappe.show_alert(
+		answer.message
+			? { message: __("{0} follow-ups given back.", [answer.message]), indicator: "green" }
+			: { message: __("Nothing was given back: all were closed or given to others since."), indicator: "orange" }
+	);
 	done && done();
 };

@@ -1,9 +1,11 @@
 import frappe
 from frappe import _
 from frappe.model.document import Document
-from frappe.utils import add_days, cint, escape_html, getdate
+from frappe.utils import add_days, cint, escape_html, format_date, getdate
 from jinja2 import TemplateSyntaxError
 
+from customer_tiering.follow_up import example
+from customer_tiering.follow_up.holidays import list_of
 from customer_tiering.tiering import audience
 from customer_tiering.tiering.readers import start_from_now
 from customer_tiering.tiering.templates import compile_text
@@ -43,6 +45,8 @@ class FollowUpRule(Document):
 		self.refuse_disabled_users()
 		audience.validate(self.audience_filters)
 		self.refuse_bad_text()
+		self.refuse_text_that_fails()
+		self.warn_of_ended_holidays()
 		start_from_now(self)
 		self.start_dates_from_today()
 
@@ -101,4 +105,26 @@ class FollowUpRule(Document):
 				_("{0}, line {1}: {2}").format(
 					_(self.meta.get_label("description")), error.lineno, escape_html(error.message)
 				)
+			)
+
+	def refuse_text_that_fails(self) -> None:
+		"""Tried as the preview does: else a rep would read the error. Not by whoever may see no customer."""
+		fields = ("enabled", "description", "trigger", "signal")
+		changed = self.is_new() or any(map(self.has_value_changed, fields))
+		if not self.enabled or not changed or not frappe.has_permission("Customer", "read"):
+			return
+		if customer := example.customer_for(self):
+			example.text_for(self, customer)
+
+	def warn_of_ended_holidays(self) -> None:
+		"""After a list's end every day is a working day, without a word."""
+		chosen = list_of(self) if self.enabled else None
+		ends = chosen and frappe.db.get_value("Holiday List", chosen, "to_date")
+		if ends and ends < getdate():
+			frappe.msgprint(
+				_("The Holiday List {0} ended on {1}: since then every day counts as a working day.").format(
+					frappe.bold(escape_html(chosen)), format_date(ends)
+				),
+				indicator="orange",
+				title=_(self.meta.get_label("holiday_list")),
 			)

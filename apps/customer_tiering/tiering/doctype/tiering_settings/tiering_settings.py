@@ -79,6 +79,8 @@ class TieringSettings(Document):
 		self.warn_without_rates()
 		self.refuse_twice("required_fields", "field")
 		self.refuse_twice("companies", "company")
+		self.refuse_twice("follow_up_capacity", "user")
+		self.refuse_twice("follow_up_capacity", "role")
 		required_fields.refuse_conflicts(self.levels)
 		tell_what_zero_does(self)
 
@@ -113,7 +115,7 @@ class TieringSettings(Document):
 		return {known[row.field]: row.level for row in self.required_fields if row.field in known}
 
 	def refuse_twice(self, table: str, column: str) -> None:
-		chosen = [row.get(column) for row in self.get(table)]
+		chosen = list(filter(None, (row.get(column) for row in self.get(table))))
 		for each in chosen:
 			if chosen.count(each) > 1:
 				frappe.throw(_("{0} stands twice in {1}.").format(_(each), _(self.meta.get_label(table))))
