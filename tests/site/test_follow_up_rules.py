@@ -12,7 +12,17 @@ from frappe.desk.search import search_widget
 from frappe.utils import add_days, add_months, fmt_money, format_date, get_fullname, getdate, now_datetime
 
 from customer_tiering.customer_insights.report.follow_ups_by_rep import follow_ups_by_rep
-from customer_tiering.follow_up import api, digest, escalate, hand_over, holiday_lists, plan, settle, withdraw
+from customer_tiering.follow_up import (
+	api,
+	digest,
+	escalate,
+	hand_over,
+	holiday_lists,
+	lock,
+	plan,
+	settle,
+	withdraw,
+)
 from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
 from customer_tiering.follow_up.reasons import EMPTY_TEXT
 from customer_tiering.outreach.channels import Target, call_task
@@ -695,6 +705,21 @@ class TestHowItEnds:
 		assert frappe.db.get_value("Follow Up", waiting, "user") == leaver
 		run_follow_ups(add_days(TODAY, 1))
 		assert [todo.allocated_to for todo in todos(names[1])] == [leaver]
+
+	def test_nothing_is_handed_over_beside_a_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		monkeypatch.setattr(lock, "PATIENCE", 0)
+		run = frappe.db.get_connection()
+		try:
+			run.cursor().execute("SELECT GET_LOCK(%s, 0)", (f"{frappe.conf.db_name}.{lock.NAME}"[-64:],))
+			for press in (
+				lambda: api.hand_over(rep("leaver")),
+				lambda: api.take_back(rep("leaver"), "2026-01-01"),
+			):
+				with pytest.raises(frappe.ValidationError, match="in a minute"):
+					press()
+		finally:
+			run.close()
+		assert api.hand_over(rep("leaver"))["handed_over"] == 0
 
 	def test_hand_overs_that_follow_each_other_are_taken_back_the_last_first(self) -> None:
 		rule()

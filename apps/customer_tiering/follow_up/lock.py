@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import frappe
+from frappe import _
 
 NAME = "customer_tiering.follow_ups"
+PATIENCE = 10  # seconds that somebody waits who has pressed a button
 
 
 @contextmanager
@@ -18,3 +20,13 @@ def only_one(wait: int) -> Iterator[bool]:
 	finally:
 		if got:
 			frappe.db.sql("SELECT RELEASE_LOCK(%s)", name)
+
+
+@contextmanager
+def only_one_or_refuse() -> Iterator[None]:
+	"""For what a person gives to others. Raises ValidationError if a run or another person is still at it after a while."""
+	with only_one(PATIENCE) as alone:
+		if not alone:
+			frappe.throw(_("Follow-ups are being handed out at this moment. Try again in a minute."))
+		frappe.db.commit()  # what was committed while we waited must be seen
+		yield

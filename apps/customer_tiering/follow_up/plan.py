@@ -76,6 +76,7 @@ def _note_dates(name: str, day: date, commit: Commit) -> None:
 	after = getdate(rule.planned_until) if rule.planned_until else day - DAY
 	if rule.enabled and after < day:
 		add(FINDERS[rule.trigger](rule, after, day))
+	if rule.enabled and after != day:  # later only where a clock was ahead: those days are still to come
 		rule.db_set("planned_until", day, update_modified=False)
 	commit()
 
