@@ -35,7 +35,7 @@ frappe.query_reports["Data Quality"] = {
 			}
 			if (column.fieldname === "customers") {
 				const colour = value ? "red" : "green";
-				return `<span class="indicator ${colour}">${default_formatter(value, row, column, data)}</span>`;
+				return `<span class="indicator ${colour} align-top">${default_formatter(value, row, column, data)}</span>`;
 			}
 			if (column.fieldname === "mend" && data.customers) {
 				return value ? link(report.here(value), __("Open the list")) : link(behind, __("Show customers"));
@@ -52,6 +52,14 @@ frappe.query_reports["Data Quality"] = {
 	// Of a dozen problems nobody needs the number of the row, for whose second digit there is no room.
 	get_datatable_options(options) {
 		return { ...options, serialNoColumn: false };
+	},
+
+	// The framework takes the first column for the row's number, which has a padding of its own.
+	after_datatable_render(datatable) {
+		for (const cell of [".dt-cell__content--header-", ".dt-cell__content--col-"]) {
+			const { padding } = getComputedStyle(datatable.wrapper.querySelector(`${cell}1`));
+			datatable.style.setStyle(`.dt-row .dt-cell ${cell}0`, { padding });
+		}
 	},
 
 	// The same page under the address by which the user reached the Desk.
