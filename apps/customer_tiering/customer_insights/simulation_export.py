@@ -7,6 +7,7 @@ from datetime import date
 from itertools import zip_longest
 from unicodedata import east_asian_width
 
+import frappe
 from frappe import _
 
 from customer_tiering.customer_insights import simulation
@@ -103,6 +104,9 @@ def _customers(rows: dict, summary: dict) -> Iterator[list]:
 		*(f"{_money_in(currency.get(when))} {text}" for when, text in whens.items()),
 		_("Last Order"),
 	]
+	if not frappe.has_permission("Customer", "export"):
+		yield [_("Your roles don't let you export customers.")]
+		return
 	seen = simulation.visible(rows, moving)
 	titles = _titles([rows["customer"][place] for place in seen])
 	for place in seen:
