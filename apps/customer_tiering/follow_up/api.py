@@ -177,7 +177,9 @@ def reopen(todo: str, date: str | None = None, tries: int | str | None = None) -
 	elif due and cint(doc.follow_up_tries) and cint(doc.follow_up_tries) == cint(tries):
 		doc.follow_up_tries -= 1
 		doc.date = due
-		doc.save()
+		doc.save(
+			ignore_permissions=True
+		)  # they were asked above; by hand nobody changes how many tries there were
 	return {"name": doc.name, "status": doc.status}
 
 
