@@ -142,7 +142,7 @@ def user(email: str, *roles: str, enabled: int = 1) -> str:
 @contextmanager
 def one_asleep(name: str) -> Iterator[str]:
 	"""A customer of Administrator's with a tier, two runs and a follow-up, and no other."""
-	from customer_tiering.follow_up.todos import create_follow_ups
+	from customer_tiering.follow_up.create import create_follow_ups
 
 	with clean_slate():
 		asleep = customer(name, account_manager="Administrator")
