@@ -42,6 +42,7 @@ def clean_slate() -> Iterator[None]:
 	others = frappe.get_all("Customer", filters={"disabled": 0}, pluck="name")
 	_disable(others, 1)
 	_empty_ledgers()
+	frappe.local.outgoing_email_account = {}  # the account of a test before is deleted, and still remembered
 	frappe.db.commit()
 	try:
 		yield
