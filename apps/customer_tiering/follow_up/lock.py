@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import frappe
 from frappe import _
 
+from customer_tiering.tiering import lock
+
 NAME = "customer_tiering.follow_ups"
 PATIENCE = 10  # seconds that somebody waits who has pressed a button
 
@@ -25,8 +27,7 @@ def only_one(wait: int) -> Iterator[bool]:
 @contextmanager
 def only_one_or_refuse() -> Iterator[None]:
 	"""For what a person gives to others. Raises ValidationError if a run or another person is still at it after a while."""
-	with only_one(PATIENCE) as alone:
-		if not alone:
-			frappe.throw(_("Follow-ups are being handed out at this moment. Try again in a minute."))
+	refusal = _("Follow-ups are being handed out at this moment. Try again in a minute.")
+	with lock.only_one(NAME, refusal, PATIENCE):
 		frappe.db.commit()  # what was committed while we waited must be seen
 		yield

@@ -50,8 +50,8 @@ class Way:
 	moved_on: set[date] = field(default_factory=set)
 
 	def tier_on(self, day: date) -> str | None:
-		known = [standing for standing in self.standings if standing.day <= day]
-		return (known or self.standings)[-1 if known else 0].tier
+		known = (standing.tier for standing in reversed(self.standings) if standing.day <= day)
+		return next(known, self.standings[0].tier)
 
 
 def restored(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evidence) -> dict[str, Restored]:
@@ -174,9 +174,8 @@ class _Past:
 		by_name = {document.name: document for document in documents}
 		lately = {document.name for document in gone if document.modified >= moment - SLACK}
 		for document in documents:
-			while document.entered >= moment - SLACK and document.amended_from in by_name:
-				document = replace(by_name[document.amended_from], entered=document.entered)
-				lately.add(document.name)
+			if document.entered >= moment - SLACK:
+				lately |= {earlier.name for earlier in _versions(document, by_name)}
 		return bool(lately & {document.name for document in gone})
 
 	def has_ordered(self, documents: Sequence[Document]) -> bool:
@@ -306,9 +305,15 @@ class _Past:
 
 
 def _first_version(document: Document, by_name: Mapping[str, Document]) -> Document:
-	while document.amended_from in by_name:
-		document = by_name[document.amended_from]
-	return document
+	return _versions(document, by_name)[-1]
+
+
+def _versions(document: Document, by_name: Mapping[str, Document]) -> list[Document]:
+	"""The document and what it was amended from, the first one last."""
+	versions = [document]
+	while versions[-1].amended_from in by_name:
+		versions.append(by_name[versions[-1].amended_from])
+	return versions
 
 
 def _by_root(lowered: Mapping[str, datetime], evidence: Evidence) -> dict[str, datetime]:
