@@ -127,12 +127,14 @@ doc_events = {
 		for doctype in ("Item Group", "Item", "Email Template")
 	},
 	"Sales Invoice": {
-		"before_validate": TIER_DISCOUNT,
+		"before_validate": [REDEMPTION["before_validate"], TIER_DISCOUNT],
+		"validate": REDEMPTION["validate"],  # invoices have codes in ERPNext 16
 		"on_submit": [
 			"customer_tiering.tiering.queue.on_order",
+			REDEMPTION["on_submit"],
 			"customer_tiering.outreach.exits.on_order_submitted",
 		],
-		"on_cancel": "customer_tiering.tiering.queue.on_order",
+		"on_cancel": ["customer_tiering.tiering.queue.on_order", REDEMPTION["on_cancel"]],
 		"on_update_after_submit": "customer_tiering.tiering.queue.on_order",
 	},
 	"Sales Order": {
