@@ -16,7 +16,12 @@ before_uninstall = "customer_tiering.setup.uninstall.before_uninstall"
 after_uninstall = "customer_tiering.setup.uninstall.after_uninstall"
 
 extend_bootinfo = "customer_tiering.tiering.boot.add_reporting_currency"
-additional_timeline_content = {"Customer": ["customer_tiering.tiering.timeline.tier_changes"]}
+additional_timeline_content = {
+	"Customer": [
+		"customer_tiering.tiering.timeline.tier_changes",
+		"customer_tiering.outreach.timeline.outreach_of",
+	]
+}
 doctype_js = {
 	"Customer": [
 		"public/js/customer.js",
