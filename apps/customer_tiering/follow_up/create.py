@@ -62,7 +62,7 @@ def _run(day: date, progress: Progress) -> dict[str, int]:
 	commit = frappe.db.commit
 	progress(0, 0, _("Looking what is done"))
 	counts = dict.fromkeys(COUNTS, 0)
-	counts["withdrawn"] = withdraw_follow_ups()
+	counts["withdrawn"] = withdraw_follow_ups(day)
 	counts["settled"] = settle(day)
 	counts["handed_over"] = hand_over_of_disabled(day) + hand_over("", day=day, within_room=True)
 	progress(0, 0, _("Looking what is due"))
