@@ -78,7 +78,7 @@ class TestPresets:
 		stages = {stage.name: stage for stage in read_policy().stages}
 		assert list(stages) == ["Lead", "Lost", "Silent", "High Value", "Loyal", "Active", "New"]
 		days = {name: (s.min_days_since_order, s.min_days_since_first_order) for name, s in stages.items()}
-		assert (days["Lost"], days["Silent"]) == ((91, 0), (30, 0))
+		assert (days["Lost"], days["Silent"]) == ((90, 0), (30, 0))
 		assert (days["Loyal"], days["Active"], days["New"]) == ((0, 180), (0, 8), (0, 0))
 		assert stages["Silent"].meaning == "Dormant"
 

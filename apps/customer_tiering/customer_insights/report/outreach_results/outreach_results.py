@@ -24,6 +24,7 @@ from frappe.utils import cint, flt, getdate
 
 from customer_tiering.customer_insights.filters import (
 	column,
+	currency_column,
 	explain,
 	figures,
 	how_orders_count,
@@ -361,6 +362,7 @@ def columns(scope: Scope, has_tested: bool = False) -> list[dict]:
 		column("reorder_rate", _("Reorder Rate", context=CONTEXT), width=105, **rate),
 		column("orders", _("Orders"), width=75),
 		column("revenue", _("Revenue"), "Currency", 120),
+		currency_column(),
 	]
 	holdout = [
 		column("difference", _("Difference (Points)"), "Float", 110, precision=1),
