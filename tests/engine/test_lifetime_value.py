@@ -530,7 +530,7 @@ class TestAbsurd:
 	MODEL = Model(BgNbd(0.3, 20, 0.8, 2.5, -1), GammaGamma(6, 4, 15, -1), None, 500, 200)
 
 	@staticmethod
-	def tested(error: float) -> BackTest:
+	def off_by(error: float) -> BackTest:
 		return BackTest(START, 100, 500, error, 0, naive_error=100, naive_bias=0)
 
 	@staticmethod
@@ -553,7 +553,7 @@ class TestAbsurd:
 		model = replace(self.MODEL, spend=replace(self.MODEL.spend, is_at_bounds=at_bounds))
 		expected = pytest.raises(NoFitError, match=reason) if reason else contextlib.nullcontext()
 		with expected:
-			refuse_absurd(model, self.known(age), None if error is None else self.tested(error))
+			refuse_absurd(model, self.known(age), None if error is None else self.off_by(error))
 
 	def test_the_end_of_what_a_parameter_can_be(self) -> None:
 		bounds = ((1e-4, 1e4), (1e-6, 1e6))

@@ -256,7 +256,7 @@ class TestNoFit:
 		late += [invoice(f"{n}-b", n, company, AS_OF - timedelta(days=5), 12) for n in list(shoppers)[:150]]
 		insert("Sales Invoice", late)
 		result = fit_lifetime_value(AS_OF)
-		assert result.is_fitted
+		assert not result.is_fitted and "go back 60 days" in last_fit().reason
 		assert last_fit().test_note == (
 			"Not tested on the past: 0 customers have ordered on more than one day and brought money; a model takes 100 or more."
 		)
@@ -264,7 +264,7 @@ class TestNoFit:
 
 	def test_every_reason_has_its_sentence(self, site: str) -> None:
 		reasons = [value for key, value in vars(NoFitError).items() if key.isupper()]
-		assert len({Refusal(reason, 1, 2).in_words() for reason in reasons}) == len(reasons) == 5
+		assert len({Refusal(reason, 1, 2).in_words() for reason in reasons}) == len(reasons) == 8
 
 	def test_is_said_in_the_reader_s_language(self, shoppers: dict[str, list]) -> None:
 		"""Though a job wrote it, which speaks English."""

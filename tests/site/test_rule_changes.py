@@ -4,12 +4,13 @@ import contextlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import frappe
 import pytest
 
 from customer_tiering.setup.seed import NEW_SITE
-from customer_tiering.tiering import rules_api
+from customer_tiering.tiering import lock, rules_api
 from customer_tiering.tiering.policy import read_policy
 from customer_tiering.tiering.presets import presets
 from customer_tiering.tiering.proposal import Proposal, put
@@ -423,6 +424,40 @@ def test_one_changes_rules_at_a_time() -> None:
 		assert "Somebody else is changing the rules" in another.submit(refused_elsewhere).result()
 		frappe.db.rollback()
 		assert "no preset" in another.submit(refused_elsewhere).result()
+
+
+def test_names_stay_while_a_run_writes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+	monkeypatch.setattr(lock, "MOMENT", 0)
+	place = (frappe.local.site, frappe.local.sites_path)
+	running, over = Event(), Event()
+
+	def run() -> None:
+		frappe.init(place[0], sites_path=place[1])
+		frappe.connect()
+		try:
+			with lock.only_one(lock.RUNS, "refused"):
+				running.set()
+				over.wait(30)
+		finally:
+			frappe.destroy()
+
+	with ThreadPoolExecutor(1) as another:
+		done = another.submit(run)
+		running.wait(30)
+		before = rows()
+		make.without_audiences()
+		for act in (
+			lambda: rules_api.use_preset("precious_names"),
+			lambda: rules_api.undo_change("RC-000001"),
+			lambda: frappe.rename_doc("Customer Tier", "B", "Silver"),
+			lambda: frappe.delete_doc("Customer Tier", "C"),
+		):
+			with pytest.raises(lock.RunInProgressError, match="A run is deciding"):
+				act()
+		over.set()
+		done.result()
+	assert rows()["Customer Tier"] == before["Customer Tier"]
+	assert rules_api.use_preset("precious_names")["name"]
 
 
 @pytest.mark.parametrize(

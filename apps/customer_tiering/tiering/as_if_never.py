@@ -18,9 +18,9 @@ from customer_tiering.engine.replay import Entry, Standing, replay
 from customer_tiering.engine.signals import FIRST_ORDER
 from customer_tiering.tiering.chunks import chunks, rows_of
 from customer_tiering.tiering.documents import Document, entries_of, read_documents
-from customer_tiering.tiering.evidence import LOOK_BACK, Evidence
+from customer_tiering.tiering.evidence import Evidence
 from customer_tiering.tiering.groups import ways_up
-from customer_tiering.tiering.history import grouped_at
+from customer_tiering.tiering.history import LOOK_BACK, grouped_at
 from customer_tiering.tiering.tried import Tried, tried_rules
 
 # Between the moment that a cancellation is stamped with and that of its row in the work list, at the most.

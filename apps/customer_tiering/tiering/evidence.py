@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
@@ -16,8 +16,6 @@ from customer_tiering.engine.voids import Fired, Known, is_void
 from customer_tiering.tiering.groups import referred
 from customer_tiering.tiering.signals import signal_period
 
-# Older events have been acted on long ago.
-LOOK_BACK = timedelta(days=400)
 # Judged by the rules that they came about by, and by no others.
 RULED_SIGNALS = {name for name, about in SIGNALS.items() if about.by_rules}
 # The columns that an event is judged by, of `event` left joined with its `run`.

@@ -138,19 +138,21 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	tried = to_take_back(as_of) if scope.is_full else None
 	undone = _undone(tried, policy)
 	met = _in_groups_of(undone.met, facts)
-	again = touched(tried, met, facts, policy) if tried else ()
+	again = _in_groups_of(touched(tried, met, facts, policy), facts) if tried else frozenset()
 	back = restored(scope.lowered, facts, evidence, tried, again)
+	put_back = {name: back[name] for name in again & back.keys()}
 	stored = facts
 	facts = with_stages(with_standings(without_voids(facts, voids), back), undone.stages)
 	judged = judge(facts, policy, as_of, scope.population)
 	decisions = judged.decisions
 	if tried:
-		undone = with_signals(undone, facts, judged, back, evidence, gone=frozenset(voids["signal_key"]))
+		gone = frozenset(voids["signal_key"])
+		undone = with_signals(undone, facts, judged, put_back, evidence, gone)
 	last = last_full_run()
 	if last and scope.is_full and not _is_readable(last.name):
 		last = None  # what a changed rule did can't be told apart: as in the first run, nothing is fired
 	turned_back = _turned_back(scope, facts, as_of, last)
-	moved = met | {name for name, each in back.items() if tried and not each.cause and each.moved}
+	moved = met | {name for name, each in put_back.items() if not each.cause and each.moved}
 	lowering = [row for row in scope.queued if row.cause in (queue.ORDER, queue.EDIT)]
 	context = Context(
 		policy=policy,
@@ -189,7 +191,7 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		events=count_events(facts, decisions, context),
 		tiers=_counts(target["customer_tier"]),
 		stages=_counts(target["lifecycle_stage"]),
-		notes=_notes(policy, as_of, beyond),
+		notes="\n".join(filter(None, [_note_on_undo(undone, again), _notes(policy, as_of, beyond)])),
 	)
 	return Decided(summary, judged.population, facts, decisions, changes, context)
 
@@ -414,6 +416,14 @@ def refuse_other_days(as_of: date, today: date) -> None:
 				"Tiers can be written only as of today. For another day use a dry run (--dry-run), which writes nothing."
 			)
 		)
+
+
+def _note_on_undo(undone: "TakenBack", again: Collection[str]) -> str:
+	if not undone.tried:
+		return ""
+	return _(
+		"Rules that were undone are taken back: {0} customers are decided as if these had never been, {1} signals don't count any more."
+	).format(len(again), len(undone.voids))
 
 
 def _notes(policy: Policy, as_of: date, beyond: list[str]) -> str:

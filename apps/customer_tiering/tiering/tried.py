@@ -6,7 +6,7 @@ from datetime import date, datetime
 import frappe
 
 from customer_tiering.engine.policy import Policy
-from customer_tiering.tiering.evidence import LOOK_BACK
+from customer_tiering.tiering.history import LOOK_BACK
 
 RECORD = "Tiering Rule Change"
 
