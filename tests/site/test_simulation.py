@@ -384,7 +384,7 @@ class TestThePage:
 			page.start(changes)
 		monkeypatch.setattr(api, "get_queues", lambda: ["bench:long"])
 		jobs: list[dict] = []
-		monkeypatch.setattr(frappe, "enqueue", lambda method, queue, timeout, **job: jobs.append(job))
+		monkeypatch.setattr(frappe, "enqueue", lambda method, queue, timeout, job_id, **job: jobs.append(job))
 		with pytest.raises(frappe.ValidationError, match="already starts"):
 			page.start(json.dumps({"tiers": [{"name": "A", "entry_value": 100_000}]}))
 		token = page.start(changes, as_of=str(AS_OF))["token"]

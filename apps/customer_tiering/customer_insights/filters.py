@@ -203,7 +203,7 @@ def column(fieldname: str, label: str, fieldtype: str = "Int", width: int = 110,
 
 def currency_column() -> dict:
 	"""The last one: a file has the numbers alone."""
-	return column("currency", _("Currency"), "Link", 80) | {"options": "Currency"}
+	return column("currency", _("Currency"), "Data", 80)
 
 
 def _width(label: str) -> int:

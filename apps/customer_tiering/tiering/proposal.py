@@ -161,7 +161,11 @@ class Proposal:
 		"""What the framework refuses as a name, in its own words."""
 		for doc in docs:
 			if self.name_of(doc) != doc.name or doc.is_new():
-				validate_name(doc.doctype, self.name_of(doc))
+				try:
+					validate_name(doc.doctype, self.name_of(doc))
+				except frappe.NameError as error:
+					frappe.clear_last_message()
+					frappe.throw(str(error))
 
 	def _refuse_doubles(self, docs: list[Document]) -> None:
 		names = [self.name_of(doc) for doc in docs]
