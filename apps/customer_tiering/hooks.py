@@ -72,6 +72,7 @@ REDEMPTION = {
 }
 
 IN_AUDIENCES = "customer_tiering.tiering.audience.after_rename"
+IN_USE = "customer_tiering.tiering.renames.on_trash"
 IN_RULE_CHANGES = "customer_tiering.tiering.rule_changes.after_rename"
 
 doc_events = {
@@ -96,6 +97,7 @@ doc_events = {
 		],
 	},
 	"Customer Tier": {
+		"on_trash": IN_USE,
 		"before_rename": "customer_tiering.tiering.renames.before_rename",
 		"after_rename": [
 			"customer_tiering.tiering.renames.after_rename",
@@ -105,6 +107,7 @@ doc_events = {
 		],
 	},
 	"Lifecycle Stage": {
+		"on_trash": IN_USE,
 		"before_rename": "customer_tiering.tiering.renames.before_rename",
 		"after_rename": [
 			"customer_tiering.tiering.renames.after_rename",
@@ -116,6 +119,7 @@ doc_events = {
 		"after_delete": DORMANT_FILTER,
 	},
 	"RFM Segment": {
+		"on_trash": IN_USE,
 		"before_rename": "customer_tiering.tiering.renames.before_rename",
 		"after_rename": ["customer_tiering.tiering.renames.after_rename", IN_AUDIENCES, IN_RULE_CHANGES],
 	},

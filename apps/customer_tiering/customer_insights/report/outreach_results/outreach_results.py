@@ -26,6 +26,7 @@ from frappe.utils import cint, flt, getdate
 
 from customer_tiering.customer_insights.filters import (
 	column,
+	currency_column,
 	explain,
 	figures,
 	how_orders_count,
@@ -389,6 +390,7 @@ def columns(scope: Scope, has_tested: bool = False) -> list[dict]:
 		column("reorder_rate", _("Reorder Rate", context=CONTEXT), width=105, **rate),
 		column("orders", _("Orders"), width=75),
 		column("revenue", _("Revenue"), "Currency", 120),
+		currency_column(),
 	]
 	by_sequence = [
 		column("goal_reached", _("Reached the Goal"), width=110),
