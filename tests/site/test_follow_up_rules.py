@@ -14,6 +14,7 @@ from frappe.utils import add_days, add_months, fmt_money, format_date, get_fulln
 from customer_tiering.customer_insights.report.follow_ups_by_rep import follow_ups_by_rep
 from customer_tiering.follow_up import (
 	api,
+	create,
 	digest,
 	escalate,
 	hand_over,
@@ -717,6 +718,10 @@ class TestHowItEnds:
 			):
 				with pytest.raises(frappe.ValidationError, match="in a minute"):
 					press()
+			monkeypatch.setattr(create, "PATIENCE", 0)
+			frappe.clear_messages()
+			assert not any(run_follow_ups().values())  # leaves it to the run that is at it
+			assert not frappe.get_message_log()
 		finally:
 			run.close()
 		assert api.hand_over(rep("leaver"))["handed_over"] == 0
@@ -781,6 +786,29 @@ class TestHowItEnds:
 		waiting = frappe.get_all("Follow Up", {"status": "Waiting"}, ["customer", "follow_up_key"])
 		assert [row.customer for row in waiting] == ["FU new"]
 		assert waiting[0].follow_up_key.startswith("A rule|FU new|")
+
+	def test_strokes_in_names_make_no_two_keys_one(self) -> None:
+		for name in ("Strokes", "Strokes|one"):
+			rule(name, trigger="Cadence", every=1, every_unit="Days")
+		for name in ("one|two", "two"):
+			customer(name)
+		assert run_follow_ups()["created"] == 4
+		frappe.rename_doc("Customer", "two", "2|two", force=True)
+		frappe.rename_doc("Follow Up Rule", "Strokes|one", "One ~ all|any", force=True)
+		renamed = frappe.get_all("Follow Up", {"customer": "2|two"}, pluck="follow_up_key")
+		assert {key.split("|2|two|")[0] for key in renamed} == {"Strokes", "One ~0 all~1any"}
+		assert run_follow_ups()["created"] == 0
+
+	def test_a_signal_of_a_rule_with_a_stroke_is_taken_back(self) -> None:
+		rule("Strokes|one")
+		for number in (1, 2):
+			signal(customer(f"stroke{number}"), signal_key=f"stroke{number}|Declining|1")
+			if number == 1:
+				run_follow_ups()
+		signal("stroke1", None, decision="Void", signal_key=None, voids="stroke1|Declining|1")
+		plan.plan(TODAY, lambda: None)
+		signal("stroke2", None, decision="Void", signal_key=None, voids="stroke2|Declining|1")
+		assert run_follow_ups()["withdrawn"] == 2
 
 
 class TestSight:

@@ -20,7 +20,7 @@ from customer_tiering.follow_up import example
 from customer_tiering.follow_up import hand_over as handing_over
 from customer_tiering.follow_up.assignees import IN_TURN, first_choice
 from customer_tiering.follow_up.escalate import ESCALATED, who_was_told
-from customer_tiering.follow_up.lock import only_one_or_refuse
+from customer_tiering.follow_up.lock import alone
 from customer_tiering.follow_up.outcome import NOT_REACHED, OUTCOMES
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.capacity import NO_LIMIT, Capacity
@@ -194,7 +194,7 @@ def hand_over(user: str, to: str | None = None) -> dict:
 	frappe.only_for(MANAGERS)
 	_refuse_heir(user, to)
 	at = now_datetime()
-	with only_one_or_refuse():
+	with alone():
 		done = handing_over.hand_over(str(user), str(to) if to else None, waiting=True, at=at)
 	return {"handed_over": done, "left": handing_over.count(str(user)), "at": str(at)}
 
@@ -275,7 +275,7 @@ def take_back(user: str, at: str) -> int:
 		moment = None
 	if not moment:
 		frappe.throw(_("Of which moment the hand-over was can't be read."))
-	with only_one_or_refuse():
+	with alone():
 		return handing_over.take_back(str(user), moment)
 
 

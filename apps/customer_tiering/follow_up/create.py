@@ -11,7 +11,7 @@ from customer_tiering.follow_up.digest import tell
 from customer_tiering.follow_up.escalate import escalate
 from customer_tiering.follow_up.hand_out import Decision, decide
 from customer_tiering.follow_up.hand_over import hand_over, hand_over_of_disabled
-from customer_tiering.follow_up.lock import only_one
+from customer_tiering.follow_up.lock import alone
 from customer_tiering.follow_up.log import write_log
 from customer_tiering.follow_up.plan import plan
 from customer_tiering.follow_up.reasons import FULL
@@ -20,6 +20,7 @@ from customer_tiering.follow_up.todos import write
 from customer_tiering.follow_up.waiting import WAITING, withdraw
 from customer_tiering.follow_up.withdraw import withdraw_follow_ups
 from customer_tiering.tiering.chunks import chunks
+from customer_tiering.tiering.lock import RunInProgressError
 
 PATIENCE = 600  # seconds
 Progress = Callable[[int, int, str], None]
@@ -48,11 +49,12 @@ def run_follow_ups(
 	day = as_of or getdate()
 	if not dry_run:
 		_refuse_other_days(day)
-	with only_one(PATIENCE) as alone:
-		if not alone:
-			return dict.fromkeys(COUNTS, 0)
-		frappe.db.commit()  # what another run committed while we waited must be seen
-		return _dry(day, progress) if dry_run else _run(day, progress)
+	try:
+		with alone(PATIENCE):
+			return _dry(day, progress) if dry_run else _run(day, progress)
+	except RunInProgressError:
+		frappe.clear_last_message()
+		return dict.fromkeys(COUNTS, 0)
 
 
 COUNTS = ("created", "unowned", "waiting", "withdrawn", "settled", "escalated", "handed_over", "broken")

@@ -217,7 +217,8 @@ def _insert(
 		Comment(row.customer, comment_type, text)
 	)
 	todo.update_in_reference = lambda: None
-	todo.flags.update(ignore_links=True, queued_together=True)
+	# the first one of a batch is looked up: so the framework learns that there are ToDos about customers
+	todo.flags.update(ignore_links=bool(done.rows), queued_together=True)
 	todo.insert(ignore_permissions=True)
 	if user:  # else the framework says that somebody assigned it to himself or herself
 		done.comments.extend(said)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import frappe
 
+from customer_tiering.follow_up.keys import key_of
 from customer_tiering.tiering.chunks import chunks
 
 WAITING, HANDED_OUT, WITHDRAWN = "Waiting", "Handed Out", "Withdrawn"
@@ -24,7 +25,7 @@ class Due(NamedTuple):
 
 	@property
 	def key(self) -> str:
-		return f"{self.rule}|{self.period}"
+		return key_of(self.rule, self.period)
 
 
 COLUMNS = (

@@ -4,6 +4,7 @@ import frappe
 from frappe import _
 
 from customer_tiering.follow_up.escalate import ESCALATED
+from customer_tiering.follow_up.keys import escaped, in_sql
 from customer_tiering.follow_up.reasons import CUSTOMER_MERGED, VOID
 from customer_tiering.follow_up.waiting import withdraw
 
@@ -15,14 +16,14 @@ ANSWERED = f"""
 		AND COALESCE(todo.follow_up_outcome, '') != 'Not Reached'
 	ORDER BY told.name
 """
-WAITING_FOR_NOTHING = """
+WAITING_FOR_NOTHING = f"""
 	SELECT waiting.name FROM `tabFollow Up` waiting
-	JOIN `tabTiering Event` void ON void.voids = SUBSTRING(waiting.follow_up_key, CHAR_LENGTH(waiting.rule) + 2)
+	JOIN `tabTiering Event` void ON void.voids = SUBSTRING(waiting.follow_up_key, CHAR_LENGTH({in_sql("waiting.rule")}) + 2)
 	WHERE waiting.status = 'Waiting'
 """
-VOIDED = """
+VOIDED = f"""
 	SELECT todo.name FROM `tabToDo` todo
-	JOIN `tabTiering Event` void ON void.voids = SUBSTRING(todo.follow_up_key, CHAR_LENGTH(todo.follow_up_rule) + 2)
+	JOIN `tabTiering Event` void ON void.voids = SUBSTRING(todo.follow_up_key, CHAR_LENGTH({in_sql("todo.follow_up_rule")}) + 2)
 	WHERE todo.status = 'Open' AND COALESCE(todo.follow_up_key, '') != ''
 	ORDER BY todo.name
 """
@@ -58,22 +59,21 @@ def _withdraw(name: str, reason: str) -> None:
 		todo.add_comment("Info", reason)
 
 
-# Keys begin with the rule, then, behind a stroke, the customer.
 RENAME_CUSTOMER = """
 	UPDATE IGNORE `tab{doctype}`
-	SET follow_up_key = CONCAT({rule}, '|', %(new)s, SUBSTRING(
-		follow_up_key, CHAR_LENGTH(CONCAT({rule}, '|', %(old)s)) + 1))
+	SET follow_up_key = CONCAT({in_key}, '|', %(new)s, SUBSTRING(
+		follow_up_key, CHAR_LENGTH(CONCAT({in_key}, '|', %(old)s)) + 1))
 	WHERE {customer} = %(new)s
-		AND LEFT(follow_up_key, CHAR_LENGTH(CONCAT({rule}, '|', %(old)s, '|'))) = CONCAT({rule}, '|', %(old)s, '|')
+		AND LEFT(follow_up_key, CHAR_LENGTH(CONCAT({in_key}, '|', %(old)s, '|'))) = CONCAT({in_key}, '|', %(old)s, '|')
 """
 RENAME_RULE = """
-	UPDATE IGNORE `tab{doctype}` SET follow_up_key = CONCAT(%(new)s, SUBSTRING(follow_up_key, CHAR_LENGTH(%(old)s) + 1))
-	WHERE {rule} = %(new)s AND LEFT(follow_up_key, CHAR_LENGTH(%(old)s) + 1) = CONCAT(%(old)s, '|')
+	UPDATE IGNORE `tab{doctype}` SET follow_up_key = CONCAT(%(new_key)s, SUBSTRING(follow_up_key, CHAR_LENGTH(%(old_key)s) + 1))
+	WHERE {rule} = %(new)s AND LEFT(follow_up_key, CHAR_LENGTH(%(old_key)s) + 1) = CONCAT(%(old_key)s, '|')
 """
 # What a merged customer had that the other one has, too.
-TWICE = """
+TWICE = f"""
 	SELECT name FROM `tabFollow Up` WHERE customer = %(new)s AND status = 'Waiting'
-		AND LEFT(follow_up_key, CHAR_LENGTH(CONCAT(rule, '|', %(old)s, '|'))) = CONCAT(rule, '|', %(old)s, '|')
+		AND LEFT(follow_up_key, CHAR_LENGTH(CONCAT({in_sql("rule")}, '|', %(old)s, '|'))) = CONCAT({in_sql("rule")}, '|', %(old)s, '|')
 """
 KEPT_IN = (
 	{
@@ -88,7 +88,8 @@ KEPT_IN = (
 def after_rename(customer: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
 	"""The keys carry the customer's name. What both had that were merged waits once."""
 	for place in KEPT_IN:
-		frappe.db.sql(RENAME_CUSTOMER.format(**place), {"old": old, "new": new})
+		query = RENAME_CUSTOMER.format(**place, in_key=in_sql(place["rule"]))
+		frappe.db.sql(query, {"old": old, "new": new})
 	if merge:
 		withdraw(
 			frappe.db.sql(TWICE, {"old": old, "new": new}, pluck=True),
@@ -98,5 +99,6 @@ def after_rename(customer: "frappe.Document", method: str, old: str, new: str, m
 
 def after_rule_renamed(rule: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
 	"""The keys carry the rule's name, too."""
+	values = {"new": new, "old_key": escaped(old), "new_key": escaped(new)}
 	for place in KEPT_IN:
-		frappe.db.sql(RENAME_RULE.format(**place), {"old": old, "new": new})
+		frappe.db.sql(RENAME_RULE.format(**place), values)
