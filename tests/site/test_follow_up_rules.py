@@ -25,7 +25,7 @@ from customer_tiering.follow_up import (
 	withdraw,
 )
 from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
-from customer_tiering.follow_up.reasons import EMPTY_TEXT
+from customer_tiering.follow_up.reasons import DATE_CHANGED, DATE_PASSED, DAY_OFF, EMPTY_TEXT
 from customer_tiering.outreach.channels import Target, call_task
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
@@ -102,6 +102,17 @@ def the_todo(about: str) -> "frappe.Document":
 	return frappe.get_doc("ToDo", todo.name)
 
 
+def holiday_list(name: str, days: int, off: tuple[int, ...]) -> "frappe.Document":
+	"""From today, so many days; of these are `off`, counted from today."""
+	return frappe.get_doc(
+		doctype="Holiday List",
+		holiday_list_name=name,
+		from_date=TODAY,
+		to_date=add_days(TODAY, days),
+		holidays=[{"holiday_date": add_days(TODAY, number), "description": "Off"} for number in off],
+	).insert()
+
+
 class TestWhen:
 	def test_several_signals(self) -> None:
 		rule(more_signals=[{"signal": "Upsell Ready"}])
@@ -119,8 +130,88 @@ class TestWhen:
 		assert create_follow_ups() == 1
 		assert todos(name)[0].description == str(day)
 		assert run_follow_ups(add_days(TODAY, 1))["created"] == 0
-		assert run_follow_ups(add_days(TODAY, 9))["created"] == 1  # the days between were missed
+		assert run_follow_ups(add_days(TODAY, 8))["created"] == 1  # the days between were missed
 		assert len(todos(name)) == len(todos(late)) == 1
+
+	def birthday(self, days: int, **values: object) -> str:
+		"""A customer who has one in so many days."""
+		name = customer(**values)
+		self.say_birthday(name, days)
+		return name
+
+	def say_birthday(self, name: str, days: int) -> None:
+		frappe.db.set_value("Customer", name, "key_date_birthday", add_months(add_days(TODAY, days), -480))
+
+	def test_a_key_date_is_never_followed_up_after_the_day(self) -> None:
+		busy = rep("busy")
+		capacity(user=busy, per_day=1)
+		rule(trigger="Key Date", key_date="Birthday", days_ahead=2, due_in_days=9)
+		first, waits, missed = (
+			self.birthday(days, account_manager=busy, annual_value=money)
+			for days, money in ((1, 3), (0, 2), (4, 1))
+		)
+		run_follow_ups()
+		assert [todo.date for todo in todos()] == [add_days(TODAY, 1)]
+		result = run_follow_ups(add_days(TODAY, 5))
+		assert (result["created"], result["withdrawn"]) == (0, 2)
+		assert "2 were dropped, as their day had passed while they waited" in log_of_runs()
+		dropped = {"customer": ("in", (waits, missed)), "status": "Withdrawn"}
+		assert frappe.get_all("Follow Up", dropped, pluck="reason") == [DATE_PASSED] * 2
+		frappe.db.set_single_value("Tiering Settings", "try_again_after_days", 3)
+		(todo,) = todos(first)
+		assert api.close(todo.name, "Not Reached")["date"] == str(todo.date)
+		frappe.db.set_value("ToDo", todo.name, "date", TODAY)
+		frappe.db.set_value("Follow Up", {"todo": todo.name}, "detail", str(TODAY))
+		assert api.close(todo.name, "Not Reached")["status"] == "Closed"
+
+	def test_a_key_date_on_days_off_is_followed_up_before_them(self) -> None:
+		days = holiday_list("FU Birthdays", 30, off=(1, 2))
+		rule(trigger="Key Date", key_date="Birthday", days_ahead=0, holiday_list=days.name)
+		on_the_second, after = self.birthday(2), self.birthday(3)
+		run_follow_ups()
+		assert [(todo.reference_name, todo.date) for todo in todos()] == [(on_the_second, TODAY)]
+		run_follow_ups(add_days(TODAY, 3))
+		assert len(todos(after)) == len(todos(on_the_second)) == 1
+
+	def test_a_key_date_that_is_corrected_is_followed(self) -> None:
+		rule(trigger="Key Date", key_date="Birthday", days_ahead=9, description="{{ event.detail }}")
+		name = self.birthday(4)
+		run_follow_ups()
+		for days in (6, 4):  # and back again
+			(before,) = todos(name, status="Open")
+			self.say_birthday(name, days)
+			assert run_follow_ups()["withdrawn"] == 1
+			(now,) = todos(name, status="Open")
+			assert now.description == str(add_days(TODAY, days))
+			assert frappe.db.get_value("ToDo", before.name, "status") == "Cancelled"
+			about = {"reference_doctype": "ToDo", "reference_name": before.name, "comment_type": "Info"}
+			assert frappe.get_all("Comment", about, pluck="content") == [DATE_CHANGED]
+			assert run_follow_ups()["created"] == 0
+		frappe.db.set_value("Customer", name, "key_date_birthday", None)
+		assert run_follow_ups()["withdrawn"] == 1
+		assert not todos(name, status="Open")
+
+	def test_a_key_date_that_is_corrected_while_it_waits(self) -> None:
+		busy = rep("busy")
+		capacity(user=busy, per_day=1)
+		rule(trigger="Key Date", key_date="Birthday", days_ahead=9)
+		self.birthday(4, account_manager=busy, annual_value=9)
+		name = self.birthday(5, account_manager=busy)
+		run_follow_ups()
+		self.say_birthday(name, 7)
+		run_follow_ups()
+		rows = frappe.get_all("Follow Up", {"customer": name}, ["status", "detail"], order_by="status")
+		assert [tuple(row.values()) for row in rows] == [
+			("Waiting", str(add_days(TODAY, 7))),
+			("Withdrawn", str(add_days(TODAY, 5))),
+		]
+
+	def test_a_birthday_that_is_typed_in_on_the_day_itself(self) -> None:
+		rule(trigger="Key Date", key_date="Birthday", days_ahead=0)
+		run_follow_ups()
+		name = self.birthday(0)
+		assert [run_follow_ups()["created"] for _twice in "12"] == [1, 0]
+		assert len(todos(name)) == 1
 
 	def test_a_key_date_that_becomes_known_late(self) -> None:
 		rule(trigger="Key Date", key_date="Birthday", days_ahead=7)
@@ -494,36 +585,70 @@ class TestHowMany:
 		assert "no default outgoing Email Account" in get_policy()["pending"]
 
 	def test_holidays_are_no_working_days(self) -> None:
-		days = frappe.get_doc(
-			doctype="Holiday List",
-			holiday_list_name="FU Holidays",
-			from_date=TODAY,
-			to_date=add_days(TODAY, 30),
-			holidays=[{"holiday_date": add_days(TODAY, number), "description": "Off"} for number in (1, 2)],
-		).insert()
+		days = holiday_list("FU Holidays", 30, off=(1, 2))
+		manager = rep("off")
 		rule(due_in_days=2, holiday_list=days.name)
-		name = customer()
+		name = customer(account_manager=manager)
 		signal(name)
 		assert the_todo(name).date == add_days(TODAY, 4)
 		signal(name)
 		result = run_follow_ups(add_days(TODAY, 2))
 		assert (result["created"], result["waiting"]) == (0, 1)
-		assert "1 wait for the next working day" in frappe.db.get_single_value(
-			"Tiering Settings", "follow_up_log"
-		)
+		assert "1 wait for the next working day" in log_of_runs()
+		waits = frappe.get_all("Follow Up", {"status": "Waiting"}, ["user", "reason"], as_list=True)
+		assert waits == ((manager, DAY_OFF),)
+		assert {row["user"]: row["waiting"] for row in follow_ups_by_rep.read(TODAY, TODAY)} == {manager: 1}
 		assert run_follow_ups(add_days(TODAY, 3))["created"] == 1
 
-	def test_holidays_that_have_ended_are_told(self) -> None:
+	def test_whose_turn_it_is_does_not_change_on_holidays(self) -> None:
+		frappe.get_doc(doctype="Role", role_name="Caller Test").insert()
+		callers = [rep(f"caller{number}", "Sales User", "Caller Test") for number in range(3)]
+		days = holiday_list("FU Turns", 30, off=(0, 1))
+		made = rule(assign_to="Role in Turn", role="Caller Test", holiday_list=days.name)
+		names = [customer() for _number in range(2)]
+		for name in names:
+			signal(name)
+		for day in (0, 1):
+			run_follow_ups(add_days(TODAY, day))
+			waits = frappe.get_all("Follow Up", {"status": "Waiting"}, pluck="user", order_by="user")
+			assert waits == callers[:2]
+		assert not frappe.db.get_value("Follow Up Rule", made.name, "last_user")
+		run_follow_ups(add_days(TODAY, 2))
+		assert {todo.allocated_to for todo in todos()} == set(callers[:2])
+
+	def test_holidays_that_have_ended_are_told_and_the_weekly_ones_go_on(self) -> None:
 		past = {"from_date": add_days(TODAY, -30), "to_date": add_days(TODAY, -1)}
-		days = frappe.get_doc(doctype="Holiday List", holiday_list_name="FU Past", **past).insert()
+		weekly = [add_days(TODAY, 1 - 7 * number) for number in range(1, 5)]
+		days = frappe.get_doc(
+			doctype="Holiday List",
+			holiday_list_name="FU Past",
+			**past,
+			holidays=[{"holiday_date": day, "description": "Off", "weekly_off": 1} for day in weekly],
+		).insert()
 		frappe.clear_messages()
-		made = rule(holiday_list=days.name)
+		made = rule(holiday_list=days.name, due_in_days=1)
 		(told,) = frappe.get_message_log()
-		assert format_date(past["to_date"]) in str(told)
+		for said in (str(told), get_policy()["pending"]):
+			assert format_date(past["to_date"]) in said and "FU Past" in said
+		name = customer()
+		signal(name)
+		assert the_todo(name).date == add_days(TODAY, 2)
+		signal(name)
+		assert run_follow_ups(add_days(TODAY, 8))["created"] == 0
 		days.db_set("to_date", TODAY)
 		frappe.clear_messages()
 		made.save()
 		assert not frappe.get_message_log()
+		assert "FU Past" not in (get_policy()["pending"] or "")
+
+	def test_where_no_day_is_marked_the_lists_own_weekly_day_off_goes_on(self) -> None:
+		tomorrow = add_days(TODAY, 1)
+		days = holiday_list("FU Unmarked", 0, off=())
+		days.db_set("weekly_off", tomorrow.strftime("%A"))
+		rule(holiday_list=days.name, due_in_days=1)
+		name = customer()
+		signal(name)
+		assert the_todo(name).date == add_days(TODAY, 2)
 
 	def test_what_a_manager_is_told_of_is_limited_too(self) -> None:
 		boss = rep("boss", "Sales Manager")

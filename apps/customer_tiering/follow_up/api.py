@@ -19,7 +19,8 @@ from frappe.utils import (
 from customer_tiering.follow_up import example
 from customer_tiering.follow_up import hand_over as handing_over
 from customer_tiering.follow_up.assignees import IN_TURN, first_choice
-from customer_tiering.follow_up.escalate import ESCALATED, who_was_told
+from customer_tiering.follow_up.escalate import who_was_told
+from customer_tiering.follow_up.keys import ESCALATED
 from customer_tiering.follow_up.lock import alone
 from customer_tiering.follow_up.outcome import NOT_REACHED, OUTCOMES
 from customer_tiering.tiering.audience import customers_in

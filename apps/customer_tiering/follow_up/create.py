@@ -14,7 +14,7 @@ from customer_tiering.follow_up.hand_over import hand_over, hand_over_of_disable
 from customer_tiering.follow_up.lock import alone
 from customer_tiering.follow_up.log import write_log
 from customer_tiering.follow_up.plan import plan
-from customer_tiering.follow_up.reasons import FULL
+from customer_tiering.follow_up.reasons import DAY_OFF, FULL
 from customer_tiering.follow_up.settle import settle
 from customer_tiering.follow_up.todos import write
 from customer_tiering.follow_up.waiting import WAITING, withdraw
@@ -95,7 +95,7 @@ def _dry(day: date, progress: Progress) -> dict[str, int]:
 		**dict.fromkeys(COUNTS, 0),
 		"created": len(decision.to_hand_out),
 		"unowned": sum(not user for _row, user in decision.to_hand_out),
-		"waiting": len(decision.full) + decision.day_off,
+		"waiting": len(decision.full) + len(decision.day_off),
 		"withdrawn": sum(map(len, decision.withdrawn.values())),
 		"broken": len(broken | decision.broken),
 	}
@@ -103,12 +103,13 @@ def _dry(day: date, progress: Progress) -> dict[str, int]:
 
 def _note(decision: Decision) -> None:
 	"""Whom it waits for, and why it doesn't any more."""
-	waits: dict[str, list[str]] = {}
-	for row, user in decision.full:
-		waits.setdefault(user, []).append(row.name)
-	for user, names in waits.items():
+	waits: dict[tuple[str | None, str], list[str]] = {}
+	for reason, rows in ((FULL, decision.full), (DAY_OFF, decision.day_off)):
+		for row, user in rows:
+			waits.setdefault((user, reason), []).append(row.name)
+	for (user, reason), names in waits.items():
 		for some in chunks(names):
-			values = {"user": user, "reason": FULL}
+			values = {"user": user, "reason": reason}
 			frappe.db.set_value("Follow Up", {"name": ("in", some)}, values, update_modified=False)
 	for reason, names in decision.withdrawn.items():
 		withdraw(names, reason)

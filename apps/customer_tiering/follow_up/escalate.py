@@ -9,11 +9,11 @@ from frappe import _
 from frappe.utils import escape_html, format_date, get_fullname, getdate
 
 from customer_tiering.follow_up.holidays import is_day_off
+from customer_tiering.follow_up.keys import ESCALATED
 from customer_tiering.follow_up.todos import language_of
 from customer_tiering.tiering.capacity import Capacity
 from customer_tiering.tiering.owner import Owners
 
-ESCALATED = "|escalated"
 OVERDUE = f"""
 	SELECT todo.name, todo.follow_up_key, todo.follow_up_rule, todo.allocated_to, todo.reference_name AS customer,
 		todo.date, todo.description, rule.escalate_to

@@ -1,11 +1,14 @@
 """What came of a follow-up: kept on its ToDo, and told on the customer's timeline."""
 
+from datetime import date
+
 import frappe
 from frappe import _
 from frappe.utils import cint, escape_html, getdate
 
-from customer_tiering.follow_up.escalate import ESCALATED, tell_of_vain_tries
+from customer_tiering.follow_up.escalate import tell_of_vain_tries
 from customer_tiering.follow_up.holidays import working_days_ahead
+from customer_tiering.follow_up.keys import ESCALATED, key_date_of
 from customer_tiering.follow_up.settle import SETTLED
 
 LOST, NOT_REACHED = "Lost", "Not Reached"
@@ -41,13 +44,23 @@ def _refuse_settled(todo: "frappe.Document", before: "frappe.Document | None") -
 
 
 def _try_again(todo: "frappe.Document") -> None:
-	"""Some working days later, unless it was tried often enough."""
+	"""Some working days later, unless it was tried often enough; on a key date no later than that day."""
 	todo.follow_up_tries = cint(todo.follow_up_tries) + 1
 	days = cint(frappe.db.get_single_value("Tiering Settings", "try_again_after_days"))
 	if days and todo.follow_up_tries < MOST_TRIES:
+		last = _key_date(todo)
+		if last and last <= getdate():
+			return
 		again = working_days_ahead(getdate(), days, todo.get("follow_up_rule"))
-		todo.date = max(again, getdate(todo.date or again))
+		again = max(again, getdate(todo.date or again))
+		todo.date = min(again, last or again)
 		todo.follow_up_outcome = None
+
+
+def _key_date(todo: "frappe.Document") -> date | None:
+	"""The day that it is about, after which nobody needs it."""
+	about = frappe.db.get_value("Follow Up", {"todo": todo.name}, ["follow_up_key", "detail"])
+	return key_date_of(*about) if about else None
 
 
 def on_update(todo: "frappe.Document", method: str | None = None) -> None:

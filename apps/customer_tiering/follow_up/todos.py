@@ -20,6 +20,7 @@ from frappe.utils import add_days, escape_html, get_fullname, getdate, sanitize_
 from customer_tiering.follow_up.assignees import IN_TURN
 from customer_tiering.follow_up.hand_out import Decision
 from customer_tiering.follow_up.holidays import DueDates
+from customer_tiering.follow_up.keys import key_date_of
 from customer_tiering.follow_up.reasons import EMPTY_TEXT
 from customer_tiering.follow_up.sharing import let_see
 from customer_tiering.follow_up.waiting import HANDED_OUT
@@ -161,7 +162,7 @@ def _written(
 		raise  # the batch is undone and decided again the next time
 	except EmptyText:
 		done.failed_texts[rule.name] += 1
-		_mark(row, {"due_from": add_days(day, 1), "reason": EMPTY_TEXT})
+		_mark(row, {"due_from": add_days(day, 1), "reason": EMPTY_TEXT, "user": user})
 		return False
 	except Exception as error:
 		frappe.db.rollback(save_point="follow_up")
@@ -170,7 +171,7 @@ def _written(
 			reference_doctype="Customer",
 			reference_name=row.customer,
 		)
-		_mark(row, {"due_from": add_days(day, 1), "reason": strip_html(str(error))[:500]})
+		_mark(row, {"due_from": add_days(day, 1), "reason": strip_html(str(error))[:500], "user": user})
 		return False
 	done.rows.append((row, user, todo))
 	if rule.assign_to == IN_TURN:
@@ -208,7 +209,7 @@ def _insert(
 		reference_type="Customer",
 		reference_name=row.customer,
 		priority=rule.priority,
-		date=due,
+		date=min(filter(None, (due, key_date_of(row.follow_up_key, row.detail)))),
 		follow_up_rule=rule.name,
 		follow_up_key=row.follow_up_key,
 	)

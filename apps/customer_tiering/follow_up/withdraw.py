@@ -3,9 +3,8 @@
 import frappe
 from frappe import _
 
-from customer_tiering.follow_up.escalate import ESCALATED
-from customer_tiering.follow_up.keys import escaped, in_sql
-from customer_tiering.follow_up.reasons import CUSTOMER_MERGED, VOID
+from customer_tiering.follow_up.keys import ESCALATED, LABELS_OF_DATES, escaped, in_sql
+from customer_tiering.follow_up.reasons import CUSTOMER_MERGED, DATE_CHANGED, VOID
 from customer_tiering.follow_up.waiting import withdraw
 
 # An escalation ends with the ToDo that it is about, unless the rep has only given up.
@@ -27,6 +26,22 @@ VOIDED = f"""
 	WHERE todo.status = 'Open' AND COALESCE(todo.follow_up_key, '') != ''
 	ORDER BY todo.name
 """
+# The same day in the year that it was made for: of 29 February, the 28th in others.
+CORRECTED = f"""
+	SELECT undone.name, undone.todo FROM (
+		SELECT name, NULL AS todo, rule, customer, detail, follow_up_key FROM `tabFollow Up` WHERE status = 'Waiting'
+		UNION ALL
+		SELECT follow_up.name, todo.name, follow_up.rule, follow_up.customer, follow_up.detail, follow_up.follow_up_key
+		FROM `tabToDo` todo JOIN `tabFollow Up` follow_up ON follow_up.todo = todo.name
+		WHERE todo.status = 'Open'
+	) undone
+	JOIN `tabCustomer` customer ON customer.name = undone.customer
+	WHERE undone.follow_up_key =
+			CONCAT({in_sql("undone.rule")}, '|', undone.customer, '|', %(what)s, '|', LEFT(undone.detail, 4))
+		AND NOT undone.detail <=> CAST(
+			customer.{{field}} + INTERVAL (LEFT(undone.detail, 4) - YEAR(customer.{{field}})) YEAR AS CHAR)
+	ORDER BY undone.name
+"""
 
 
 def withdraw_follow_ups() -> int:
@@ -34,8 +49,23 @@ def withdraw_follow_ups() -> int:
 	withdrawn = withdraw(frappe.db.sql(WAITING_FOR_NOTHING, pluck=True), VOID)
 	frappe.db.commit()
 	withdrawn += sum(_withdrawn(name, _(VOID)) for name in frappe.db.sql(VOIDED, pluck=True))
+	withdrawn += _withdraw_corrected()
 	for name in frappe.db.sql(ANSWERED, pluck=True):
 		_withdrawn(name, _("What was overdue has been dealt with."))
+	return withdrawn
+
+
+def _withdraw_corrected() -> int:
+	"""What is about a key date that the customer has no more."""
+	from customer_tiering.engine.key_dates import PREFIX
+
+	withdrawn = 0
+	for what in LABELS_OF_DATES:
+		query = CORRECTED.format(field=PREFIX + frappe.scrub(what))
+		rows = frappe.db.sql(query, {"what": what}, as_dict=True)
+		withdrawn += withdraw([row.name for row in rows if not row.todo], DATE_CHANGED)
+		frappe.db.commit()
+		withdrawn += sum(_withdrawn(row.todo, _(DATE_CHANGED)) for row in rows if row.todo)
 	return withdrawn
 
 

@@ -21,7 +21,7 @@ from customer_tiering.customer_insights.filters import (
 	visible_customers,
 	whole,
 )
-from customer_tiering.follow_up.escalate import ESCALATED
+from customer_tiering.follow_up.keys import ESCALATED
 from customer_tiering.follow_up.outcome import OUTCOMES
 from customer_tiering.follow_up.settle import SETTLED
 
