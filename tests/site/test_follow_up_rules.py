@@ -1048,6 +1048,41 @@ class TestTheRepsDay:
 		filters = {**about, "comment_type": ("in", ("Info", "Assignment Completed"))}
 		return frappe.get_all("Comment", filters, pluck="content")
 
+	def reported(self, user: str) -> tuple[int, ...]:
+		"""Open, closed by the rep, by others."""
+		rows = [row for row in follow_ups_by_rep.read(TODAY, TODAY) if row["user"] == user]
+		return tuple(sum(row[key] for row in rows) for key in ("open", "closed", "by_others"))
+
+	def test_a_month_that_is_over_keeps_its_figures(self, mine: "frappe.Document") -> None:
+		def closed_in(first: date, last: date) -> int:
+			return sum(row["closed"] for row in follow_ups_by_rep.read(first, last))
+
+		before = add_days(TODAY, -40)
+		for stored in (before, None):  # sites that are older than the field have none
+			mine.reload()
+			mine.update({"status": "Closed", "follow_up_outcome": "Reached"}).save()
+			assert (mine.follow_up_closed_on, mine.follow_up_closed_by) == (TODAY, "Administrator")
+			then = {"follow_up_closed_on": stored, "follow_up_closed_by": None, "modified": str(before)}
+			frappe.db.set_value("ToDo", mine.name, then, update_modified=False)
+			mine.reload()
+			mine.update({"priority": "High", "follow_up_closed_on": TODAY}).save()
+			assert (closed_in(before, before), closed_in(TODAY, TODAY)) == (1, 0)
+			last = read_contact_facts(TODAY, scoped=False)["last_follow_up"][mine.reference_name]
+			assert last.date() == before
+			api.reopen(mine.name)
+			mine.reload()
+			assert not mine.follow_up_closed_on
+
+	def test_an_outcome_that_is_said_later_closes_on_the_day_it_was_closed(
+		self, mine: "frappe.Document"
+	) -> None:
+		mine.update({"status": "Closed"}).save()
+		yesterday = {"follow_up_closed_on": add_days(TODAY, -1), "follow_up_closed_by": mine.allocated_to}
+		frappe.db.set_value("ToDo", mine.name, dict(yesterday))
+		api.close(mine.name, "Reached")
+		mine.reload()
+		assert {field: mine.get(field) for field in yesterday} == yesterday
+
 	def is_shared(self, customer: str, user: str) -> bool:
 		return bool(frappe.db.exists("DocShare", {"share_name": customer, "user": user}))
 
@@ -1114,13 +1149,17 @@ class TestTheRepsDay:
 		assert (done["status"], done["tries"], done["told"]) == ("Closed", 3, get_fullname(boss))
 		(told,) = todos(allocated_to=boss)
 		assert "Not reached in 3 tries, by " in told.description
+		assert self.reported(boss) == (1, 0, 0)
 		run_follow_ups()
 		assert [todo.status for todo in todos(allocated_to=boss)] == ["Open"]
 		api.reopen(mine.name)
 		assert [todo.status for todo in todos(allocated_to=boss)] == ["Cancelled"]
 		assert api.close(mine.name, "Not Reached")["told"] == get_fullname(boss)
 		(again,) = todos(allocated_to=boss, status="Open")
+		frappe.set_user(boss)
 		api.close(again.name, "Lost", "Never there")
+		frappe.set_user("Administrator")
+		assert self.reported(boss) == (0, 1, 0)
 		api.reopen(again.name)
 		mine.reload()
 		assert (mine.status, mine.follow_up_outcome) == ("Closed", "Not Reached")
@@ -1194,15 +1233,16 @@ class TestTheRepsDay:
 		frappe.set_user(mine.allocated_to)
 		assert [row.escalated_to for row in api.my_follow_ups()["rows"]] == [get_fullname(boss)]
 		frappe.set_user("Administrator")
-		assert [row["open"] for row in follow_ups_by_rep.read(TODAY, TODAY) if row["user"] == boss] in (
-			[],
-			[0],
-		)
+		assert self.reported(boss) == (0, 0, 0)
 		(told,) = todos(allocated_to=boss)
+		late = format_date(add_days(mine.date, 1))
+		assert f"Overdue since {late}, with " in told.description
 		frappe.set_user(boss)
 		api.close(told.name, "Reached")
 		mine.reload()
 		assert (mine.status, mine.follow_up_outcome) == ("Closed", "Reached")
+		frappe.set_user("Administrator")
+		assert (self.reported(boss), self.reported(mine.allocated_to)) == ((0, 0, 0), (0, 0, 1))
 		assert len([text for text in self.said(mine.reference_name) if "Reached" in text]) == 1
 		api.reopen(told.name)
 		mine.reload()

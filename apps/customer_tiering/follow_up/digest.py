@@ -4,7 +4,7 @@ from html import unescape
 
 import frappe
 from frappe import _
-from frappe.utils import escape_html, fmt_money, format_date, get_url, getdate, strip_html
+from frappe.utils import add_days, escape_html, fmt_money, format_date, get_url, getdate, strip_html
 
 from customer_tiering.follow_up.keys import ESCALATED
 from customer_tiering.follow_up.todos import language_of
@@ -127,7 +127,10 @@ def _items(rows: list[frappe._dict], currency: str | None) -> str:
 def _facts(row: frappe._dict, currency: str | None) -> str:
 	"""Tier, money of the window, and when it is due."""
 	late = row.date and row.date < getdate()
-	due = (_("Overdue since {0}") if late else _("Due {0}")).format(format_date(row.date)) if row.date else ""
+	due = ""
+	if row.date:
+		since = _("Overdue since {0}").format(format_date(add_days(row.date, 1)))
+		due = since if late else _("Due {0}").format(format_date(row.date))
 	money = fmt_money(row.annual_value, 0, currency) if row.annual_value else ""
 	return ", ".join(filter(None, (row.customer_tier, money, due)))
 

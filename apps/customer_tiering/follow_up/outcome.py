@@ -14,6 +14,13 @@ from customer_tiering.follow_up.settle import SETTLED
 LOST, NOT_REACHED = "Lost", "Not Reached"
 OUTCOMES = ("Reached", NOT_REACHED, "Order Expected", LOST)
 MOST_TRIES = 3
+# What a manager is told of as overdue is the rep's; after tries in vain it is the manager's own. For queries with values.
+IS_OWN = f"""(todo.follow_up_key NOT LIKE '%%{ESCALATED}' OR EXISTS (
+	SELECT 1 FROM `tabToDo` tried
+	WHERE tried.follow_up_key = LEFT(todo.follow_up_key, CHAR_LENGTH(todo.follow_up_key) - {len(ESCALATED)})
+		AND tried.status = 'Closed' AND tried.follow_up_outcome = '{NOT_REACHED}' AND tried.follow_up_tries >= {MOST_TRIES}))"""
+# Sites that are older than the field have closed ones without it.
+CLOSED_ON = "COALESCE(todo.follow_up_closed_on, DATE(todo.modified))"
 
 
 def validate(todo: "frappe.Document", method: str | None = None) -> None:
@@ -35,6 +42,20 @@ def validate(todo: "frappe.Document", method: str | None = None) -> None:
 		frappe.throw(_("Say in a word why the customer is lost."), title=_("Lost Reason"))
 	if todo.get("follow_up_outcome") != LOST:
 		todo.follow_up_lost_reason = None
+	_note_closing(todo, before)
+
+
+def _note_closing(todo: "frappe.Document", before: "frappe.Document | None") -> None:
+	"""When and by whom it was closed, whatever is edited later. `flags.closed` says it of one that was closed before."""
+	closed = (None, None)
+	if todo.status == "Closed" and before and before.status == "Closed":
+		closed = (
+			before.get("follow_up_closed_on") or getdate(before.modified),
+			before.get("follow_up_closed_by"),
+		)
+	elif todo.status == "Closed":
+		closed = todo.flags.closed or (getdate(), frappe.session.user)
+	todo.follow_up_closed_on, todo.follow_up_closed_by = closed
 
 
 def _refuse_settled(todo: "frappe.Document", before: "frappe.Document | None") -> None:
