@@ -571,6 +571,23 @@ class TestHowMany:
 		run_follow_ups()
 		assert frappe.db.count("Notification Log", before) == 1
 
+	def test_a_name_is_escaped_once_in_the_notice_and_in_the_mail(self) -> None:
+		"""Also one that the framework has escaped already, as it does where somebody types a "<" as well."""
+		rule("R & D", description="<p>Call {{ customer.customer_name | e }}</p>")
+		manager = rep("ampersand")
+		for typed, stored in (("Fish & Chips", "Fish & Chips"), ("Salt & <b>", "Salt &amp; <b></b>")):
+			name = customer(typed.replace("<b>", "b"), account_manager=manager)
+			frappe.db.set_value("Customer", name, "customer_name", stored)
+			signal(name)
+		with (
+			patch.object(digest, "has_outgoing_account", lambda: True),
+			patch.object(frappe, "sendmail") as mail,
+		):
+			run_follow_ups()
+		(notice,) = frappe.get_all("Notification Log", {"for_user": manager}, ["subject", "email_content"])
+		for text in (notice.subject, notice.email_content, str(mail.call_args.kwargs)):
+			assert " &amp; " in text and "&amp;amp;" not in text
+
 	def test_without_an_outgoing_account_the_notice_stands_on_the_desk_alone(self) -> None:
 		"""And nothing in the error log: no mail was tried. Tiering Settings say so."""
 		frappe.db.set_value("Email Account", {"default_outgoing": 1}, "default_outgoing", 0)
@@ -828,9 +845,10 @@ class TestHowItEnds:
 		waiting = {"customer": names[1], "status": "Waiting"}
 		assert frappe.db.get_value("Follow Up", waiting, "user") == heir
 		assert api.take_back(leaver, done["at"]) == 2
-		assert frappe.db.get_value("Follow Up", waiting, "user") == leaver
-		run_follow_ups(add_days(TODAY, 1))
-		assert [todo.allocated_to for todo in todos(names[1])] == [leaver]
+		assert frappe.db.get_value("Follow Up", waiting, ["user", "handed_to"]) == (leaver, None)
+		frappe.db.set_value("Customer", names[1], "account_manager", rep("successor"))
+		run_follow_ups(add_days(TODAY, 1))  # as if it had never been handed over
+		assert [todo.allocated_to for todo in todos(names[1])] == [rep("successor")]
 
 	def test_nothing_is_handed_over_beside_a_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
 		monkeypatch.setattr(lock, "PATIENCE", 0)
@@ -862,6 +880,7 @@ class TestHowItEnds:
 		assert api.take_back(first, done[0]) == 0
 		assert api.take_back(second, done[1]) == 2
 		assert api.last_hand_over(first) == {"at": done[0], "number": 2}
+		assert frappe.get_all("Follow Up", {"status": "Waiting"}, pluck="handed_to") == [second]
 		assert api.take_back(first, done[0]) == 2
 		assert [todo.allocated_to for todo in todos()] == [first]
 		assert api.last_hand_over(first) is api.last_hand_over(second) is None

@@ -103,7 +103,8 @@ def _headline(rows: list[frappe._dict], first: frappe._dict, currency: str | Non
 
 
 def _name(row: frappe._dict) -> str:
-	return row.customer_name or row.customer
+	"""As text, also where the framework has stored it escaped."""
+	return unescape(row.customer_name or row.customer)
 
 
 def _reason(row: frappe._dict) -> str:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import date
+from html import unescape
 from typing import NamedTuple
 
 import frappe
@@ -108,9 +109,15 @@ class Known:
 
 
 def customer_values(names: Collection[str]) -> dict[str, dict]:
-	"""What texts may say of customers: their columns, `interests` and `sales_team`."""
+	"""What texts may say of customers: their columns, `interests` and `sales_team`. Texts escape the name themselves, where the
+	framework stores some escaped ("A & <b>" of a form as "A &amp; <b></b>")."""
 	customers = {
-		row.name: {**row, "interests": [], "sales_team": []}
+		row.name: {
+			**row,
+			"customer_name": unescape(row.customer_name or ""),
+			"interests": [],
+			"sales_team": [],
+		}
 		for row in rows_of("SELECT * FROM `tabCustomer` WHERE name IN %(names)s", names)
 	}
 	for table, field in (("tabCustomer Interest", "interests"), ("tabSales Team", "sales_team")):
