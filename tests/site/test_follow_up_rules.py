@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import date
+from time import monotonic
 from unittest.mock import patch
 
 import frappe
@@ -10,6 +11,7 @@ import pytest
 from frappe.desk.form import assign_to
 from frappe.desk.search import search_widget
 from frappe.utils import add_days, add_months, fmt_money, format_date, get_fullname, getdate, now_datetime
+from jinja2 import TemplateError
 
 from customer_tiering.customer_insights.report.follow_ups_by_rep import follow_ups_by_rep
 from customer_tiering.follow_up import (
@@ -32,6 +34,7 @@ from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.tiering import owner
 from customer_tiering.tiering.api import get_policy
 from customer_tiering.tiering.contact_facts import read_contact_facts
+from customer_tiering.tiering.templates import fill
 from tests.site import factories as make
 
 TODAY = date.today()  # the site's own, once there is a site
@@ -1311,6 +1314,34 @@ class TestWhatGoesWrong:
 		with pytest.raises(frappe.ValidationError, match="Text Ltd"):
 			rule(description=text, audience_filters='[["Customer", "customer_name", "=", "Text Ltd"]]')
 		rule(description=text, enabled=0)  # a draft
+
+	@pytest.mark.parametrize(
+		"text",
+		[
+			"{% for a in n %}{% for b in n %}{% for c in n %}{% for d in n %}{% endfor %}{% endfor %}{% endfor %}{% endfor %}",
+			"{% macro twice(left) %}{% if left %}{{ twice(left - 1) }}{{ twice(left - 1) }}{% endif %}{% endmacro %}{{ twice(60) }}",
+			"{% for i in 'x' * 10**12 %}{% endfor %}",
+			"{{ 9 ** (9 ** 9) }}",
+			"{% for i in range(10**9) %}{% endfor %}",
+		],
+	)
+	def test_a_text_that_never_ends_is_none(self, text: str) -> None:
+		started = monotonic()
+		with pytest.raises(TemplateError):
+			fill(text, {"n": list("x" * 100)})
+		assert monotonic() - started < 5
+
+	def test_what_may_loop_still_loops(self) -> None:
+		text = "{% for x in n %}{{ loop.index }}/{{ loop.length }}{{ x * 2 }}{% if not loop.last %}, {% endif %}{% else %}-{% endfor %}"
+		assert fill(text, {"n": ["a", "b"]}) == "1/2aa, 2/2bb"
+		assert fill(text, {"n": []}) == "-"
+		assert (
+			fill(
+				"{{ 2 ** 3 * 1.5 }} {% for k, v in d.items() if v %}{{ k }}{% endfor %}",
+				{"d": {"a": 1, "b": 0}},
+			)
+			== "12.0 a"
+		)
 
 	@pytest.mark.parametrize(("text", "made"), [("{% if 0 %}x{% endif %}", 0), ("{{ 1 / 0 }}", 1)])
 	def test_a_text_that_fails_later_is_said(self, text: str, made: int) -> None:
