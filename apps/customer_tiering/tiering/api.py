@@ -177,9 +177,11 @@ def _no_outgoing_account() -> str | None:
 
 
 def _ended_holiday_lists() -> list[str]:
-	said = _("The Holiday List {0} ended on {1}: since then only its weekly days off count.")
+	said = _(
+		"The Holiday List {0} ended on {1}: since then only its weekly days off count. Choose the next one in the follow-up rules or their company."
+	)
 	return [
-		said.format(get_link_to_form("Holiday List", name, escape_html(name)), format_date(ends))
+		said.format(frappe.bold(escape_html(name)), format_date(ends))
 		for name, ends in ended_lists(getdate())
 	]
 

@@ -122,9 +122,9 @@ class FollowUpRule(Document):
 		ends = chosen and frappe.db.get_value("Holiday List", chosen, "to_date")
 		if ends and ends < getdate():
 			frappe.msgprint(
-				_("The Holiday List {0} ended on {1}: since then only its weekly days off count.").format(
-					frappe.bold(escape_html(chosen)), format_date(ends)
-				),
+				_(
+					"The Holiday List {0} ended on {1}: since then only its weekly days off count. Choose the next one in the follow-up rules or their company."
+				).format(frappe.bold(escape_html(chosen)), format_date(ends)),
 				indicator="orange",
 				title=_(self.meta.get_label("holiday_list")),
 			)
