@@ -40,7 +40,8 @@ MINE = f"""
 	LEFT JOIN `tabCustomer Tier` tier ON tier.name = customer.customer_tier
 	LEFT JOIN `tabToDo` told ON told.follow_up_key = CONCAT(todo.follow_up_key, %(escalated)s) AND told.status = 'Open'
 	WHERE todo.allocated_to = %(user)s AND COALESCE(todo.follow_up_key, '') != ''
-		AND (todo.status = 'Open' OR (todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') = '' AND {CLOSED_ON} >= %(since)s))
+		AND (todo.status = 'Open' OR (todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') = ''
+			AND todo.modified >= %(since)s AND {CLOSED_ON} >= %(since)s))
 		AND todo.reference_type = 'Customer'
 	ORDER BY (todo.status = 'Open'), (todo.date > %(today)s), (todo.date < %(today)s) DESC, COALESCE(tier.entry_value, -1) DESC, COALESCE(customer.annual_value, 0) DESC,
 		todo.date, todo.name
