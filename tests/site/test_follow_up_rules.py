@@ -990,7 +990,7 @@ class TestSight:
 		frappe.set_user(rep("rules", "Tiering Manager"))
 		assert not frappe.has_permission("Holiday List")
 		query = "customer_tiering.follow_up.holiday_lists.search"
-		found = search_widget("Holiday List", "fu nam", query=query)
+		found = search_widget("Holiday List", "fu nam", query=query) or frappe.response["values"]
 		assert [tuple(row) for row in found] == [(days.name,)]
 		made.update({"holiday_list": days.name}).save()
 		frappe.set_user(rep("nosy"))

@@ -38,8 +38,8 @@ CORRECTED = f"""
 	JOIN `tabCustomer` customer ON customer.name = undone.customer
 	WHERE undone.follow_up_key =
 			CONCAT({in_sql("undone.rule")}, '|', undone.customer, '|', %(what)s, '|', LEFT(undone.detail, 4))
-		AND NOT undone.detail <=> CAST(
-			customer.{{field}} + INTERVAL (LEFT(undone.detail, 4) - YEAR(customer.{{field}})) YEAR AS CHAR)
+		AND NOT CAST(undone.detail AS DATE)
+			<=> customer.{{field}} + INTERVAL (LEFT(undone.detail, 4) - YEAR(customer.{{field}})) YEAR
 	ORDER BY undone.name
 """
 
