@@ -913,7 +913,10 @@ class TestHowItEnds:
 		"""As the framework closes it: from the sidebar, by a list's bulk edit, through the API."""
 		one = todo()
 		frappe.set_user(one.allocated_to)
-		assign_to.close("Customer", one.reference_name, one.allocated_to)
+		if hasattr(assign_to, "close"):
+			assign_to.close("Customer", one.reference_name, one.allocated_to)
+		else:  # the framework of 2023 has the list's bulk edit alone
+			one.update({"status": "Closed"}).save()
 		(row,) = api.my_follow_ups()["rows"]
 		assert (row.name, row.status) == (one.name, "Closed")
 		assert api.badges(json.dumps([one.name]))[one.name]["is_follow_up"]
