@@ -141,6 +141,8 @@ def server_scripts(site: str) -> Iterator[Callable[[bool], None]]:
 	def switch(on: bool) -> None:
 		path.write_text(json.dumps({**json.loads(before), "server_script_enabled": int(on)}))
 		frappe.conf.server_script_enabled = int(on)
+		if hasattr(frappe.config, "clear_site_config_cache"):  # 16 reads it once a minute
+			frappe.config.clear_site_config_cache()
 
 	yield switch
 	switch(bool(json.loads(before)["server_script_enabled"]))

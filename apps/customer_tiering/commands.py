@@ -24,7 +24,11 @@ def tiering() -> None:
 @tiering.command("recompute")
 @click.option("--full", is_flag=True, help="Decide every customer and fit breakpoints and medians anew.")
 @click.option(
-	"--customer", "customers", multiple=True, metavar="NAME", help="Decide only this one; can be repeated."
+	"--customer",
+	"customers",
+	multiple=True,
+	metavar="NAME",
+	help="Decide this one now; in a dry run this one alone. Can be repeated.",
 )
 @click.option("--as-of", metavar="YYYY-MM-DD", help="Decide as of this day instead of today.")
 @click.option("--dry-run", is_flag=True, help="Show what would change and write nothing.")

@@ -16,7 +16,12 @@ before_uninstall = "customer_tiering.setup.uninstall.before_uninstall"
 after_uninstall = "customer_tiering.setup.uninstall.after_uninstall"
 
 extend_bootinfo = "customer_tiering.tiering.boot.add_reporting_currency"
-additional_timeline_content = {"Customer": ["customer_tiering.tiering.timeline.tier_changes"]}
+additional_timeline_content = {
+	"Customer": [
+		"customer_tiering.tiering.timeline.tier_changes",
+		"customer_tiering.outreach.timeline.outreach_of",
+	]
+}
 doctype_js = {
 	"Customer": [
 		"public/js/customer.js",
@@ -127,12 +132,14 @@ doc_events = {
 		for doctype in ("Item Group", "Item", "Email Template")
 	},
 	"Sales Invoice": {
-		"before_validate": TIER_DISCOUNT,
+		"before_validate": [REDEMPTION["before_validate"], TIER_DISCOUNT],
+		"validate": REDEMPTION["validate"],  # invoices have codes in ERPNext 16
 		"on_submit": [
 			"customer_tiering.tiering.queue.on_order",
+			REDEMPTION["on_submit"],
 			"customer_tiering.outreach.exits.on_order_submitted",
 		],
-		"on_cancel": "customer_tiering.tiering.queue.on_order",
+		"on_cancel": ["customer_tiering.tiering.queue.on_order", REDEMPTION["on_cancel"]],
 		"on_update_after_submit": "customer_tiering.tiering.queue.on_order",
 	},
 	"Sales Order": {

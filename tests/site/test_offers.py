@@ -305,6 +305,20 @@ class TestRedeeming:
 		assert (amended.coupon_code, amended.net_total, count_of(code)) == (code, 95, 1)
 		assert touch(name).redeemed_in == amended.name
 
+	def test_an_invoice_without_an_order_and_its_return(self) -> None:
+		if not frappe.get_meta("Sales Invoice").has_field("coupon_code"):
+			pytest.skip("invoices have no codes before ERPNext 16")
+		name, code = with_code()
+		with pytest.raises(frappe.ValidationError, match="not for this customer"):
+			make.make_invoice(make.make_customer().name, 100, coupon_code=code)
+		invoice = make.make_invoice(name, 100, coupon_code=code)
+		assert (invoice.net_total, count_of(code), touch(name).redeemed_in) == (95, 1, invoice.name)
+		credit = make.make_return(invoice)
+		assert (credit.net_total, credit.coupon_code) == (-95, None)
+		credit.cancel()
+		invoice.reload().cancel()
+		assert (count_of(code), touch(name).redeemed_in) == (0, None)
+
 	def test_an_amount_above_a_minimum_in_place_of_the_tiers_discount(self) -> None:
 		name, code = with_code(discount_type="Discount Amount", bands=[(0, 30)], minimum_amount=100)
 		give("A", 10, name)

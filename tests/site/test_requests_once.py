@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import frappe
 import pytest
 
-from customer_tiering.outreach import restored
+from customer_tiering.outreach import deliver, restored
 from customer_tiering.outreach.deliver import ATTEMPTS, deliver_waiting
 from customer_tiering.outreach.dispatch import dispatch_due
 from tests.site.sleepers import contact, day, output_of, start_process
@@ -72,6 +72,18 @@ def test_it_is_tried_again_when_there_was_nobody_to_take_it(waiting: str, receiv
 	frappe.db.set_value("Outreach Touch", touch.name, "address", touch.address)
 	with sms_gateway(receiver.url):
 		assert deliver_waiting() == {"Sent": 1}
+
+
+def test_nobody_waits_for_ever(waiting: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+	"""Nor does it take away the time limit of the worker's job."""
+	monkeypatch.setattr(deliver, "PATIENCE", 1)
+	receiver.waits = 2
+	signal.alarm(1000)
+	try:
+		assert deliver_waiting() == {"In Doubt": 1}
+		assert 990 < signal.alarm(0) < 1000
+	finally:
+		signal.alarm(0)
 
 
 DIES = """

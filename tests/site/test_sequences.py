@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from time import sleep
 from unittest.mock import patch
 
 import frappe
@@ -54,17 +55,19 @@ def entered(name: str = "Sleepy Ltd", **fields: object) -> str:
 
 
 class Receiver:
-	"""A web server that remembers what it is sent, and answers as told; with `hangs_up` it goes without an answer."""
+	"""A web server that remembers what it is sent, and answers as told; with `hangs_up` it goes without an
+	answer, and it `waits` some seconds before it gives one."""
 
 	def __init__(self) -> None:
 		self.requests: list[tuple[dict, dict]] = []
-		self.status, self.hangs_up = 200, False
+		self.status, self.hangs_up, self.waits = 200, False, 0
 		receiver = self
 
 		class Handler(BaseHTTPRequestHandler):
 			def do_POST(self) -> None:
 				body = self.rfile.read(int(self.headers["Content-Length"])).decode()
 				receiver.requests.append((dict(self.headers), body))
+				sleep(receiver.waits)
 				if not receiver.hangs_up:
 					self.send_response(receiver.status)
 					self.end_headers()

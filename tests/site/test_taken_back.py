@@ -406,6 +406,22 @@ class TestWhatAWrongOrderHides:
 		night(days_ago(-23))
 		assert last_tier(customer) == ("B", "D", "Time", "Tier Down")
 
+	def test_a_grace_goes_on_when_an_order_is_closed_unbilled(self) -> None:
+		"""Which is as good as cancelled."""
+		settings(orders_from="Sales Order")
+		grace("B", 30)
+		customer = make.make_customer().name
+		make.make_sales_order(customer, 100_000, days_ago(372))
+		make.make_sales_order(customer, 1000, days_ago(100))
+		recompute(days_ago(20))
+		night(days_ago(7))
+		wrong = make.make_sales_order(customer, 150_000, days_ago(2))
+		night(days_ago(2))
+		assert computed(customer).below_keep_since is None
+		wrong.update_status("Closed")
+		night()
+		assert computed(customer).below_keep_since == days_ago(7)
+
 	def test_an_order_that_is_none_any_more_by_a_return_begins_it_anew(self) -> None:
 		grace("B", 30)
 		customer = customer_with(100_000, days_ago(372))

@@ -10,8 +10,8 @@ from frappe.utils import add_days, escape_html, format_date, get_fullname, getda
 
 from customer_tiering.follow_up.holidays import is_day_off
 from customer_tiering.follow_up.keys import ESCALATED
-from customer_tiering.follow_up.todos import language_of
 from customer_tiering.tiering.capacity import Capacity
+from customer_tiering.tiering.language import language_of
 from customer_tiering.tiering.owner import Owners
 
 OVERDUE = f"""

@@ -9,7 +9,7 @@ from frappe.utils import format_datetime, get_fullname, now_datetime
 
 from customer_tiering.follow_up.hand_out import Decision
 from customer_tiering.follow_up.reasons import DATE_PASSED
-from customer_tiering.follow_up.todos import language_of
+from customer_tiering.tiering.language import language_of
 
 SHOWN = 5
 

@@ -12,10 +12,12 @@ from urllib3.exceptions import NewConnectionError
 
 from customer_tiering.outreach import restored
 from customer_tiering.outreach.channels import sms, webhook
+from customer_tiering.tiering.time_limit import time_limit
 
 CHANNELS = ("SMS", "Webhook")
 ATTEMPTS = 6
 STALE_MINUTES = 30
+PATIENCE = 30  # seconds; the framework waits for a gateway as long as that keeps the line open
 NOT_TAKEN_YET = (408, 425, 429, 503)  # answers that promise the request did nothing
 
 
@@ -69,10 +71,11 @@ def _begin(name: str) -> "frappe._dict | None":
 
 def _send(touch: frappe._dict) -> dict[str, str | None]:
 	try:
-		if touch.channel == "SMS":
-			sms.send(touch.address, touch.text)
-		else:
-			webhook.send(touch.address, touch.name, touch.text)
+		with time_limit(PATIENCE):
+			if touch.channel == "SMS":
+				sms.send(touch.address, touch.text)
+			else:
+				webhook.send(touch.address, touch.name, touch.text)
 	except requests.HTTPError as error:
 		return _refused(touch, error.response.status_code)
 	except Exception as error:

@@ -11,6 +11,8 @@ FIELDS = ["customer", "valid_from", "valid_upto", "maximum_use", "used", "pricin
 
 def before_validate(doc: "frappe.Document", method: str | None = None) -> None:
 	"""Who takes a code of ours out of a draft again gives its discount back: our rules no longer look at such a document."""
+	if doc.get("coupon_code") and _was_used_before(doc):
+		doc.coupon_code = None
 	before = doc.get_doc_before_save()
 	if not before or not before.get("coupon_code") or before.coupon_code == doc.get("coupon_code"):
 		return
@@ -21,6 +23,20 @@ def before_validate(doc: "frappe.Document", method: str | None = None) -> None:
 	given = flt(doc.additional_discount_percentage) or flt(doc.discount_amount)
 	if given == (flt(percent) or flt(amount)):
 		doc.additional_discount_percentage = doc.discount_amount = 0
+
+
+def _was_used_before(doc: "frappe.Document") -> bool:
+	"""Whether this is a return, or the invoice of an order that has the code.
+
+	ERPNext takes the code over into these, and then refuses it as used up; the discount is in their figures.
+	"""
+	orders = {row.get("sales_order") for row in doc.items} - {None, ""}
+	if doc.get("is_return"):
+		return bool(_touch_of(doc.coupon_code))
+	if doc.doctype != "Sales Invoice" or not orders:
+		return False
+	used = {"name": ("in", orders), "coupon_code": doc.coupon_code, "docstatus": 1}
+	return bool(frappe.db.exists("Sales Order", used) and _touch_of(doc.coupon_code))
 
 
 def validate(doc: "frappe.Document", method: str | None = None) -> None:

@@ -143,11 +143,11 @@ class _Past:
 		return self.runs[place] if place < len(self.runs) else None
 
 	def gone(self, documents: Sequence[Document]) -> list[Document]:
-		"""The cancelled ones that a run has counted."""
+		"""Those that a run has counted and that were cancelled since, or closed before anything was billed."""
 		return [
 			document
 			for document in documents
-			if document.cancelled
+			if not document.counts
 			and document.in_company
 			and not document.is_opening
 			and self._was_counted(document)

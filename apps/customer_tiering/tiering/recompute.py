@@ -71,8 +71,9 @@ def recompute(
 ) -> Summary:
 	"""Decide customers as of a day (default: today in the site's time zone) and write what changed.
 
-	A full run decides everybody and fits the population's figures; otherwise those in the work list and those whose review
-	is due are decided, or only the `customers` given, with who belongs to them, by the rules and figures of the last full run.
+	A full run decides everybody and fits the population's figures. Otherwise those in the work list, among whom `customers` are
+	put, and those whose review is due are decided, with who belongs to them, by the rules and figures of the last full run; a
+	dry run decides `customers` alone, if any are given.
 
 	Raises ValidationError for a policy that can't decide everybody, for an `as_of` other than today on a site that
 	is not marked for demo or tests, for anything but a full run on a site that had none, and RunInProgressError if another
@@ -86,9 +87,10 @@ def recompute(
 	refuse_other_days(as_of, today)
 	with _only_run(wait):
 		_mark_dead_runs()
+		queue.add(customers or (), queue.OTHER)
 		run = _start_run(as_of, full)
 		try:
-			summary = _decide_and_write(run, full, customers, progress)
+			summary = _decide_and_write(run, full, progress)
 		except Exception:
 			_fail(run)
 			raise
@@ -96,7 +98,7 @@ def recompute(
 	return summary
 
 
-def _scope(as_of: date, full: bool, customers: Collection[str] | None) -> Scope:
+def _scope(as_of: date, full: bool, customers: Collection[str] | None = None) -> Scope:
 	return full_scope(as_of) if full else incremental_scope(as_of, customers)
 
 
@@ -238,13 +240,11 @@ def _population_of(run: str) -> "Population":
 	return Population.from_json(frappe.db.get_value("Tiering Run", run, "population"))
 
 
-def _decide_and_write(
-	run: "frappe.Document", full: bool, customers: Collection[str] | None, progress: Progress
-) -> Summary:
+def _decide_and_write(run: "frappe.Document", full: bool, progress: Progress) -> Summary:
 	from customer_tiering.tiering.store import write
 
 	queue.drain_begins()
-	scope = _scope(run.as_of, full, customers)
+	scope = _scope(run.as_of, full)
 	decided = _decide(scope, run.as_of, progress)
 	summary, context = decided.summary, replace(decided.context, run=run.name)
 	_keep_rules(run, summary, scope, decided.population)

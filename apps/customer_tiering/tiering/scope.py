@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 RATE_DELETED = "customer_tiering_rate_deleted_at"
 FULL_RUN_EVERY = timedelta(days=7)
-ARRIVED = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -109,14 +108,13 @@ def _arrived(policy: Policy, as_of: date, customers: Collection[str] | None) -> 
 	before = frappe.db.sql(
 		"SELECT MAX(as_of) FROM `tabTiering Run` WHERE status = 'Completed' AND as_of < %s", as_of
 	)
-	since = min(before[0][0] or as_of, as_of - ARRIVED)  # a run may have been for others alone
 	orders = Orders(policy.orders_from)
 	return frozenset(
 		frappe.db.sql(
 			f"""SELECT DISTINCT document.customer FROM {orders.table} document
 			WHERE {orders.day} > %s AND {orders.day} <= %s AND document.creation < {orders.day} AND {orders.counts}
 				AND {in_scope("document.customer", scoped)}""",
-			(since, as_of),
+			(before[0][0] or as_of, as_of),
 			pluck=True,
 		)
 	)
