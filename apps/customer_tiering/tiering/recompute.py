@@ -137,19 +137,21 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	in_groups = _in_groups_of(scope.ordered, facts)
 	evidence = Evidence(facts["root"], policy, as_of)
 	tried = to_take_back(as_of) if scope.is_full else None
-	undone = _undone(tried, policy)
+	lowered = _in_groups_of(scope.lowered, facts)
+	changed = (in_groups, lowered, scope.edited, facts, evidence)
+	gone = frozenset(find_voids(*changed, {})["signal_key"]) if tried else frozenset()
+	undone = _undone(tried, policy, gone)
 	met = _in_groups_of(undone.met, facts)
 	again = _in_groups_of(touched(tried, met, facts, policy), facts) if tried else frozenset()
 	back = restored(scope.lowered, facts, evidence, tried, again)
-	lowered = _in_groups_of(scope.lowered, facts)
-	voids = find_voids(in_groups, lowered, scope.edited, facts, evidence, {} if tried else back)
 	put_back = {name: back[name] for name in again & back.keys()}
+	once_more = {name: back[name] for name in back.keys() - again}
+	voids = find_voids(*changed, once_more)
 	stored = facts
 	facts = with_stages(with_standings(without_voids(facts, voids), back), undone.stages)
 	judged = judge(facts, policy, as_of, scope.population)
 	decisions = judged.decisions
 	if tried:
-		gone = frozenset(voids["signal_key"])
 		undone = with_signals(undone, facts, judged, put_back, evidence, gone)
 	last = last_full_run()
 	if last and scope.is_full and not _is_readable(last.name):
@@ -172,8 +174,8 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		voids=pd.concat([voids, undone.voids], ignore_index=True),
 		undone=undone,
 		tiers_before={customer: each.stood for customer, each in back.items()} | undone.tiers,
-		back={} if tried else back,
-		taken_back=taken_back_before(back) if back else frozenset(),
+		back=once_more,
+		taken_back=taken_back_before(once_more) if once_more else frozenset(),
 		slept_before=slept_before(scope.lowered) if scope.lowered else frozenset(),
 		moved_by={customer: each.cause for customer, each in back.items() if each.cause},
 		ordered_before=frozenset(customer for customer, each in back.items() if each.has_ordered),
@@ -202,12 +204,12 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	return Decided(summary, judged.population, facts, decisions, changes, context)
 
 
-def _undone(tried: "Tried | None", policy: Policy) -> "TakenBack":
+def _undone(tried: "Tried | None", policy: Policy, gone: Collection[str]) -> "TakenBack":
 	from customer_tiering.tiering.take_back import TakenBack, ordered_since, stages_before
 
 	if not tried:
 		return TakenBack()
-	return TakenBack(tried, stages=stages_before(tried, policy), met=ordered_since(tried, policy))
+	return TakenBack(tried, stages=stages_before(tried, policy, gone), met=ordered_since(tried, policy))
 
 
 def _in_groups_of(customers: Collection[str], facts: "pd.DataFrame") -> frozenset[str]:
