@@ -88,6 +88,7 @@ doc_events = {
 		"after_rename": [
 			"customer_tiering.tiering.customer.after_rename",
 			"customer_tiering.follow_up.withdraw.after_rename",
+			"customer_tiering.outreach.merged.after_rename",
 		],
 	},
 	"Customer Tier": {

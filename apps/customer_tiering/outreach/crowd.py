@@ -56,6 +56,17 @@ CONSENTS = """
 	SELECT customer, channel, address, decision, decided_on FROM `tabOutreach Consent` WHERE customer IN %(names)s
 	ORDER BY decided_on, creation
 """
+# Whoever comes back after a while gets a step again, of two ways through a sequence at once only one does
+WHO_GOT = """
+	SELECT touch.customer FROM `tabOutreach Touch` touch
+	WHERE touch.address = %(address)s AND touch.step = %(step)s AND touch.sequence = %(sequence)s
+		AND touch.status IN %(reached)s AND touch.touched_on > %(after)s AND touch.customer != %(customer)s
+	UNION SELECT touch.customer FROM `tabOutreach Touch` touch
+		JOIN `tabOutreach Enrollment` own ON own.name = %(enrollment)s AND touch.creation >= own.creation
+	WHERE touch.customer = %(customer)s AND touch.step = %(step)s AND touch.sequence = %(sequence)s
+		AND touch.status IN %(reached)s AND touch.touched_on > %(after)s AND touch.enrollment != own.name
+	LIMIT 1
+"""
 WRITTEN_TO = """
 	SELECT customer AS who FROM `tabOutreach Touch` WHERE customer IN %(names)s AND touched_on > %(after)s
 	UNION SELECT address FROM `tabOutreach Touch` WHERE address IN %(names)s AND touched_on > %(after)s
@@ -156,16 +167,10 @@ class Crowd:
 		return query.run(pluck=True)
 
 	def who_got(self, touch: frappe._dict, address: str, after: date) -> str | None:
-		"""Another customer who got the touch's step at this address, later than that day."""
-		got = {
-			"address": address,
-			"step": touch.step,
-			"enrollment": ("!=", touch.enrollment),
-			"status": ("in", REACHED),
-			"touched_on": (">", after),
-			"customer": ("!=", touch.customer),
-		}
-		return frappe.db.get_value("Outreach Touch", got, "customer")
+		"""Who got the touch's step later than that day: another customer at this address, or this one, who is in the sequence twice."""
+		values = {"address": address, "after": after, "reached": REACHED}
+		values |= {field: touch.get(field) for field in ("customer", "sequence", "step", "enrollment")}
+		return next(iter(frappe.db.sql(WHO_GOT, values, pluck=True)), None)
 
 	def addresses_of(self, customer: str) -> set[str]:
 		"""All mail addresses and mobile numbers."""

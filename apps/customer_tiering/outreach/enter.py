@@ -11,8 +11,15 @@ from customer_tiering.engine.assignment import is_held_out
 SIGNAL, AUDIENCE, HAND, BACKLOG = "Signal", "Audience", "Hand", "Backlog"
 
 
+def locked(sequence: str) -> "frappe.Document":
+	"""The sequence, into which nobody else enters customers until the next commit. Commits before: what others entered is seen."""
+	frappe.db.commit()
+	frappe.db.sql("SELECT name FROM `tabOutreach Sequence` WHERE name = %s FOR UPDATE", sequence)
+	return frappe.get_doc("Outreach Sequence", sequence)
+
+
 def why_not(sequence: "frappe.Document", customer: str, day: date) -> str | None:
-	"""Why the customer can't enter on that day, in a sentence; None if nothing is in the way."""
+	"""Why the customer can't enter the (locked) sequence on that day, in a sentence; None if nothing is in the way."""
 	known = frappe.get_all(
 		"Outreach Enrollment",
 		filters={"customer": customer, "sequence": sequence.name, "exit_reason": ("!=", "Void")},
