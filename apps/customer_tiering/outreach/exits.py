@@ -8,11 +8,10 @@ from frappe.utils import add_days, getdate
 
 from customer_tiering.outreach.crowd import REACHED, Crowd
 from customer_tiering.outreach.goals import note_goals
-from customer_tiering.outreach.leavers import leavers
+from customer_tiering.outreach.leavers import leavers, out_of_audience
 from customer_tiering.outreach.reached import reached
 from customer_tiering.outreach.recipients import recipient_of
 from customer_tiering.outreach.suppress import is_suppressed
-from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.orders import INVOICE, orders_from_settings
 from customer_tiering.tiering.queue import PATIENTLY, log_exception, never_in_the_way
 
@@ -53,7 +52,9 @@ def stop_enrollments(as_of: date | None = None) -> int:
 	"""End every active enrollment that there is a reason to end, and note who reached the goal; returns how many ended."""
 	day = as_of or getdate()
 	frappe.db.commit()  # what was committed meanwhile must be seen
-	ended = sum(_end_if_due(name, day) for name in leavers(day))
+	found = leavers(day)
+	frappe.db.commit()  # what managers are told
+	ended = sum(_end_if_due(name, day) for name in found)
 	note_goals(day)
 	return ended
 
@@ -91,9 +92,7 @@ def end_if_due(enrollment: "frappe.Document", sequence: "frappe.Document", day: 
 		)
 	if sequence.exit_on_reply and has_replied(enrollment, _addresses(enrollment, customer)):
 		return end(enrollment, "Replied", day)
-	if sequence.exit_out_of_audience and not customers_in(
-		sequence.audience_filters, among=[customer.name], as_of=day
-	):
+	if sequence.exit_out_of_audience and out_of_audience(sequence, [customer.name], day):
 		return end(enrollment, "Out of Audience", day)
 	if enrollment.is_holdout and add_days(enrollment.entered_on, sequence.last_day()) < day:
 		return end(enrollment, None, day, status="Completed")

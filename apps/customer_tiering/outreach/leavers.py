@@ -5,6 +5,7 @@ from datetime import date
 
 import frappe
 
+from customer_tiering.outreach.broken import is_passing, report
 from customer_tiering.outreach.crowd import REACHED, Crowd
 from customer_tiering.outreach.reached import reached
 from customer_tiering.outreach.suppress import STOPPED, stopped_among, stopped_customers
@@ -120,6 +121,17 @@ def _out_of_audience(day: date, active: list[frappe._dict]) -> set[str]:
 	found = set()
 	for sequence in sequences:
 		customers = members[sequence.name]
-		inside = customers_in(sequence.audience_filters, among=list(set(customers.values())), as_of=day)
-		found |= {name for name, customer in customers.items() if customer not in inside}
+		gone = out_of_audience(sequence, set(customers.values()), day)
+		found |= {name for name, customer in customers.items() if customer in gone}
 	return found
+
+
+def out_of_audience(sequence: "frappe.Document", customers: Collection[str], day: date) -> set[str]:
+	"""Those of the customers who are not in the sequence's audience; nobody as long as that can't be read, which managers are told."""
+	try:
+		return set(customers) - customers_in(sequence.audience_filters, among=list(customers), as_of=day)
+	except Exception as error:
+		if is_passing(error):
+			raise
+		report(sequence.name, error)
+		return set()

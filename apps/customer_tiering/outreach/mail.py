@@ -80,6 +80,9 @@ class Outbox:
 	def write(self) -> None:
 		insert_all("Email Queue", self.rows)
 		insert_all("Email Queue Recipient", self.recipients)
+		self.drop()
+
+	def drop(self) -> None:
 		self.rows, self.recipients = [], []
 
 

@@ -13,6 +13,8 @@ from customer_tiering.outreach.recipients import Recipient, recipient_of
 from customer_tiering.outreach.render import render
 from customer_tiering.outreach.tracking import with_tracking
 
+LONGEST_SUBJECT = 140  # letters that a touch keeps
+
 
 def reader(target: Target) -> Recipient:
 	"""Who gets it."""
@@ -49,7 +51,7 @@ def prepare(target: Target) -> dict[str, str]:
 	return {
 		"status": "Queued",
 		"address": recipient.address,
-		"subject": mail.subject,
+		"subject": mail.subject[:LONGEST_SUBJECT],  # the mail has it whole
 		"email_queue": queue.name,
 		"message_id": queue.message_id,
 		**tracking,

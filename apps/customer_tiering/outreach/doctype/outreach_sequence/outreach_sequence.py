@@ -7,6 +7,8 @@ from customer_tiering.outreach.tested_step import refuse_changes
 from customer_tiering.tiering import audience
 from customer_tiering.tiering.readers import start_from_now
 
+MOST_DAYS = 36500  # beyond it there are no dates to reckon with
+
 
 class OutreachSequence(Document):
 	def validate(self) -> None:
@@ -61,6 +63,8 @@ class OutreachSequence(Document):
 		for step in self.steps:
 			if cint(step.day_offset) < 0:
 				frappe.throw(_("Row {0}: {1} can't be negative.").format(step.idx, _("Day")))
+			if cint(step.day_offset) > MOST_DAYS:
+				frappe.throw(_("Row {0}: {1} can't be more than {2}.").format(step.idx, _("Day"), MOST_DAYS))
 			step.variant = (step.variant or "").strip()
 		self.steps.sort(key=lambda step: cint(step.day_offset))
 		for number, step in enumerate(self.steps, start=1):
@@ -130,6 +134,10 @@ class OutreachSequence(Document):
 	def refuse_bad_numbers(self) -> None:
 		if not 0 <= flt(self.holdout_percent) <= 50:
 			frappe.throw(_("{0} must be between 0 and 50 percent.").format(_("Holdout")))
+		for field in ("entry_delay_days", "re_entry_days", "goal_days"):
+			if cint(self.get(field)) > MOST_DAYS:
+				label = _(self.meta.get_label(field))
+				frappe.throw(_("{0} can't be more than {1}.").format(frappe.bold(label), MOST_DAYS))
 		if self.entry_by == "Signal" and not self.entry_signal:
 			frappe.throw(_("Choose the signal by which customers enter."))
 		if self.entry_by == "Audience" and not self.enters_once and not cint(self.re_entry_days):
