@@ -301,6 +301,10 @@ class TestRedeeming:
 		assert (touch(name).redeemed_in, touch(name).redeemed_amount, count_of(code)) == (None, 0, 0)
 		amended = frappe.copy_doc(order)
 		amended.update({"amended_from": order.name, "docstatus": 0, "transaction_date": day(0)})
+		without = frappe.copy_doc(amended)
+		without.update({"amended_from": order.name, "coupon_code": None}).insert()
+		assert without.net_total == 100  # the code may have been used in another order meanwhile
+		without.delete()
 		amended.insert().submit()
 		assert (amended.coupon_code, amended.net_total, count_of(code)) == (code, 95, 1)
 		assert touch(name).redeemed_in == amended.name

@@ -11,26 +11,33 @@ from unittest.mock import Mock, patch
 
 import frappe
 import pytest
+from frappe.utils import now_datetime
 
-from customer_tiering.outreach import api, dispatch, jobs
+from customer_tiering.outreach import api, deliver, dispatch, jobs
 from customer_tiering.outreach.channels import Target
+from customer_tiering.outreach.deliver import deliver_waiting
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
 from customer_tiering.outreach.exits import stop_enrollments
-from tests.site.sleepers import customer, day, output_of, start_process
+from customer_tiering.outreach.unsubscribe import ALL, leave
+from tests.site.sleepers import contact, customer, day, invoice, output_of, start_process
 from tests.site.test_outreach import GREETING, NEWS, new_sequence, statuses, touches
+from tests.site.test_reports import as_user
 from tests.site.test_sequences import (  # noqa: F401
 	CALL,
 	MAIL,
 	NAME,
 	OPEN,
+	SMS,
 	Receiver,
 	alone,
 	entered,
 	receiver,
 	sequence,
+	sms_gateway,
 )
 
+HOOK = {"day_offset": 0, "channel": "Webhook"}
 NEXT = {**MAIL, "day_offset": 1, "email_template": NEWS}
 
 
@@ -211,3 +218,245 @@ def template(**values: str) -> Iterator[None]:
 		frappe.db.set_value("Email Template", GREETING, before)
 		frappe.clear_document_cache("Email Template", GREETING)
 		frappe.db.commit()
+
+
+class TestKeys:
+	"""Webhooks' addresses carry keys, and lead into the company's network."""
+
+	def test_reps_see_no_keys(self, receiver: Receiver) -> None:  # noqa: F811
+		secret = f"{receiver.url}?key=SECRET"
+		document = sequence({**HOOK, "webhook_url": secret})
+		name = entered()
+		assert dispatch_due(day(0)) == {"Queued": 1}
+		assert touches(name)[0].address == "127.0.0.1"
+		closed = "http://127.0.0.1:9/hook?key=SECRET"
+		document.steps[0].webhook_url = closed
+		document.save()
+		assert deliver_waiting() == {"Queued": 1}
+		assert "SECRET" not in frappe.as_json(touches(name))
+		versions = {"ref_doctype": "Outreach Sequence", "docname": NAME}
+		assert "SECRET" not in str(frappe.get_all("Version", versions, pluck="data"))
+		frappe.db.set_value("Outreach Touch", {"customer": name}, "deferred_until", None)
+		frappe.db.set_value("Outreach Step", document.steps[0].name, "webhook_url", secret)
+		assert deliver_waiting() == {"Sent": 1}
+		for role, sees in (("Sales User", False), ("Tiering Manager", True)):
+			as_user(role)
+			seen = frappe.get_doc("Outreach Sequence", NAME)
+			seen.apply_fieldlevel_read_permissions()
+			assert ("SECRET" in frappe.as_json(seen.as_dict())) == sees
+
+	def test_only_a_system_manager_says_where_data_go(self, receiver: Receiver) -> None:  # noqa: F811
+		document = sequence({**HOOK, "webhook_url": receiver.url}, MAIL)
+		name = customer()
+		as_user("Tiering Manager")
+		document.reload()
+		document.description = "Changed"
+		document.steps[0].webhook_url = "http://127.0.0.1:22/"
+		document.save()
+		assert [row.webhook_url for row in document.reload().steps if row.channel == "Webhook"] == [
+			receiver.url
+		]
+		document.append("steps", {**HOOK, "name": "of my own", "webhook_url": "http://127.0.0.1:22/"})
+		with pytest.raises((frappe.PermissionError, frappe.ValidationError)):
+			document.save()
+		receiver.status = 500
+		frappe.set_user("Administrator")
+		step = next(row.name for row in document.reload().steps if row.channel == "Webhook")
+		with pytest.raises(frappe.ValidationError, match=r"The other side answered 500\.$"):
+			api.send_me_a_test(NAME, step, name)
+
+
+class TestWhoLeftByNumber:
+	def test_who_has_only_a_number(self, receiver: Receiver) -> None:  # noqa: F811
+		hook = {**HOOK, "webhook_url": receiver.url}
+		values = {"entry_by": "Audience", "re_entry_days": 1}
+		sequence(hook, {**hook, "day_offset": 1}, **values)
+		name = mobile(customer(email=None))
+		assert enrol() == 1
+		assert dispatch_due(day(0)) == {"Queued": 1}
+		leave(touches(name)[0].name, ALL)
+		assert enrollments(name) == ["Exited Unsubscribed"]
+		assert deliver_waiting() == {"Skipped": 1}
+		assert enrol(day(3)) == 0
+		again(name)
+		frappe.db.set_value(
+			"Outreach Enrollment", {"customer": name}, {"status": "Active", "next_due_on": day(0)}
+		)
+		frappe.db.commit()
+		assert stop_enrollments(day(0)) == 2
+
+	def test_who_is_marked_as_unsubscribed(self, receiver: Receiver) -> None:  # noqa: F811
+		sequence({**HOOK, "webhook_url": receiver.url}, SMS)
+		name = mobile(entered(email=None), unsubscribed=1)
+		assert dispatch_due(day(0)) == {"Ended": 1}
+		assert touches(name) == []
+
+	def test_who_leaves_texts_keeps_the_mails(self) -> None:
+		sequence(MAIL, {**SMS, "day_offset": 1}, {**NEXT, "day_offset": 2})
+		name = mobile(entered(email=None), "jo@example.com")
+		with sms_gateway("http://127.0.0.1:9"):
+			assert dispatch_due(day(0)) == {"Queued": 1}
+			leave(touches(name)[0].name, ALL, "SMS")
+			assert dispatch_due(day(1)) == {"Skipped": 1}
+			assert dispatch_due(day(2)) == {"Queued": 1}
+			assert enrollments(name) == ["Completed"]
+
+
+def mobile(customer: str, email: str | None = None, **fields: object) -> str:
+	phones = [{"phone": "+49 170 1234567", "is_primary_mobile_no": 1}]
+	contact(customer, email, phone_nos=phones, **fields)
+	frappe.db.commit()
+	return customer
+
+
+class TestMeanwhile:
+	"""Between the dispatcher and the mail server, or the gateway, things happen."""
+
+	@pytest.mark.parametrize("what", ["left", "disabled", "ordered", "off", "night"])
+	@pytest.mark.parametrize("channel", ["Email", "Webhook"])
+	def test_it_is_asked_again(self, receiver: Receiver, smtp_sink, channel: str, what: str) -> None:  # noqa: F811
+		sequence(MAIL if channel == "Email" else {**HOOK, "webhook_url": receiver.url})
+		name = entered()
+		assert dispatch_due(day(0)) == {"Queued": 1}
+		(touch,) = touches(name)
+		undo = MEANWHILE[what](name, touch.name)
+		frappe.clear_document_cache("Outreach Sequence", NAME)
+		frappe.db.commit()
+		arrived = smtp_sink.messages if channel == "Email" else receiver.requests
+		send = smtp_sink.flush if channel == "Email" else deliver_waiting
+		send()
+		assert arrived == []
+		(touch,) = touches(name)
+		assert touch.reason
+		assert touch.status == ("Queued" if undo else "Skipped")
+		if undo:
+			send()
+			assert touch.deferred_until > now_datetime()
+			frappe.db.set_value("Outreach Sequence", NAME, undo)
+			frappe.db.set_value("Outreach Touch", touch.name, "deferred_until", None)
+			frappe.db.set_value("Email Queue", {"status": "Not Sent"}, "send_after", day(-1))
+			frappe.db.commit()
+			send()
+			assert len(arrived) == 1
+			assert touches(name)[0].reason is None
+
+
+def _disable(name: str, _touch: str) -> None:
+	frappe.db.set_value("Customer", name, "disabled", 1)
+
+
+def _switch_off(*_names: str) -> dict:
+	frappe.db.set_value("Outreach Sequence", NAME, "enabled", 0)
+	return {"enabled": 1}
+
+
+def _night(*_names: str) -> dict:
+	hour = now_datetime().hour
+	hours = (
+		{"send_from_hour": 22, "send_until_hour": 24}
+		if hour < 20
+		else {"send_from_hour": 0, "send_until_hour": 2}
+	)
+	frappe.db.set_value("Outreach Sequence", NAME, hours)
+	return {"send_from_hour": 0, "send_until_hour": 24}
+
+
+def _order(name: str, _touch: str) -> None:
+	invoice(name, day(0))
+
+
+MEANWHILE = {
+	"left": lambda _name, touch: leave(touch, ALL),
+	"disabled": _disable,
+	"ordered": _order,
+	"off": _switch_off,
+	"night": _night,
+}
+
+
+def test_a_worker_that_died_keeps_no_other_from_starting(
+	monkeypatch: pytest.MonkeyPatch,
+	receiver: Receiver,  # noqa: F811
+) -> None:
+	started = []
+	monkeypatch.setattr(frappe, "enqueue", lambda _method, **options: started.append(options["job_id"]))
+	sequence({**HOOK, "webhook_url": receiver.url})
+	entered()
+	dispatch_due(day(0))
+	monkeypatch.setattr(deliver, "time", lambda: 2e9)
+	deliver.start_delivery()
+	assert len(set(started)) == 2
+
+
+class TestEditing:
+	def test_a_step_that_comes_back_is_not_sent_again(self) -> None:
+		document = sequence(MAIL, CALL, NEXT)
+		name = entered()
+		assert dispatch_due(day(0)) == {"Queued": 1, "Sent": 1}
+		steps = [row.as_dict(no_default_fields=True) for row in document.steps]
+		for kept in ([steps[2]], steps):
+			document.reload()
+			kept = [{**row, "step_key": None} if row["day_offset"] == 0 else row for row in kept]
+			document.set("steps", kept)
+			document.save()
+			frappe.db.commit()
+		assert dispatch_due(day(0)) == {}
+		assert dispatch_due(day(1)) == {"Queued": 1}
+		assert len(touches(name)) == 3
+
+	def test_who_moves_a_step_before_others_is_told_who_misses_it(self) -> None:
+		document = sequence(MAIL, NEXT, {**NEXT, "day_offset": 6})
+		entered()
+		dispatch_due(day(0))
+		dispatch_due(day(1))
+		document.reload()
+		document.steps[2].day_offset = 0
+		frappe.clear_messages()
+		document.save()
+		assert "1 customers who are under way are past this day" in str(frappe.get_message_log())
+
+	def test_a_copy_is_another_sequence(self) -> None:
+		first = sequence({**MAIL, "variant": "A"}, {**MAIL, "variant": "B", "email_template": NEWS})
+		copy = frappe.copy_doc(first)
+		copy.sequence_name = "Tried Again"
+		copy.insert()
+		try:
+			keys = [{row.step_key for row in document.steps} for document in (first, copy)]
+			assert len(keys[0]) == len(keys[1]) == 1 and keys[0] != keys[1]
+			frappe.db.set_value(
+				"Outreach Step", {"parent": copy.name}, "step_key", keys[0].pop()
+			)  # as before
+			name = entered()
+			api.enrol_by_hand(copy.name, [name])
+			assert dispatch_due(day(0)) == {"Queued": 2}
+		finally:
+			frappe.delete_doc("Outreach Sequence", copy.name, force=True)
+			frappe.db.commit()
+
+
+class TestCalls:
+	def test_the_last_order_is_known_before_the_first_run(self) -> None:
+		sequence(MAIL, hold_overdue=0)
+		old, backlog = customer("Old Ltd"), customer("Backlog Ltd")
+		for name in (old, backlog):
+			invoice(name, day(-400))
+		assert frappe.db.get_value("Customer", old, "last_order_date") is None
+		api.enrol_by_hand(NAME, [old])
+		api.enrol_backlog(NAME, json.dumps([["Customer", "name", "=", backlog]]), 5)
+		assert dispatch_due(day(0)) == {"Queued": 2}
+		invoice(old, day(0))
+		assert stop_enrollments(day(0)) == 0  # both are done
+		assert frappe.get_all("Outreach Enrollment", pluck="last_order_date") == [day(-400)] * 2
+
+	@pytest.mark.parametrize("value", ["true", "yes", "", "2", -1])
+	def test_going_on_takes_nothing_but_yes_and_no(self, value: object) -> None:
+		with pytest.raises(frappe.ValidationError, match="must be 0 or 1"):
+			api.go_on_sending(value)
+
+	def test_who_may_not_is_told_so_first(self) -> None:
+		sequence(MAIL)
+		with pytest.raises(frappe.ValidationError, match="up to 500"):
+			api.enrol_by_hand(NAME, "no JSON")
+		as_user("Accounts User")
+		with pytest.raises(frappe.PermissionError):
+			api.enrol_by_hand(NAME, "no JSON")

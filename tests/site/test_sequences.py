@@ -158,6 +158,8 @@ class TestChannels:
 		assert deliver_waiting() == {"Queued": 1}
 		assert touches(name)[0].reason == "The other side answered 503."
 		receiver.status = 200
+		assert deliver_waiting() == {}  # not at once
+		frappe.db.set_value("Outreach Touch", {"customer": name}, "deferred_until", day(-1))
 		assert deliver_waiting() == {"Sent": 1}
 		assert deliver_waiting() == {}
 		(first, body), (second, again) = receiver.requests

@@ -82,7 +82,9 @@ def go_on_sending(leave_out: int | str) -> None:
 	frappe.only_for(MANAGERS)
 	from customer_tiering.outreach.restored import go_on
 
-	go_on(bool(cint(leave_out)))
+	if str(leave_out) not in ("0", "1"):
+		frappe.throw(_("Say whether what was due is left out: {0} must be 0 or 1.").format("leave_out"))
+	go_on(str(leave_out) == "1")
 
 
 @frappe.whitelist()
@@ -130,15 +132,23 @@ def show_step(sequence: str, step: str, customer: str) -> dict:
 @frappe.whitelist(methods=["POST"])
 def enrol_by_hand(sequence: str, customers: str | list) -> dict:
 	"""Enter customers now; {"entered": number, "refused": [why not]}. Needs to read the sequence and write the customers."""
-	names = json.loads(customers) if isinstance(customers, str) else customers
-	if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) > 500:
-		frappe.throw(_("Choose up to 500 customers."))
 	frappe.has_permission("Outreach Sequence", "read", doc=sequence, throw=True)
+	names = _names(customers)
 	for name in names:
 		frappe.has_permission("Customer", "write", doc=name, throw=True)
 	from customer_tiering.outreach.by_hand import enter_by_hand
 
 	return enter_by_hand(_sequence(sequence), names, getdate())
+
+
+def _names(customers: str | list) -> list[str]:
+	try:
+		names = json.loads(customers) if isinstance(customers, str) else customers
+	except ValueError:
+		names = None
+	if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) > 500:
+		frappe.throw(_("Choose up to 500 customers."))
+	return names
 
 
 @frappe.whitelist(methods=["POST"])

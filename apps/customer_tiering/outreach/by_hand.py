@@ -7,7 +7,7 @@ import frappe
 from frappe import _
 
 from customer_tiering.outreach.audience_entry import enrol_backlog
-from customer_tiering.outreach.enter import HAND, enrollment_row, enter, locked, why_not
+from customer_tiering.outreach.enter import HAND, enrollment_row, enter, last_orders, locked, why_not
 from customer_tiering.outreach.exits import end
 
 
@@ -29,7 +29,8 @@ def enter_by_hand(sequence: "frappe.Document", customers: Collection[str], day: 
 			refused.append(reason)
 			continue
 		key = f"{HAND}|{name}|{frappe.utils.now()}"
-		entered += enter(enrollment_row(sequence, name, key, HAND, day, customer.last_order_date))
+		last = customer.last_order_date or last_orders([name], day).get(name)
+		entered += enter(enrollment_row(sequence, name, key, HAND, day, last))
 	return {"entered": entered, "refused": refused}
 
 

@@ -10,8 +10,8 @@ from customer_tiering.outreach.crowd import REACHED, Crowd
 from customer_tiering.outreach.goals import note_goals
 from customer_tiering.outreach.leavers import leavers, out_of_audience
 from customer_tiering.outreach.reached import reached
-from customer_tiering.outreach.recipients import recipient_of
-from customer_tiering.outreach.suppress import is_suppressed
+from customer_tiering.outreach.recipients import mobile_of, recipient_of
+from customer_tiering.outreach.suppress import is_mail, is_suppressed
 from customer_tiering.tiering.orders import INVOICE, orders_from_settings
 from customer_tiering.tiering.queue import PATIENTLY, log_exception, never_in_the_way
 
@@ -105,12 +105,22 @@ def stopped_addresses(
 	sequence: "frappe.Document",
 	crowd: Crowd | None = None,
 ) -> list[str]:
-	"""Of the customer's usual address and those that messages of the enrollment went to, the ones that may get nothing more."""
-	return [
-		each
-		for each in sorted(_addresses(enrollment, customer, crowd))
-		if is_suppressed(each, customer.name, sequence.name)
-	]
+	"""Of the customer's usual addresses and those that messages of the enrollment went to, the ones that may get nothing more and for
+	which the customer leaves. Who wants no text messages leaves where no others would come, or if it was said of this sequence.
+	"""
+	mobile = mobile_of(customer, crowd)
+	addresses = _addresses(enrollment, customer, crowd) | ({mobile.address.lower()} if mobile else set())
+	stopped = [each for each in sorted(addresses) if is_suppressed(each, customer.name, sequence.name)]
+	if any(map(is_mail, stopped)) or not lives_by_mail(sequence, recipient_of(customer, crowd) is not None):
+		return stopped
+	of_this = {"address": ("in", stopped or [""]), "sequence": sequence.name}
+	return frappe.get_all("Outreach Suppression", of_this, pluck="address")
+
+
+def lives_by_mail(sequence: "frappe.Document", has_mail: bool) -> bool:
+	"""Whether something of the sequence goes to the customer but to a mobile number."""
+	channels = {step.channel for step in sequence.steps}
+	return bool(channels & {"Email", "Webhook"}) if has_mail else not channels & {"SMS", "Webhook"}
 
 
 def _addresses(

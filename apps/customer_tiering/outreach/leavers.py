@@ -8,7 +8,7 @@ import frappe
 from customer_tiering.outreach.broken import is_passing, report
 from customer_tiering.outreach.crowd import REACHED, Crowd
 from customer_tiering.outreach.reached import reached
-from customer_tiering.outreach.suppress import STOPPED, stopped_among, stopped_customers
+from customer_tiering.outreach.suppress import STOPPED, stopped_among, stopped_by_number, stopped_customers
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.orders import orders_from_settings
 
@@ -63,7 +63,7 @@ def leavers(day: date, among: Collection[str] | None = None) -> list[str]:
 
 def _suppressed(active: list[frappe._dict]) -> set[str]:
 	"""Those of whose customers an address is on the lists, or one that they were written to."""
-	stopped = stopped_customers()
+	stopped = stopped_customers() | stopped_by_number()
 	on_the_way = frappe.db.sql(STOPPED_ON_THE_WAY, {"sequence": ""}, pluck=True)
 	return {row.name for row in active if row.customer in stopped}.union(on_the_way)
 

@@ -41,6 +41,11 @@ def lift(address: str) -> None:
 		frappe.delete_doc("Outreach Suppression", name, ignore_permissions=True, delete_permanently=True)
 
 
+def is_mail(address: str) -> bool:
+	"""Or else a telephone number."""
+	return "@" in address
+
+
 def is_suppressed(address: str, customer: str, sequence: str) -> bool:
 	"""Whether this address must get nothing of the sequence: by our own list, the framework's, or the contact's own mark."""
 	this_customer = {"reference_doctype": "Customer", "reference_name": customer}
@@ -49,7 +54,9 @@ def is_suppressed(address: str, customer: str, sequence: str) -> bool:
 		any(scope in (None, "", sequence) for scope in scopes)
 		or frappe.db.exists("Email Unsubscribe", {"email": address, "global_unsubscribe": 1})
 		or frappe.db.exists("Email Unsubscribe", {"email": address, **this_customer})
-		or frappe.db.exists("Contact", {"email_id": address, "unsubscribed": 1})
+		or frappe.db.exists(
+			"Contact", {"email_id" if is_mail(address) else "mobile_no": address, "unsubscribed": 1}
+		)
 	)
 
 
@@ -57,6 +64,7 @@ STOPPED = """
 	SELECT address FROM `tabOutreach Suppression` WHERE COALESCE(sequence, '') IN ('', %(sequence)s) OR %(sequence)s = ''
 	UNION SELECT email FROM `tabEmail Unsubscribe` WHERE global_unsubscribe = 1 OR reference_doctype = 'Customer'
 	UNION SELECT email_id FROM `tabContact` WHERE unsubscribed = 1 AND COALESCE(email_id, '') != ''
+	UNION SELECT mobile_no FROM `tabContact` WHERE unsubscribed = 1 AND COALESCE(mobile_no, '') != ''
 """
 
 
@@ -72,6 +80,7 @@ STOPPED_AMONG = """
 	UNION SELECT email FROM `tabEmail Unsubscribe`
 		WHERE email IN %(names)s AND (global_unsubscribe = 1 OR reference_doctype = 'Customer')
 	UNION SELECT email_id FROM `tabContact` WHERE email_id IN %(names)s AND unsubscribed = 1
+	UNION SELECT mobile_no FROM `tabContact` WHERE mobile_no IN %(names)s AND unsubscribed = 1
 """
 
 
@@ -81,12 +90,22 @@ def stopped_among(addresses: Collection[str]) -> set[str]:
 
 
 def stopped_customers(sequence: str = "") -> set[str]:
-	"""The customers who have such an address, whether or not it is the one that we write to."""
+	"""The customers who have such a mail address, whether or not it is the one that we write to."""
+	return _customers_with("email_id", sequence)
+
+
+def stopped_by_number(sequence: str = "") -> set[str]:
+	"""The customers who have such a mobile number."""
+	return _customers_with("mobile_no", sequence)
+
+
+def _customers_with(field: str, sequence: str) -> set[str]:
 	query = f"""
 		SELECT link.link_name FROM ({STOPPED}) stopped
-		JOIN `tabContact` contact ON contact.email_id = stopped.address
+		JOIN `tabContact` contact ON contact.{field} = stopped.address
 		JOIN `tabDynamic Link` link ON link.parent = contact.name AND link.parenttype = 'Contact'
 			AND link.link_doctype = 'Customer'
+		WHERE stopped.address != ''
 		UNION SELECT customer.name FROM ({STOPPED}) stopped
-		JOIN `tabCustomer` customer ON customer.email_id = stopped.address"""
+		JOIN `tabCustomer` customer ON customer.{field} = stopped.address WHERE stopped.address != ''"""
 	return set(frappe.db.sql(query, {"sequence": sequence}, pluck=True))

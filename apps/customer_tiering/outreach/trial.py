@@ -1,5 +1,6 @@
 """A step for one customer, sent to whoever asks instead."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import frappe
@@ -7,6 +8,7 @@ from frappe import _
 from frappe.utils import get_url
 
 from customer_tiering.outreach import survey
+from customer_tiering.outreach.broken import what_was_said
 from customer_tiering.outreach.channels import Target, sms, webhook
 from customer_tiering.outreach.channels.email import rep_address, sender_of
 from customer_tiering.outreach.crowd import Crowd
@@ -73,7 +75,7 @@ def send_trial(
 	if step.channel == "SMS":
 		if not user.mobile_no:
 			frappe.throw(_("Your user has no mobile number."))
-		sms.send(user.mobile_no, content["text"])
+		_hand_over(lambda: sms.send(user.mobile_no, content["text"]))
 		return user.mobile_no
 	if step.channel == "Webhook":
 		touch = frappe._dict(name=f"trial-{frappe.generate_hash(length=8)}")
@@ -88,9 +90,17 @@ def send_trial(
 				example_for(step, customer, moment.date()),
 			)
 		)
-		webhook.send(step.webhook_url, touch.name, frappe.as_json({**payload, "trial": True}))
-		return step.webhook_url
+		text = frappe.as_json({**payload, "trial": True})
+		_hand_over(lambda: webhook.send(step.webhook_url, touch.name, text))
+		return webhook.host_of(step.webhook_url)
 	frappe.throw(_("A call task is a ToDo; there is nothing to send."))
+
+
+def _hand_over(send: Callable[[], None]) -> None:
+	try:
+		send()
+	except Exception as error:
+		frappe.throw(what_was_said(error))
 
 
 def _mail(mail: Mail, sequence: "frappe.Document", customer: "frappe.Document", address: str) -> str:

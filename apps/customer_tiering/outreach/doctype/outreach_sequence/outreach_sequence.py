@@ -3,6 +3,12 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint, escape_html, flt, getdate
 
+from customer_tiering.outreach.channels.webhook import host_of
+from customer_tiering.outreach.edited_steps import (
+	forget_keys_of_others,
+	key_of_removed,
+	warn_of_steps_left_out,
+)
 from customer_tiering.outreach.tested_step import refuse_changes
 from customer_tiering.tiering import audience
 from customer_tiering.tiering.readers import start_from_now
@@ -17,6 +23,7 @@ class OutreachSequence(Document):
 		self.sort_steps()
 		self.name_steps()
 		self.refuse_bad_variants()
+		self.guard_webhooks()
 		refuse_changes(self)
 		if not self.flags.days_only:
 			self.refuse_bad_texts()
@@ -32,6 +39,7 @@ class OutreachSequence(Document):
 			WHERE sequence = %s AND status = 'Active' AND is_holdout = 0""",
 			self.name,
 		)
+		warn_of_steps_left_out(self)
 		self.warn_of_no_outgoing_account()
 
 	def warn_of_no_outgoing_account(self) -> None:
@@ -74,13 +82,15 @@ class OutreachSequence(Document):
 		"""Each step has a key that touches remember; the variants of a day are one step, which keeps its key when one is taken away."""
 		days: dict[str, int] = {}
 		singles: set[str] = set()
+		if self.is_new():
+			forget_keys_of_others(self)
 		for step in self.steps:
 			key = step.step_key
 			if key and (key in singles or days.get(key, step.day_offset) != step.day_offset):
 				key = None  # copied in the table, or moved away from its other variants
 			if not key and step.variant:
 				key = self._key_of_variants(step)
-			step.step_key = key = key or frappe.generate_hash(length=10)
+			step.step_key = key = key or key_of_removed(self, step) or frappe.generate_hash(length=10)
 			days[key] = step.day_offset
 			if not step.variant:
 				singles.add(key)
@@ -110,6 +120,35 @@ class OutreachSequence(Document):
 					)
 				)
 			seen[step.step_key, step.variant] = step.idx
+
+	def guard_webhooks(self) -> None:
+		"""As for the framework's own webhooks: what is in the company's network answers them, and customers' data go there."""
+		before = self.get_doc_before_save()
+		known = {step.webhook_url for step in (before.steps if before else ())}
+		for step in self.steps:
+			if (
+				step.webhook_url
+				and step.webhook_url not in known
+				and "System Manager" not in frappe.get_roles()
+			):
+				frappe.throw(
+					_("Row {0}: only a {1} may set the address of a webhook.").format(
+						step.idx, _("System Manager")
+					),
+					frappe.PermissionError,
+				)
+
+	def save_version(self) -> None:
+		"""Without the keys in webhooks' addresses: whoever may open the form gets its versions, too."""
+		shown = [row for document in (self, self.get_doc_before_save()) if document for row in document.steps]
+		addresses = [row.webhook_url for row in shown]
+		for row in shown:
+			row.webhook_url = host_of(row.webhook_url)
+		try:
+			super().save_version()
+		finally:
+			for row, address in zip(shown, addresses, strict=True):
+				row.webhook_url = address
 
 	def refuse_bad_texts(self) -> None:
 		from customer_tiering.outreach.checks import problem_of
