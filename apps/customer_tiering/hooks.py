@@ -186,12 +186,17 @@ permission_query_conditions = {
 	"Follow Up": "customer_tiering.tiering.permissions.follow_up_query",
 	"Outreach Enrollment": "customer_tiering.tiering.permissions.outreach_enrollment_query",
 	"Outreach Touch": "customer_tiering.tiering.permissions.outreach_touch_query",
+	"Outreach Consent": "customer_tiering.tiering.permissions.outreach_consent_query",
+	"Outreach Suppression": "customer_tiering.tiering.permissions.outreach_suppression_query",
+	"Outreach Hit": "customer_tiering.tiering.permissions.outreach_hit_query",
 	"Interest Signal": "customer_tiering.tiering.permissions.interest_signal_query",
 	"Customer Feedback": "customer_tiering.tiering.permissions.customer_feedback_query",
 }
 has_permission = {
 	**dict.fromkeys(permission_query_conditions, "customer_tiering.tiering.permissions.has_permission"),
 	"Customer Feedback": "customer_tiering.tiering.permissions.has_feedback_permission",
+	"Outreach Suppression": "customer_tiering.tiering.permissions.has_suppression_permission",
+	"Outreach Hit": "customer_tiering.tiering.permissions.has_hit_permission",
 }
 
 # Frappe tells scheduled jobs apart by the last two parts of their names alone.

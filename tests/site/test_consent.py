@@ -10,7 +10,7 @@ from frappe.utils import add_to_date, now_datetime
 from customer_tiering.outreach.consent import needs_consent
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.unsubscribe import ALL, leave
-from tests.site.sleepers import contact, day
+from tests.site.sleepers import contact, customer, day
 from tests.site.test_outreach import touches
 from tests.site.test_reports import as_user
 from tests.site.test_sequences import MAIL, SMS, alone, entered, sequence, sms_gateway  # noqa: F401
@@ -144,3 +144,21 @@ def test_a_word_can_only_be_added() -> None:
 	as_user("Accounts User")
 	with pytest.raises(frappe.PermissionError):
 		said(who)
+
+
+def test_a_rep_speaks_for_no_other_s_customer_and_no_other_address() -> None:
+	theirs, own = customer("Their Ltd"), customer("Own Ltd")
+	user = as_user("Sales User", Customer=own)
+	permission = frappe.db.get_value("User Permission", {"user": user})
+	narrow = {"apply_to_all_doctypes": 0, "applicable_for": "Customer"}
+	frappe.db.set_value("User Permission", permission, narrow)  # as the README recommends
+	frappe.cache.hdel("user_permissions", user)
+	for values in ({}, {"address": "their_ltd@example.com"}):
+		with pytest.raises(frappe.PermissionError):
+			said(theirs, "Withdrawn", **values)
+	with pytest.raises(frappe.ValidationError, match="no address of the customer"):
+		said(own, "Withdrawn", address="their_ltd@example.com")
+	with pytest.raises(frappe.ValidationError, match="reader's own page"):
+		said(own, source="Preference Page")
+	said(own, "Withdrawn", address="Own_Ltd@example.com")
+	assert frappe.get_all("Outreach Suppression", pluck="address") == ["own_ltd@example.com"]
