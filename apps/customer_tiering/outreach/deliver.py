@@ -7,11 +7,12 @@ never sent again by itself; the key that a webhook carries lets whoever sends it
 import frappe
 import requests
 from frappe import _
-from frappe.utils import add_to_date, now_datetime, strip_html
+from frappe.utils import add_to_date, now_datetime
 from urllib3.exceptions import NewConnectionError
 
 from customer_tiering.outreach import restored
 from customer_tiering.outreach.channels import sms, webhook
+from customer_tiering.outreach.failure import reason_of
 from customer_tiering.tiering.time_limit import time_limit
 
 CHANNELS = ("SMS", "Webhook")
@@ -58,7 +59,7 @@ def _begin(name: str) -> "frappe._dict | None":
 	"""Take it, so that everybody sees it is under way; None if another worker was faster."""
 	frappe.db.commit()
 	rows = frappe.db.sql(
-		"""SELECT name, channel, address, text, step, sequence, attempts FROM `tabOutreach Touch`
+		"""SELECT name, customer, channel, address, text, step, variant, sequence, attempts FROM `tabOutreach Touch`
 		WHERE name = %s AND status = 'Queued' FOR UPDATE SKIP LOCKED""",
 		name,
 		as_dict=True,
@@ -75,18 +76,20 @@ def _send(touch: frappe._dict) -> dict[str, str | None]:
 			if touch.channel == "SMS":
 				sms.send(touch.address, touch.text)
 			else:
-				webhook.send(touch.address, touch.name, touch.text)
+				webhook.send(webhook.address_for(touch), touch.name, touch.text)
+	except webhook.NoAddress as error:
+		return {"status": "Failed", "reason": str(error)}
 	except requests.HTTPError as error:
-		return _refused(touch, error.response.status_code)
+		return _refused(touch, error)
 	except Exception as error:
 		frappe.db.rollback()
-		reason = strip_html(str(error))[:500] or type(error).__name__
+		reason = reason_of(error)
 		return _not_taken(touch, reason) if _never_left(error) else _unknown(reason)
 	return {"status": "Sent", "reason": None}
 
 
-def _refused(touch: frappe._dict, code: int) -> dict[str, str]:
-	reason = _("The other side answered {0}.").format(code)
+def _refused(touch: frappe._dict, error: requests.HTTPError) -> dict[str, str]:
+	reason, code = reason_of(error), error.response.status_code
 	if code in NOT_TAKEN_YET:
 		return _not_taken(touch, reason)
 	return _unknown(reason) if code >= 500 else {"status": "Failed", "reason": reason}

@@ -14,6 +14,7 @@ from frappe.utils import add_days, cint, flt, getdate, now_datetime
 
 from customer_tiering.engine.experiment import Arm, compare, judge
 from customer_tiering.outreach.tested_step import CLICK, RUNNING
+from customer_tiering.outreach.web_address import host_of
 from customer_tiering.tiering.orders import Orders, orders_from_settings
 
 DRAFT, FINISHED, STOPPED = "Draft", "Finished", "Stopped"
@@ -207,7 +208,7 @@ def _what(experiment: "frappe.Document", variant: str) -> str:
 	row = next(
 		(row for row in rows if row.step_key == experiment.step and row.variant == variant), frappe._dict()
 	)
-	return row.email_template or row.message or row.webhook_url or ""
+	return row.email_template or row.message or host_of(row.webhook_url)
 
 
 def _pace(experiment: "frappe.Document", day: date) -> int:

@@ -11,6 +11,7 @@ from customer_tiering.engine.assignment import is_held_out
 from customer_tiering.outreach.forecast import Entry, entries
 from customer_tiering.outreach.foresee import Outgoing, Run, foresee
 from customer_tiering.outreach.steps import CALL, touches_of
+from customer_tiering.outreach.web_address import host_of
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.chunks import chunks
 
@@ -121,7 +122,7 @@ def _touch(row: Outgoing) -> dict:
 		"channel": step.channel,
 		"what": step.email_template
 		if step.channel == "Email"
-		else (step.message or step.webhook_url or "")[:80],
+		else (step.message or host_of(step.webhook_url))[:80],
 		"day_offset": step.day_offset,
 		"variant": _("one of the variants") if step.variant else "",
 		"address": reader and reader.address,

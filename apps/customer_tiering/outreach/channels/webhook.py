@@ -2,14 +2,18 @@
 
 import json
 
+import frappe
 import requests
+from frappe import _
 from frappe.utils import get_url
 
 from customer_tiering.outreach.channels import Target
 from customer_tiering.outreach.channels.texts import values_for
 from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.recipients import Recipient, mobile_of, recipient_of
+from customer_tiering.outreach.reminders import step_of
 from customer_tiering.outreach.render import render_text
+from customer_tiering.outreach.web_address import host_of, is_inside, is_usable
 
 TIMEOUT = 20
 
@@ -22,8 +26,8 @@ def reader(target: Target) -> Recipient | None:
 
 def prepare(target: Target) -> dict[str, str]:
 	reader(target)
-	address = target.step.webhook_url
-	return {"status": "Queued", "address": address, "text": json.dumps(payload(target), default=str)}
+	host = host_of(target.step.webhook_url)
+	return {"status": "Queued", "address": host, "text": json.dumps(payload(target), default=str)}
 
 
 def payload(target: Target) -> dict:
@@ -51,6 +55,34 @@ def _mail(target: Target) -> Recipient | None:
 
 def _mobile(target: Target) -> Recipient | None:
 	return mobile_of(target.customer, target.crowd, target.step.get("buying_role"))
+
+
+class NoAddress(Exception):
+	"""Why there is nowhere to send it."""
+
+
+def address_for(touch: frappe._dict) -> str:
+	"""The address of the touch's step as it is now: a touch, which everybody sees, keeps none. Raises NoAddress."""
+	rows = frappe.get_all(
+		"Outreach Step",
+		{"parent": touch.sequence, "step_key": step_of(touch.step), "channel": "Webhook"},
+		["variant", "webhook_url", "webhook_inside"],
+	)
+	rows = [row for row in rows if (row.variant or None) == (touch.variant or None)]
+	if not rows:
+		raise NoAddress(_("The step, and with it the webhook's address, is no more."))
+	return usable_address(rows[0])
+
+
+def usable_address(step: frappe._dict) -> str:
+	"""Raises NoAddress."""
+	if not is_usable(step.webhook_url or ""):
+		raise NoAddress(_("The webhook's address can't be used."))
+	if is_inside(step.webhook_url) and not step.webhook_inside:  # a name may stand for another host by now
+		raise NoAddress(
+			_("The webhook's address is inside your own network, which no System Manager has allowed.")
+		)
+	return step.webhook_url
 
 
 def send(url: str, touch: str, text: str) -> None:

@@ -4,6 +4,7 @@ from frappe.model.document import Document
 from frappe.utils import cint, escape_html, flt, getdate
 
 from customer_tiering.outreach.tested_step import refuse_changes
+from customer_tiering.outreach.web_address import allow_inside, host_of
 from customer_tiering.tiering import audience
 from customer_tiering.tiering.readers import start_from_now
 
@@ -21,6 +22,7 @@ class OutreachSequence(Document):
 			self.refuse_bad_hours()
 			self.refuse_bad_numbers()
 			audience.validate(self.audience_filters)
+		allow_inside(self)
 		start_from_now(self)
 
 	def on_update(self) -> None:
@@ -31,6 +33,17 @@ class OutreachSequence(Document):
 			self.name,
 		)
 		self.warn_of_no_outgoing_account()
+
+	def save_version(self) -> None:
+		"""Whoever reads the sequence reads its versions, but not all of them the addresses of webhooks, which carry keys."""
+		documents = (self, self.get_doc_before_save())
+		rows = [row for document in documents if document for row in document.steps]
+		addresses = [row.webhook_url for row in rows]
+		for row in rows:
+			row.webhook_url = host_of(row.webhook_url) or None
+		super().save_version()
+		for row, address in zip(rows, addresses, strict=True):
+			row.webhook_url = address
 
 	def warn_of_no_outgoing_account(self) -> None:
 		from customer_tiering.outreach.channels.email import outgoing_problem
