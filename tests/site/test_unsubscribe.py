@@ -169,7 +169,7 @@ def test_who_left_may_come_back_by_channel(base_url: str, touch: frappe._dict) -
 	frappe.db.commit()
 	fields = ["channel", "address", "decision", "source", "owner"]
 	words = frappe.get_all("Outreach Consent", {}, fields, order_by="creation", as_list=True)
-	mail, text = ("Email", "sleepy_ltd@example.com"), ("SMS", "+49 170 1234567")
+	mail, text = ("Email", "sleepy_ltd@example.com"), ("SMS", "+491701234567")
 	assert [row[:3] for row in words] == [
 		(*mail, "Withdrawn"),
 		(*text, "Withdrawn"),

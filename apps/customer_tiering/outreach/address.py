@@ -16,7 +16,7 @@ def comparable(address: str | None) -> str:
 def mail_address(text: str | None) -> str:
 	"""`joe@example.com` of "Joe <Joe@Example.com>"; empty without one, and of several: nobody knows whose they are."""
 	text = (text or "").strip()
-	if not any(mark in text for mark in "<,;\" \t\n("):  # as nearly all of them are
+	if not any(mark in text for mark in '<,;" \t\n('):  # as nearly all of them are
 		return text.lower() if "@" in text else ""
 	found = [address for _name, address in getaddresses([text.replace(";", ",")]) if address]
 	return found[0].strip().lower() if len(found) == 1 and "@" in found[0] else ""

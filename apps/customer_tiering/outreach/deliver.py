@@ -13,6 +13,7 @@ from urllib3.exceptions import NewConnectionError
 from customer_tiering.outreach import restored
 from customer_tiering.outreach.channels import sms, webhook
 from customer_tiering.outreach.failure import reason_of
+from customer_tiering.outreach.recipients import as_typed
 from customer_tiering.tiering.time_limit import time_limit
 
 CHANNELS = ("SMS", "Webhook")
@@ -74,7 +75,7 @@ def _send(touch: frappe._dict) -> dict[str, str | None]:
 	try:
 		with time_limit(PATIENCE):
 			if touch.channel == "SMS":
-				sms.send(touch.address, touch.text)
+				sms.send(as_typed(touch.customer, touch.address), touch.text)
 			else:
 				webhook.send(webhook.address_for(touch), touch.name, touch.text)
 	except webhook.NoAddress as error:

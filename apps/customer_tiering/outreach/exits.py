@@ -10,7 +10,7 @@ from customer_tiering.outreach.crowd import REACHED, Crowd
 from customer_tiering.outreach.goals import note_goals
 from customer_tiering.outreach.leavers import leavers
 from customer_tiering.outreach.reached import reached
-from customer_tiering.outreach.recipients import recipient_of
+from customer_tiering.outreach.recipients import mobile_of, recipient_of
 from customer_tiering.outreach.suppress import is_suppressed
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.orders import INVOICE, orders_from_settings
@@ -106,7 +106,7 @@ def stopped_addresses(
 	sequence: "frappe.Document",
 	crowd: Crowd | None = None,
 ) -> list[str]:
-	"""Of the customer's usual address and those that messages of the enrollment went to, the ones that may get nothing more."""
+	"""Of the customer's usual address (without one: mobile number) and those that messages of the enrollment went to, the ones that may get nothing more."""
 	return [
 		each
 		for each in sorted(_addresses(enrollment, customer, crowd))
@@ -117,7 +117,7 @@ def stopped_addresses(
 def _addresses(
 	enrollment: "frappe.Document", customer: "frappe.Document", crowd: Crowd | None = None
 ) -> set[str]:
-	usual = recipient_of(customer, crowd)
+	usual = recipient_of(customer, crowd) or mobile_of(customer, crowd)
 	return reached([enrollment.name]).get(enrollment.name, set()) | ({usual.address} if usual else set())
 
 

@@ -74,7 +74,7 @@ def _suppressed_among(active: list[frappe._dict]) -> set[str]:
 	addresses = {
 		row.name: crowd.addresses_of(row.customer) | written_to.get(row.name, set()) for row in active
 	}
-	stopped = stopped_among({each for some in addresses.values() for each in some})
+	stopped = stopped_among({each for some in addresses.values() for each in some}) | crowd.unsubscribed
 	return {row.name for row in active if not stopped.isdisjoint(addresses[row.name])}
 
 

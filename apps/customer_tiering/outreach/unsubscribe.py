@@ -11,6 +11,7 @@ from typing import NamedTuple
 import frappe
 from frappe import _
 
+from customer_tiering.outreach.address import comparable
 from customer_tiering.outreach.consent import GIVEN, WITHDRAWN, last_word, needs_consent, note
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.exits import leave_if_due
@@ -55,8 +56,8 @@ def reader_of(touch: str) -> Reader | None:
 		return None
 	for contact in Crowd([row.customer]).contacts.get(row.customer, ()):
 		known = {EMAIL: contact.email_id, SMS: contact.mobile_no}
-		known = {channel: address.strip() for channel, address in known.items() if address}
-		if any(known.get(channel, "").lower() == address.lower() for channel, address in own.items()):
+		known = {channel: comparable(address) for channel, address in known.items() if comparable(address)}
+		if any(known.get(channel) == address for channel, address in own.items()):
 			return Reader(row.customer, row.sequence, {**own, **{c: known[c] for c in known if c not in own}})
 	return Reader(row.customer, row.sequence, own)
 
@@ -68,7 +69,7 @@ def _own_addresses(touch: frappe._dict) -> dict[str, str]:
 		found = {EMAIL: sent.get("email"), SMS: sent.get("mobile")}
 	else:
 		found = {SMS if touch.channel == SMS else EMAIL: touch.address}
-	return {channel: address for channel, address in found.items() if address}
+	return {channel: comparable(address) or address for channel, address in found.items() if address}
 
 
 class Choice(NamedTuple):

@@ -3,6 +3,7 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import get_datetime, now_datetime
 
+from customer_tiering.outreach.address import comparable
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
 from customer_tiering.outreach.suppress import suppress
@@ -22,7 +23,7 @@ class OutreachConsent(Document):
 			frappe.throw(_("{0} lies in the future.").format(_("Decided On")))
 		customer = None if self.address else frappe.get_doc("Customer", self.customer)
 		found = customer and (recipient_of if self.channel == EMAIL else mobile_of)(customer)
-		self.address = (self.address or (found.address if found else "")).strip().lower()
+		self.address = comparable(self.address or (found.address if found else ""))
 		if not self.address:
 			frappe.throw(_("The customer has no address for this channel. Say which one it is."))
 		if not self.flags.ignore_permissions:  # as the reader's own words are noted
