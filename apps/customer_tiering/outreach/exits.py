@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import date
 
 import frappe
+from frappe.query_builder.functions import Coalesce
 from frappe.utils import add_days, getdate
 
 from customer_tiering.outreach.crowd import REACHED, Crowd
@@ -166,6 +167,7 @@ def has_replied(enrollment: "frappe.Document", addresses: Collection[str]) -> bo
 		frappe.qb.from_(communication)
 		.select(communication.name)
 		.where((communication.sent_or_received == "Received") & (communication.creation > touches[0]))
+		.where(Coalesce(communication.is_automatic_answer, 0) == 0)
 		.where(of_customer | communication.sender.isin(list(addresses)) if addresses else of_customer)
 		.limit(1)
 	)

@@ -37,8 +37,9 @@ STOPPED_ON_THE_WAY = f"""
 WROTE = """
 	SELECT customer AS who FROM `tabCustomer Feedback` WHERE source = 'Web Form' AND creation > %(since)s
 	UNION SELECT IF(reference_doctype = 'Customer', reference_name, NULL) FROM `tabCommunication`
-		WHERE sent_or_received = 'Received' AND creation > %(since)s
-	UNION SELECT sender FROM `tabCommunication` WHERE sent_or_received = 'Received' AND creation > %(since)s
+		WHERE sent_or_received = 'Received' AND creation > %(since)s AND COALESCE(is_automatic_answer, 0) = 0
+	UNION SELECT sender FROM `tabCommunication`
+		WHERE sent_or_received = 'Received' AND creation > %(since)s AND COALESCE(is_automatic_answer, 0) = 0
 """
 
 
