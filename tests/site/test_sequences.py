@@ -468,6 +468,19 @@ class TestWaysIn:
 
 
 class TestLookingAhead:
+	def test_it_lists_nobody_whom_its_reader_may_not_see(self) -> None:
+		sequence(MAIL)
+		seen, _hidden = entered("Seen Ltd"), entered("Hidden Ltd")
+		as_user("Tiering Manager")
+		with pytest.raises(frappe.PermissionError):
+			api.preview_sequence(NAME)
+		frappe.set_user("Administrator")
+		as_user("Tiering Manager", "Sales User", Customer=seen)
+		found = api.preview_sequence(NAME)
+		assert found["by_channel"] == {"Email": 2}
+		assert [row["customer"] for row in found["outgoing"]] == [seen]
+		frappe.set_user("Administrator")
+
 	def test_the_preview_says_what_then_happens(self) -> None:
 		document = sequence(
 			MAIL,
