@@ -49,6 +49,7 @@ override_doctype_class = {
 # The way out of mails: short, so that it fits into their headers.
 website_route_rules = [
 	{"from_route": "/leave/<t>", "to_route": "outreach-unsubscribe"},
+	{"from_route": "/o/<t>", "to_route": "outreach-unsubscribe"},
 	{"from_route": "/survey/<t>", "to_route": "customer-survey"},
 ]
 
@@ -143,6 +144,7 @@ doc_events = {
 		"on_change": "customer_tiering.tiering.queue.on_sales_order",
 		"on_submit": [REDEMPTION["on_submit"], "customer_tiering.outreach.exits.on_order_submitted"],
 	},
+	"Coupon Code": {"on_trash": "customer_tiering.outreach.offers.refuse_while_held"},
 	"Currency Exchange": {"on_trash": "customer_tiering.tiering.scope.on_rate_deleted"},
 	"Contact": {event: "customer_tiering.tiering.queue.on_contact" for event in ("on_update", "on_trash")},
 	**{

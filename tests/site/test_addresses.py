@@ -1,16 +1,23 @@
 """However an address or a number is typed, it is one: who left by it is left alone."""
 
+from email.parser import Parser
+from email.policy import SMTP as SMTP_POLICY
+from unittest.mock import patch
+
 import frappe
 import pytest
 from frappe.utils import now_datetime
 
+from customer_tiering.outreach import touch_link
 from customer_tiering.outreach.address import comparable
 from customer_tiering.outreach.audience_entry import may_enter
 from customer_tiering.outreach.deliver import deliver_waiting
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.exits import stop_enrollments
+from customer_tiering.outreach.mail import headers_problem, queue_mail
+from customer_tiering.outreach.render import Mail
 from customer_tiering.outreach.suppress import suppress
-from customer_tiering.outreach.unsubscribe import ALL, come_back, leave
+from customer_tiering.outreach.unsubscribe import ALL, come_back, leave, short_url, unsubscribe_url
 from customer_tiering.patches.v1_0 import compare_addresses_alike
 from tests.site.sleepers import contact, day
 from tests.site.test_outreach import enrollment, touches
@@ -131,3 +138,28 @@ def test_what_stands_there_is_brought_into_the_same_form() -> None:
 	compare_addresses_alike.execute()
 	kept = {"padded@example.com", E164, "a@example.com, b@example.com"}
 	assert set(frappe.get_all("Outreach Suppression", pluck="address")) == kept
+
+
+@pytest.mark.parametrize(("letters", "fits"), [(35, True), (36, False)])
+def test_the_way_out_in_the_header_is_as_short_as_can_be_or_its_lack_is_told(
+	letters: int, fits: bool
+) -> None:
+	with patch.object(touch_link, "get_url", lambda path: f"https://{'h' * (letters - 3)}.io{path}"):
+		told = headers_problem()
+		url = unsubscribe_url("abcdefghijkl")
+	assert told is None if fits else "more than 35 letters" in told
+	queue = queue_mail(
+		Mail("Hello", "<p>Hello</p>", "Hello"),
+		to="jo@example.com",
+		sender=None,
+		reply_to=None,
+		customer="Jo",
+		leave_url=url,
+	)
+	message = (
+		Parser(policy=SMTP_POLICY).parsestr(queue.message).as_string()
+	)  # as the framework does before it sends
+	header = Parser(policy=SMTP_POLICY).parsestr(message)["List-Unsubscribe"]
+	header = header and header.strip()
+	assert header == (f"<{short_url(url)}>" if fits else None)
+	assert "=?utf-8" not in message

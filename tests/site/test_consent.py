@@ -7,7 +7,7 @@ import frappe
 import pytest
 from frappe.utils import add_to_date, now_datetime
 
-from customer_tiering.outreach.consent import needs_consent
+from customer_tiering.outreach.consent import last_word, needs_consent, note
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.unsubscribe import ALL, leave
 from tests.site.sleepers import contact, customer, day
@@ -120,6 +120,20 @@ def test_a_withdrawn_text_message_is_left_out_for_good_though_consent_is_not_nee
 		dispatch_due(day(0))
 	(touch,) = touches(who)
 	assert touch.status == "Skipped" and "withdrawn" in touch.reason
+
+
+def test_the_last_word_is_the_last_one_though_the_clock_ran_ahead() -> None:
+	who = customer()
+	word = said(who, "Withdrawn", minutes_ago=0)
+	ahead = {
+		"decided_on": add_to_date(now_datetime(), days=1),
+		"creation": add_to_date(now_datetime(), days=1),
+	}
+	frappe.db.set_value("Outreach Consent", word.name, ahead)
+	note("Given", who, "Email", ADDRESS, "Preference Page")
+	assert last_word(who, "Email", ADDRESS).decision == "Given"
+	note("Withdrawn", who, "Email", ADDRESS, "Preference Page")
+	assert last_word(who, "Email", ADDRESS).decision == "Withdrawn"
 
 
 def test_a_word_can_only_be_added() -> None:

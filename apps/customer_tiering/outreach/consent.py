@@ -1,7 +1,10 @@
 """Consent to be written to, by channel and address: the last word counts, and every word is kept (DocType Outreach Consent)."""
 
+from datetime import datetime, timedelta
+
 import frappe
 from frappe import _
+from frappe.utils import now_datetime
 
 from customer_tiering.outreach.address import comparable
 from customer_tiering.outreach.channels import Skip
@@ -48,5 +51,12 @@ def note(decision: str, customer: str, channel: str, address: str, source: str) 
 	if (said and said.decision == decision) or not frappe.db.exists("Customer", customer):
 		return
 	values = {"customer": customer, "channel": channel, "address": address, "decision": decision}
+	values["decided_on"] = _after(said)
 	row = frappe.get_doc({"doctype": "Outreach Consent", **values, "source": source})
 	row.insert(ignore_permissions=True)
+
+
+def _after(said: frappe._dict | None) -> datetime:
+	"""Now; after what was noted while the clock ran ahead, so that the last word stays the last one."""
+	now = now_datetime()
+	return max(now, said.decided_on + timedelta(seconds=1)) if said else now

@@ -16,10 +16,10 @@ from customer_tiering.outreach.consent import GIVEN, WITHDRAWN, last_word, needs
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.exits import leave_if_due
 from customer_tiering.outreach.suppress import left_by, lift, suppress
-from customer_tiering.outreach.touch_link import link_of, refuse, touch_behind
+from customer_tiering.outreach.touch_link import comes_too_often, link_of, refuse, touch_behind
 
-# Short: with what follows it must fit into one line of a mail's header.
 PAGE = "leave"
+SHORT_PAGE = "o"  # the same page: with what follows it must fit into one line of a mail's header
 PURPOSE = "unsubscribe"
 SEQUENCE, ALL, TRACKING = "sequence", "all", "tracking"
 EMAIL, SMS = "Email", "SMS"
@@ -40,6 +40,11 @@ class Reader(NamedTuple):
 
 def unsubscribe_url(touch: str) -> str:
 	return link_of(PAGE, PURPOSE, touch)
+
+
+def short_url(url: str) -> str:
+	"""The same link, for headers."""
+	return url.replace(f"/{PAGE}/", f"/{SHORT_PAGE}/", 1)
 
 
 def touch_of(token: object) -> str | None:
@@ -116,6 +121,8 @@ def subscribe(t: object = None, channel: object = None) -> None:
 	touch = touch_of(t)
 	if not touch:
 		refuse()
+		return
+	if comes_too_often("subscribe", touch):  # who leaves is never kept from it
 		return
 	come_back(touch, SMS if channel == SMS else EMAIL)
 	_say(t, _("You will get our messages. You can leave them at any time."))
