@@ -238,6 +238,13 @@ class TestWhoMayUseACode:
 			with pytest.raises(frappe.ValidationError, match=message):
 				document(owner, coupon_code=code)
 
+	def test_it_is_not_deleted_while_a_customer_may_use_it(self) -> None:
+		owner, code = with_code()
+		with pytest.raises(frappe.ValidationError, match=f"{owner}.* was given this code"):
+			frappe.delete_doc("Coupon Code", code)
+		frappe.db.set_value("Coupon Code", code, "valid_upto", make.days_ago(1))
+		frappe.delete_doc("Coupon Code", code)
+
 	def test_codes_that_are_not_ours_are_left_to_erpnext(self) -> None:
 		_owner, code = with_code()
 		frappe.db.delete("Outreach Touch", {"coupon_code": code})

@@ -68,12 +68,17 @@ def who_runs_the_workflow() -> str:
 
 @frappe.whitelist()
 def sending_state() -> dict:
-	"""{"waits": why nothing goes out, None if all is well; "may_go_on": whether the session's user may change that}."""
+	"""{"waits": why nothing goes out, None if all is well; "may_go_on": whether the session's user may change that; "lacks": what mails
+	go out without, None if nothing is missing}.
+	"""
 	frappe.only_for((*MANAGERS, "Sales Manager"))
 	from customer_tiering.outreach import restored
 
 	waits = restored.message() if restored.must_wait() else None
-	return {"waits": waits, "may_go_on": is_manager(frappe.session.user)}
+	# The framework's sender logs into a site when it is imported
+	from customer_tiering.outreach.mail import headers_problem
+
+	return {"waits": waits, "may_go_on": is_manager(frappe.session.user), "lacks": headers_problem()}
 
 
 @frappe.whitelist(methods=["POST"])
@@ -98,8 +103,9 @@ def merge_variables() -> list[dict]:
 
 @frappe.whitelist()
 def preview_sequence(sequence: str) -> dict:
-	"""Who would enter and what would go out over the next 30 days; see `preview.preview`."""
+	"""Who would enter and what would go out over the next 30 days; see `preview.preview`. It lists customers: needs to read them."""
 	frappe.only_for(MANAGERS)
+	frappe.has_permission("Customer", "read", throw=True)
 	from customer_tiering.outreach.preview import preview
 
 	return preview(_sequence(sequence), getdate())

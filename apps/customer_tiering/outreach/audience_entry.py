@@ -7,11 +7,9 @@ from itertools import islice
 import frappe
 from frappe.utils import add_days
 
-from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.enter import AUDIENCE, BACKLOG, enrollment_row, last_orders, locked
-from customer_tiering.outreach.exits import lives_by_mail
 from customer_tiering.outreach.rows import stamp
-from customer_tiering.outreach.suppress import is_mail, stopped_by_number, stopped_customers
+from customer_tiering.outreach.suppress import stopped_customers
 from customer_tiering.tiering.audience import customers_in
 
 CHUNK = 1000
@@ -71,7 +69,7 @@ def may_enter(sequence: "frappe.Document", customers: Collection[str], day: date
 			pluck=True,
 		)
 	)
-	wanted = sorted(set(customers) - blocked - stopped_customers(sequence.name) - _left_by_number(sequence))
+	wanted = sorted(set(customers) - blocked - stopped_customers(sequence.name))
 	rows = []
 	for start in range(0, len(wanted), CHUNK):
 		rows += frappe.get_all(
@@ -84,15 +82,6 @@ def may_enter(sequence: "frappe.Document", customers: Collection[str], day: date
 	for row in rows:
 		row.last_order_date = row.last_order_date or unknown.get(row.name)
 	return sorted(rows, key=lambda row: (-(row.annual_value or 0), row.name))
-
-
-def _left_by_number(sequence: "frappe.Document") -> set[str]:
-	"""Who wants no text messages, and would get nothing else."""
-	found = stopped_by_number(sequence.name)
-	crowd = Crowd(found)
-	return {
-		name for name in found if not lives_by_mail(sequence, any(map(is_mail, crowd.addresses_of(name))))
-	}
 
 
 def _entered(sequence: "frappe.Document", day: date) -> int:

@@ -1,16 +1,12 @@
 """What to do when a sequence, or one message, can't be done: it stops no other, and managers are told."""
 
-import re
-
 import frappe
-import requests
 from frappe import _
 from frappe.utils import add_to_date, now_datetime, strip_html
 
 from customer_tiering.tiering.permissions import MANAGERS
 
 LONGEST_REASON = 1000
-ADDRESS = re.compile(r"\S*(?:://|[?&=])\S*")
 
 # Kinds of errors that the next attempt may not meet again: of the database, its locks, Redis, the machine, a job's time limit. Drivers
 # differ, their names don't.
@@ -39,17 +35,6 @@ def reason_of(error: Exception) -> str:
 	)
 	kind = type(error).__name__
 	return (said if foreseen and said else f"{kind}: {said}" if said else kind)[:LONGEST_REASON]
-
-
-def what_was_said(error: Exception) -> str:
-	"""Of an attempt to hand a text message or a webhook over. Without addresses: they carry keys, and who reads touches may not
-	have these.
-	"""
-	if isinstance(error, requests.HTTPError) and error.response is not None:
-		return _("The other side answered {0}.").format(error.response.status_code)
-	if isinstance(error, requests.RequestException):
-		return _("The other side gave no answer ({0}).").format(type(error).__name__)
-	return ADDRESS.sub("…", reason_of(error))
 
 
 def report(sequence: str, error: Exception) -> None:

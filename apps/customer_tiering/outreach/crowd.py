@@ -10,6 +10,7 @@ from functools import cached_property
 import frappe
 from frappe.utils import add_days
 
+from customer_tiering.outreach.address import comparable
 from customer_tiering.outreach.suppress import stopped_among
 from customer_tiering.tiering.capacity import Capacity
 from customer_tiering.tiering.chunks import rows_of
@@ -21,7 +22,7 @@ CAP_DAYS = 30  # for so long a message counts against the cap, and the same step
 
 CONTACTS = """
 	SELECT link.link_name AS customer, contact.name, contact.email_id, contact.mobile_no, contact.full_name,
-		contact.first_name, contact.is_primary_contact, contact.creation, contact.buying_role
+		contact.first_name, contact.is_primary_contact, contact.creation, contact.buying_role, contact.unsubscribed
 	FROM `tabDynamic Link` link JOIN `tabContact` contact ON contact.name = link.parent
 	WHERE link.parenttype = 'Contact' AND link.link_doctype = 'Customer' AND link.link_name IN %(names)s
 """
@@ -145,7 +146,14 @@ class Crowd:
 	@cached_property
 	def stopped(self) -> set[str]:
 		"""Addresses of theirs that may get nothing of some sequence, to be checked one by one."""
-		return stopped_among({address for name in self.names for address in self.addresses_of(name)})
+		addresses = {address for name in self.names for address in self.addresses_of(name)}
+		return stopped_among(addresses) | self.unsubscribed
+
+	@cached_property
+	def unsubscribed(self) -> set[str]:
+		"""Addresses of those of their contacts whose own mark says so."""
+		rows = [row for rows in self.contacts.values() for row in rows if row.unsubscribed]
+		return _addresses(rows)
 
 	@cached_property
 	def written_to(self) -> set[str]:
@@ -173,9 +181,8 @@ class Crowd:
 		return next(iter(frappe.db.sql(WHO_GOT, values, pluck=True)), None)
 
 	def addresses_of(self, customer: str) -> set[str]:
-		"""All mail addresses and mobile numbers."""
-		rows = [*self.contacts.get(customer, ()), self.customers.get(customer) or frappe._dict()]
-		return {value.strip().lower() for row in rows for value in (row.email_id, row.mobile_no) if value}
+		"""All mail addresses and mobile numbers, as `address.comparable` makes them."""
+		return _addresses([*self.contacts.get(customer, ()), self.customers.get(customer) or frappe._dict()])
 
 	@cached_property
 	def capacity(self) -> Capacity:
@@ -203,6 +210,10 @@ class Crowd:
 			["name", "email", "full_name"],
 		)
 		return {row.name: row for row in rows}
+
+
+def _addresses(rows: Collection[frappe._dict]) -> set[str]:
+	return {comparable(value) for row in rows for value in (row.email_id, row.mobile_no)} - {""}
 
 
 def _address(company: str) -> str:

@@ -14,10 +14,11 @@ from frappe.utils import add_to_date, now_datetime
 from urllib3.exceptions import NewConnectionError
 
 from customer_tiering.outreach import restored
-from customer_tiering.outreach.broken import what_was_said
 from customer_tiering.outreach.channels import Skip, sms, webhook
 from customer_tiering.outreach.deferral import Deferral
+from customer_tiering.outreach.failure import reason_of
 from customer_tiering.outreach.last_look import look
+from customer_tiering.outreach.recipients import as_typed
 from customer_tiering.tiering.time_limit import time_limit
 
 CHANNELS = ("SMS", "Webhook")
@@ -74,7 +75,7 @@ def _begin(name: str) -> "tuple[frappe._dict | None, dict | None]":
 	"""
 	frappe.db.commit()
 	rows = frappe.db.sql(
-		"""SELECT name, channel, address, text, step, variant, sequence, attempts FROM `tabOutreach Touch`
+		"""SELECT name, customer, channel, address, text, step, variant, sequence, attempts FROM `tabOutreach Touch`
 		WHERE name = %s AND status = 'Queued' FOR UPDATE SKIP LOCKED""",
 		name,
 		as_dict=True,
@@ -103,23 +104,22 @@ def _send(touch: frappe._dict) -> dict[str, str | None]:
 	try:
 		with time_limit(PATIENCE):
 			if touch.channel == "SMS":
-				sms.send(touch.address, touch.text)
+				sms.send(as_typed(touch.customer, touch.address), touch.text)
 			else:
-				url = webhook.url_of(touch)
-				if not url:
-					return {"status": "Failed", "reason": _("The step is no longer in the sequence.")}
-				webhook.send(url, touch.name, touch.text)
+				webhook.send(webhook.address_for(touch), touch.name, touch.text)
+	except webhook.NoAddress as error:
+		return {"status": "Failed", "reason": str(error)}
 	except requests.HTTPError as error:
 		return _refused(touch, error)
 	except Exception as error:
 		frappe.db.rollback()
-		reason = what_was_said(error)
+		reason = reason_of(error)
 		return _not_taken(touch, reason) if _never_left(error) else _unknown(reason)
 	return {"status": "Sent", "reason": None, "deferred_until": None}
 
 
 def _refused(touch: frappe._dict, error: requests.HTTPError) -> dict[str, object]:
-	reason, code = what_was_said(error), error.response.status_code
+	reason, code = reason_of(error), error.response.status_code
 	if code in NOT_TAKEN_YET:
 		return _not_taken(touch, reason)
 	return _unknown(reason) if code >= 500 else {"status": "Failed", "reason": reason}

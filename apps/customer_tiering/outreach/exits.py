@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import date
 
 import frappe
+from frappe.query_builder.functions import Coalesce
 from frappe.utils import add_days, getdate
 
 from customer_tiering.outreach.crowd import REACHED, Crowd
@@ -11,7 +12,7 @@ from customer_tiering.outreach.goals import note_goals
 from customer_tiering.outreach.leavers import leavers, out_of_audience
 from customer_tiering.outreach.reached import reached
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
-from customer_tiering.outreach.suppress import is_mail, is_suppressed
+from customer_tiering.outreach.suppress import is_suppressed
 from customer_tiering.tiering.orders import INVOICE, orders_from_settings
 from customer_tiering.tiering.queue import PATIENTLY, log_exception, never_in_the_way
 
@@ -105,28 +106,22 @@ def stopped_addresses(
 	sequence: "frappe.Document",
 	crowd: Crowd | None = None,
 ) -> list[str]:
-	"""Of the customer's usual addresses and those that messages of the enrollment went to, the ones that may get nothing more and for
-	which the customer leaves. Who wants no text messages leaves where no others would come, or if it was said of this sequence.
+	"""Of the customer's usual address (without one: mobile number) and those that messages of the enrollment went to, the ones that may
+	get nothing more and for which the customer leaves: who wants no text messages stays for the mails.
 	"""
-	mobile = mobile_of(customer, crowd)
-	addresses = _addresses(enrollment, customer, crowd) | ({mobile.address.lower()} if mobile else set())
+	addresses = _addresses(enrollment, customer, crowd)
 	stopped = [each for each in sorted(addresses) if is_suppressed(each, customer.name, sequence.name)]
-	if any(map(is_mail, stopped)) or not lives_by_mail(sequence, recipient_of(customer, crowd) is not None):
+	others = any(step.channel in ("Email", "Webhook") for step in sequence.steps)
+	if any("@" in each for each in stopped) or not (others and recipient_of(customer, crowd)):
 		return stopped
 	of_this = {"address": ("in", stopped or [""]), "sequence": sequence.name}
 	return frappe.get_all("Outreach Suppression", of_this, pluck="address")
 
 
-def lives_by_mail(sequence: "frappe.Document", has_mail: bool) -> bool:
-	"""Whether something of the sequence goes to the customer but to a mobile number."""
-	channels = {step.channel for step in sequence.steps}
-	return bool(channels & {"Email", "Webhook"}) if has_mail else not channels & {"SMS", "Webhook"}
-
-
 def _addresses(
 	enrollment: "frappe.Document", customer: "frappe.Document", crowd: Crowd | None = None
 ) -> set[str]:
-	usual = recipient_of(customer, crowd)
+	usual = recipient_of(customer, crowd) or mobile_of(customer, crowd)
 	return reached([enrollment.name]).get(enrollment.name, set()) | ({usual.address} if usual else set())
 
 
@@ -175,6 +170,7 @@ def has_replied(enrollment: "frappe.Document", addresses: Collection[str]) -> bo
 		frappe.qb.from_(communication)
 		.select(communication.name)
 		.where((communication.sent_or_received == "Received") & (communication.creation > touches[0]))
+		.where(Coalesce(communication.is_automatic_answer, 0) == 0)
 		.where(of_customer | communication.sender.isin(list(addresses)) if addresses else of_customer)
 		.limit(1)
 	)

@@ -13,8 +13,8 @@ from frappe import _
 from frappe.utils import add_days, cint, flt, getdate, now_datetime
 
 from customer_tiering.engine.experiment import Arm, compare, judge
-from customer_tiering.outreach.channels.webhook import host_of
 from customer_tiering.outreach.tested_step import CLICK, RUNNING
+from customer_tiering.outreach.web_address import host_of
 from customer_tiering.tiering.orders import Orders, orders_from_settings
 
 DRAFT, FINISHED, STOPPED = "Draft", "Finished", "Stopped"

@@ -8,7 +8,7 @@ from frappe import _
 
 from customer_tiering.outreach.channels import Skip
 from customer_tiering.outreach.clock import opens_at
-from customer_tiering.outreach.consent import WITHDRAWN, last_word
+from customer_tiering.outreach.consent import is_withdrawn, last_word
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.exits import first_order_since
 from customer_tiering.outreach.merged import MERGED
@@ -44,12 +44,12 @@ def look(touch: str, moment: datetime) -> None:
 
 
 def readers(touch: frappe._dict) -> dict[str, str]:
-	"""By channel the addresses of those whom a message is for. A webhook's are in what it says: first the mail's."""
+	"""By channel the addresses of those whom a message is for; a webhook's are in what it says."""
 	if touch.channel != "Webhook":
 		return {touch.channel: touch.address} if touch.address else {}
 	said = json.loads(touch.text or "{}")
 	found = {"Email": said.get("email"), "SMS": said.get("mobile")}
-	return next(({channel: address} for channel, address in found.items() if address), {})
+	return {channel: address for channel, address in found.items() if address}
 
 
 def _who_left(row: frappe._dict, moment: datetime) -> None:
@@ -68,5 +68,5 @@ def _who_wants_none(row: frappe._dict, channel: str, address: str) -> None:
 	if is_suppressed(address, row.customer, row.sequence):
 		raise Skip(_("{0} has unsubscribed, or mails to it came back.").format(address))
 	said = last_word(row.customer, channel, address)
-	if said and said.decision == WITHDRAWN:
+	if is_withdrawn(said):
 		raise Skip(_("Consent was withdrawn on {0}.").format(frappe.format(said.decided_on, "Date")))

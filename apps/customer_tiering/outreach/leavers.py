@@ -8,7 +8,7 @@ import frappe
 from customer_tiering.outreach.broken import is_passing, report
 from customer_tiering.outreach.crowd import REACHED, Crowd
 from customer_tiering.outreach.reached import reached
-from customer_tiering.outreach.suppress import STOPPED, stopped_among, stopped_by_number, stopped_customers
+from customer_tiering.outreach.suppress import STOPPED, stopped_among, stopped_customers
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.orders import orders_from_settings
 
@@ -38,8 +38,9 @@ STOPPED_ON_THE_WAY = f"""
 WROTE = """
 	SELECT customer AS who FROM `tabCustomer Feedback` WHERE source = 'Web Form' AND creation > %(since)s
 	UNION SELECT IF(reference_doctype = 'Customer', reference_name, NULL) FROM `tabCommunication`
-		WHERE sent_or_received = 'Received' AND creation > %(since)s
-	UNION SELECT sender FROM `tabCommunication` WHERE sent_or_received = 'Received' AND creation > %(since)s
+		WHERE sent_or_received = 'Received' AND creation > %(since)s AND COALESCE(is_automatic_answer, 0) = 0
+	UNION SELECT sender FROM `tabCommunication`
+		WHERE sent_or_received = 'Received' AND creation > %(since)s AND COALESCE(is_automatic_answer, 0) = 0
 """
 
 
@@ -63,7 +64,7 @@ def leavers(day: date, among: Collection[str] | None = None) -> list[str]:
 
 def _suppressed(active: list[frappe._dict]) -> set[str]:
 	"""Those of whose customers an address is on the lists, or one that they were written to."""
-	stopped = stopped_customers() | stopped_by_number()
+	stopped = stopped_customers()
 	on_the_way = frappe.db.sql(STOPPED_ON_THE_WAY, {"sequence": ""}, pluck=True)
 	return {row.name for row in active if row.customer in stopped}.union(on_the_way)
 
@@ -75,7 +76,7 @@ def _suppressed_among(active: list[frappe._dict]) -> set[str]:
 	addresses = {
 		row.name: crowd.addresses_of(row.customer) | written_to.get(row.name, set()) for row in active
 	}
-	stopped = stopped_among({each for some in addresses.values() for each in some})
+	stopped = stopped_among({each for some in addresses.values() for each in some}) | crowd.unsubscribed
 	return {row.name for row in active if not stopped.isdisjoint(addresses[row.name])}
 
 

@@ -9,11 +9,11 @@ from customer_tiering.outreach.holds import hold
 from customer_tiering.outreach.suppress import is_suppressed
 
 
-def ask_for(target: Target, address: str, channel: str | None = None) -> None:
-	"""By that channel, the step's own if none is given. Raises Skip for who got it already or wants none, Deferral where consent is missing or something else comes first."""
+def ask_for(target: Target, address: str) -> None:
+	"""Raises Skip for who got it already or wants none, Deferral where consent is missing or something else comes first."""
 	customer, crowd = target.customer, target.crowd
 	if address.lower() in crowd.stopped and is_suppressed(address, customer.name, target.sequence.name):
 		raise Skip(_("{0} has unsubscribed, or mails to it came back.").format(address))
 	skip_if_reached(target.touch, address, target.moment.date(), crowd)
-	ask_consent(customer.name, channel or target.step.channel, address, crowd)
+	ask_consent(customer.name, target.step.channel, address, crowd)
 	hold(customer, target.sequence, address, target.moment, crowd)

@@ -3,13 +3,13 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint, escape_html, flt, getdate
 
-from customer_tiering.outreach.channels.webhook import host_of
 from customer_tiering.outreach.edited_steps import (
 	forget_keys_of_others,
 	key_of_removed,
 	warn_of_steps_left_out,
 )
 from customer_tiering.outreach.tested_step import refuse_changes
+from customer_tiering.outreach.web_address import allow_inside, host_of
 from customer_tiering.tiering import audience
 from customer_tiering.tiering.readers import start_from_now
 
@@ -23,13 +23,13 @@ class OutreachSequence(Document):
 		self.sort_steps()
 		self.name_steps()
 		self.refuse_bad_variants()
-		self.guard_webhooks()
 		refuse_changes(self)
 		if not self.flags.days_only:
 			self.refuse_bad_texts()
 			self.refuse_bad_hours()
 			self.refuse_bad_numbers()
 			audience.validate(self.audience_filters)
+		allow_inside(self)
 		start_from_now(self)
 
 	def on_update(self) -> None:
@@ -41,6 +41,17 @@ class OutreachSequence(Document):
 		)
 		warn_of_steps_left_out(self)
 		self.warn_of_no_outgoing_account()
+
+	def save_version(self) -> None:
+		"""Whoever reads the sequence reads its versions, but not all of them the addresses of webhooks, which carry keys."""
+		documents = (self, self.get_doc_before_save())
+		rows = [row for document in documents if document for row in document.steps]
+		addresses = [row.webhook_url for row in rows]
+		for row in rows:
+			row.webhook_url = host_of(row.webhook_url) or None
+		super().save_version()
+		for row, address in zip(rows, addresses, strict=True):
+			row.webhook_url = address
 
 	def warn_of_no_outgoing_account(self) -> None:
 		from customer_tiering.outreach.channels.email import outgoing_problem
@@ -120,35 +131,6 @@ class OutreachSequence(Document):
 					)
 				)
 			seen[step.step_key, step.variant] = step.idx
-
-	def guard_webhooks(self) -> None:
-		"""As for the framework's own webhooks: what is in the company's network answers them, and customers' data go there."""
-		before = self.get_doc_before_save()
-		known = {step.webhook_url for step in (before.steps if before else ())}
-		for step in self.steps:
-			if (
-				step.webhook_url
-				and step.webhook_url not in known
-				and "System Manager" not in frappe.get_roles()
-			):
-				frappe.throw(
-					_("Row {0}: only a {1} may set the address of a webhook.").format(
-						step.idx, _("System Manager")
-					),
-					frappe.PermissionError,
-				)
-
-	def save_version(self) -> None:
-		"""Without the keys in webhooks' addresses: whoever may open the form gets its versions, too."""
-		shown = [row for document in (self, self.get_doc_before_save()) if document for row in document.steps]
-		addresses = [row.webhook_url for row in shown]
-		for row in shown:
-			row.webhook_url = host_of(row.webhook_url)
-		try:
-			super().save_version()
-		finally:
-			for row, address in zip(shown, addresses, strict=True):
-				row.webhook_url = address
 
 	def refuse_bad_texts(self) -> None:
 		from customer_tiering.outreach.checks import problem_of
