@@ -19,6 +19,7 @@ from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.failure import reason_of
 from customer_tiering.outreach.last_look import look
 from customer_tiering.outreach.recipients import as_typed
+from customer_tiering.tiering.lock import connection_is_lost
 from customer_tiering.tiering.time_limit import time_limit
 
 CHANNELS = ("SMS", "Webhook")
@@ -41,7 +42,7 @@ def deliver_waiting() -> dict[str, int]:
 	_look_after_the_dead()
 	results: dict[str, int] = {}
 	for name in _due():
-		touch, values = _begin(name)
+		touch, values = _begin_alone(name)
 		if touch:
 			values = _send(touch)
 			_note(name, values)
@@ -67,6 +68,19 @@ def start_delivery() -> None:
 		slot = int(time() // SLOT)
 		job = f"customer_tiering.deliver.{slot}"
 		frappe.enqueue(deliver_waiting, queue="long", job_id=job, deduplicate=True, timeout=3600)
+
+
+def _begin_alone(name: str) -> "tuple[frappe._dict | None, dict | None]":
+	"""As `_begin`; one that can't be begun waits, and the others don't."""
+	try:
+		return _begin(name)
+	except Exception as error:
+		if connection_is_lost(error):
+			raise
+		frappe.db.rollback()
+		frappe.log_error(title="Outreach delivery", reference_doctype="Outreach Touch", reference_name=name)
+		frappe.db.commit()
+		return None, None
 
 
 def _begin(name: str) -> "tuple[frappe._dict | None, dict | None]":

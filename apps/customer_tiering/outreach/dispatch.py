@@ -154,9 +154,9 @@ def _touch(
 	except Exception as error:
 		if not batch.is_single:
 			raise  # one after the other, then
-		failed = _failed(error, enrollment.name)
 		frappe.db.rollback(save_point="touch")
 		batch.drop()
+		failed = _failed(error, enrollment.name)
 		return _noted(_open_touch(enrollment, due), failed, due, batch)
 
 
