@@ -137,7 +137,8 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	in_groups = _in_groups_of(scope.ordered, facts)
 	evidence = Evidence(facts["root"], policy, as_of)
 	tried = to_take_back(as_of) if scope.is_full else None
-	undone = _undone(tried, policy)
+	gone = frozenset(voids["signal_key"])
+	undone = _undone(tried, policy, gone)
 	met = _in_groups_of(undone.met, facts)
 	again = _in_groups_of(touched(tried, met, facts, policy), facts) if tried else frozenset()
 	back = restored(scope.lowered, facts, evidence, tried, again)
@@ -149,7 +150,6 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	judged = judge(facts, policy, as_of, scope.population)
 	decisions = judged.decisions
 	if tried:
-		gone = frozenset(voids["signal_key"])
 		undone = with_signals(undone, facts, judged, put_back, evidence, gone)
 	last = last_full_run()
 	if last and scope.is_full and not _is_readable(last.name):
@@ -202,12 +202,12 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	return Decided(summary, judged.population, facts, decisions, changes, context)
 
 
-def _undone(tried: "Tried | None", policy: Policy) -> "TakenBack":
+def _undone(tried: "Tried | None", policy: Policy, gone: Collection[str]) -> "TakenBack":
 	from customer_tiering.tiering.take_back import TakenBack, ordered_since, stages_before
 
 	if not tried:
 		return TakenBack()
-	return TakenBack(tried, stages=stages_before(tried, policy), met=ordered_since(tried, policy))
+	return TakenBack(tried, stages=stages_before(tried, policy, gone), met=ordered_since(tried, policy))
 
 
 def _in_groups_of(customers: Collection[str], facts: "pd.DataFrame") -> frozenset[str]:
