@@ -410,7 +410,7 @@ def computed(customer: str | Document) -> frappe._dict:
 def events(customer: str | Document, **filters: object) -> list[frappe._dict]:
 	"""The customer's ledger rows, oldest first."""
 	name = customer if isinstance(customer, str) else customer.name
-	fields = ("decision", "old_value", "new_value", "cause", "signal", "signal_key", "as_of", "run")
+	fields = "decision old_value new_value cause signal signal_key voids as_of run".split()
 	return frappe.get_all(
 		"Tiering Event", filters={"customer": name, **filters}, fields=fields, order_by="name"
 	)
