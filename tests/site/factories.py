@@ -390,7 +390,8 @@ def make_todo(customer: str, closed_on: date | str | None = None) -> Document:
 	if closed_on:
 		todo.status = "Closed"
 		todo.save()
-		frappe.db.set_value("ToDo", todo.name, "modified", f"{closed_on} 10:00:00", update_modified=False)
+		closed = {"modified": f"{closed_on} 10:00:00", "follow_up_closed_on": closed_on}
+		frappe.db.set_value("ToDo", todo.name, closed, update_modified=False)
 	return todo
 
 

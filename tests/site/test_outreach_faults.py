@@ -163,6 +163,11 @@ class TestBrokenSequences:
 
 
 class TestWhatCanNotBeWritten:
+	@pytest.mark.parametrize("text", ["{{ 'x' * 10 ** 9 }}", "{% for i in range(10 ** 9) %}{% endfor %}"])
+	def test_a_text_that_never_comes_to_its_end(self, text: str) -> None:
+		with pytest.raises(frappe.ValidationError, match="the text can't be filled in"):
+			sequence({**SMS, "message": text})
+
 	def test_a_long_subject_and_a_long_text(self, receiver: Receiver) -> None:  # noqa: F811
 		hook = {"day_offset": 0, "channel": "Webhook", "webhook_url": receiver.url, "message": "长" * 11000}
 		sequence(MAIL, hook)

@@ -137,14 +137,16 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	in_groups = _in_groups_of(scope.ordered, facts)
 	evidence = Evidence(facts["root"], policy, as_of)
 	tried = to_take_back(as_of) if scope.is_full else None
-	gone = frozenset(voids["signal_key"])
+	lowered = _in_groups_of(scope.lowered, facts)
+	changed = (in_groups, lowered, scope.edited, facts, evidence)
+	gone = frozenset(find_voids(*changed, {})["signal_key"]) if tried else frozenset()
 	undone = _undone(tried, policy, gone)
 	met = _in_groups_of(undone.met, facts)
 	again = _in_groups_of(touched(tried, met, facts, policy), facts) if tried else frozenset()
 	back = restored(scope.lowered, facts, evidence, tried, again)
-	lowered = _in_groups_of(scope.lowered, facts)
-	voids = find_voids(in_groups, lowered, scope.edited, facts, evidence, {} if tried else back)
 	put_back = {name: back[name] for name in again & back.keys()}
+	once_more = {name: back[name] for name in back.keys() - again}
+	voids = find_voids(*changed, once_more)
 	stored = facts
 	facts = with_stages(with_standings(without_voids(facts, voids), back), undone.stages)
 	judged = judge(facts, policy, as_of, scope.population)
@@ -172,8 +174,8 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		voids=pd.concat([voids, undone.voids], ignore_index=True),
 		undone=undone,
 		tiers_before={customer: each.stood for customer, each in back.items()} | undone.tiers,
-		back={} if tried else back,
-		taken_back=taken_back_before(back) if back else frozenset(),
+		back=once_more,
+		taken_back=taken_back_before(once_more) if once_more else frozenset(),
 		slept_before=slept_before(scope.lowered) if scope.lowered else frozenset(),
 		moved_by={customer: each.cause for customer, each in back.items() if each.cause},
 		ordered_before=frozenset(customer for customer, each in back.items() if each.has_ordered),
