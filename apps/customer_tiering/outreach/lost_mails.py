@@ -26,6 +26,7 @@ def note_lost_mails() -> None:
 		("In Doubt", "Sent", "Queued", None, now),
 		("Queued", "Error", "Failed", failed, now),
 		("Failed", "Sent", "Queued", None, now),
+		("Skipped", "Sent", "Queued", None, now),  # left out at first, then sent by hand
 	):
 		found = {"was": was, "queue_status": queue_status, "before": before}
 		for name in frappe.db.sql(FIND, found, pluck=True):  # without locking mails that are under way

@@ -1,5 +1,6 @@
 """Fills an Email Template, or a short text, in for a customer."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -38,7 +39,7 @@ def render(template: "frappe.Document", values: dict, preview_text: str | None =
 	content = _fill(body or "", escaped)
 	subject = render_text(template.subject or "", values)
 	url = values["unsubscribe_url"]
-	text = f"{html2text(content).strip()}\n\n-- \n{_footer(values)}\n{frappe._('No more such mails, please')}: {url}\n"
+	text = f"{_plain(content)}\n\n-- \n{_footer(values)}\n{frappe._('No more such mails, please')}: {url}\n"
 	if content.lstrip()[:9].lower().startswith(("<!doctype", "<html")):
 		return Mail(
 			subject, content if escaped["unsubscribe_url"] in content else content + _way_out(url), text
@@ -74,6 +75,14 @@ def _in_layout(content: str, subject: str, preview: str, values: dict) -> str:
 			"language": frappe.local.lang,
 		}
 	)
+
+
+WEB_ADDRESS = re.compile(r"https?://\S+")
+
+
+def _plain(html: str) -> str:
+	"""The framework makes Markdown of it, in which an underscore has a backslash before it: no address works with that."""
+	return WEB_ADDRESS.sub(lambda found: found[0].replace("\\", ""), html2text(html)).strip()
 
 
 def _footer(values: dict) -> str:
