@@ -68,7 +68,7 @@ def test_what_is_compared(site: str, typed: str, same: str) -> None:
 def test_what_is_noted_by_hand_stops_what_it_says() -> None:
 	row = frappe.get_doc(doctype="Outreach Suppression", address=" Foo <Named@Example.com>\t").insert()
 	assert row.address == "named@example.com"
-	for several in ("a@example.com, b@example.com", "nobody", "joe@"):
+	for several in ("a@example.com, b@example.com", "nobody", "nobody 2", "joe@"):
 		with pytest.raises(frappe.ValidationError, match="one e-mail address or one telephone"):
 			frappe.get_doc(doctype="Outreach Suppression", address=several).insert()
 
