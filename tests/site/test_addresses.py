@@ -34,7 +34,7 @@ from tests.site.test_sequences import (  # noqa: F401
 )
 
 NUMBER, RESPELLED, E164 = "+49 170 7654321", "+49 (170) 765-4321", "+491707654321"
-GATEWAY = "http://127.0.0.1:9"
+ANOTHER = frappe._dict(name="Another", re_entry_days=0, steps=[frappe._dict(channel="Webhook")])
 
 
 def mobile_only(number: str = NUMBER, **fields: object) -> str:
@@ -68,7 +68,7 @@ def test_what_is_compared(site: str, typed: str, same: str) -> None:
 def test_what_is_noted_by_hand_stops_what_it_says() -> None:
 	row = frappe.get_doc(doctype="Outreach Suppression", address=" Foo <Named@Example.com>\t").insert()
 	assert row.address == "named@example.com"
-	for several in ("a@example.com, b@example.com", "nobody", "joe@"):
+	for several in ("a@example.com, b@example.com", "nobody", "nobody 2", "joe@"):
 		with pytest.raises(frappe.ValidationError, match="one e-mail address or one telephone"):
 			frappe.get_doc(doctype="Outreach Suppression", address=several).insert()
 
@@ -81,7 +81,7 @@ def test_a_name_or_a_second_address_gets_nobody_round_the_list() -> None:
 	for who, form in forms.items():
 		frappe.db.set_value("Contact", {"email_id": f"{frappe.scrub(who)}@example.com"}, "email_id", form)
 		frappe.db.set_value("Customer", who, "email_id", form)
-	rows = may_enter(frappe._dict(name="Another", re_entry_days=0), [named, several], day(0))
+	rows = may_enter(ANOTHER, [named, several], day(0))
 	assert [row.name for row in rows] == [several]
 	assert dispatch_due(day(0)) == {"Ended": 1, "Deferred": 1}
 	assert enrollment(named).exit_reason == "Unsubscribed"
@@ -115,7 +115,7 @@ def test_who_has_but_a_number_gets_out_of_everything(receiver: Receiver, how: st
 		frappe.db.set_value("Contact", {"mobile_no": NUMBER}, "unsubscribed", 1)
 		assert stop_enrollments(day(0)) == 1
 	assert enrollment(who).exit_reason == "Unsubscribed"
-	assert not may_enter(frappe._dict(name="Another", re_entry_days=0), [who], day(0))
+	assert not may_enter(ANOTHER, [who], day(0))
 	frappe.db.set_value("Outreach Enrollment", {"customer": who}, {"status": "Active", "next_due_on": day(1)})
 	assert dispatch_due(day(1)) == {"Ended": 1}
 	assert len(touches(who)) == 1

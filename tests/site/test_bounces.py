@@ -147,6 +147,7 @@ def test_nobody_has_answered_who_is_out_of_office(
 	communication = mail.process()
 	try:
 		assert communication.sender == address
+		assert communication.is_automatic_answer == 1 - replied  # follow-ups, goals and reports go by it, too
 		assert stop_enrollments(day(0)) == replied
 	finally:
 		frappe.delete_doc("Communication", communication.name, force=True)

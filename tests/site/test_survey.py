@@ -30,6 +30,7 @@ def alone(on_site: None) -> Iterator[None]:
 	with clean_slate():
 		yield
 		frappe.db.delete("Customer Feedback", {"source": "Web Form"})
+		frappe.db.delete("Notification Log", {"document_type": "Customer Feedback"})
 		frappe.db.commit()
 
 

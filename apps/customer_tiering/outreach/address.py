@@ -1,6 +1,7 @@
 """Addresses in the one form in which they can be compared: however people type them, they stop, consent and get once alike."""
 
 from email.utils import getaddresses
+from functools import lru_cache
 
 import frappe
 import phonenumbers
@@ -25,11 +26,16 @@ def mail_address(text: str | None) -> str:
 def phone_number(text: str | None) -> str:
 	"""As in E.164 (+491701234567), one without a country's code as a number of the site's country; what is no number anywhere: its digits."""
 	text = (text or "").strip()
+	return _in_one_form(text, _region()) if text else ""
+
+
+@lru_cache(maxsize=5000)  # customers are looked at again and again, and to read a number takes its time
+def _in_one_form(text: str, region: str | None) -> str:
 	digits = "".join(filter(str.isdigit, text))
 	if not digits:
 		return ""
 	try:
-		number = phonenumbers.parse(text, _region())
+		number = phonenumbers.parse(text, region)
 	except NumberParseException:
 		return digits
 	if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
