@@ -10,6 +10,7 @@ from frappe.utils import random_string
 
 from customer_tiering.outreach.by_hand import enter_by_hand
 from customer_tiering.outreach.dispatch import dispatch_due
+from customer_tiering.outreach.exits import stop_enrollments
 from customer_tiering.outreach.offers import code_of
 from customer_tiering.outreach.preview import preview
 from tests.conftest import REAL_BENCH_ONLY
@@ -315,6 +316,16 @@ class TestRedeeming:
 		amended.insert().submit()
 		assert (amended.coupon_code, amended.net_total, count_of(code)) == (code, 95, 1)
 		assert touch(name).redeemed_in == amended.name
+
+	def test_an_order_with_a_code_ends_the_sequence(self) -> None:
+		name, code = with_code()
+		active = {"customer": name, "status": "Active"}
+		frappe.db.set_value("Outreach Sequence", {"enabled": 1}, "exit_on_order", 1)
+		make_order(name, submit=True)
+		assert stop_enrollments(day(0)) == 0
+		make_order(name, coupon_code=code, submit=True)
+		assert stop_enrollments(day(0)) == 1
+		assert not frappe.db.exists("Outreach Enrollment", active)
 
 	def test_an_invoice_without_an_order_and_its_return(self) -> None:
 		if not frappe.get_meta("Sales Invoice").has_field("coupon_code"):

@@ -83,6 +83,8 @@ def end_if_due(enrollment: "frappe.Document", sequence: "frappe.Document", day: 
 	if order:
 		is_invoice = orders_from_settings().doctype == INVOICE
 		return end(enrollment, "Ordered", day, reorder_invoice=order if is_invoice else None)
+	if sequence.exit_on_order and has_redeemed(enrollment):
+		return end(enrollment, "Ordered", day)
 	stopped = stopped_addresses(enrollment, customer, sequence)
 	if stopped:
 		bounced = {"address": ("in", stopped), "source": "Bounce"}
@@ -146,6 +148,12 @@ def first_order_since(enrollment: "frappe.Document", day: date) -> str | None:
 		},
 	)
 	return rows[0][0] if rows else None
+
+
+def has_redeemed(enrollment: "frappe.Document | frappe._dict") -> bool:
+	"""Whether the customer has used one of our codes since, on whatever document: also on an order where invoices are counted."""
+	since = {"customer": enrollment.customer, "redeemed_on": (">=", enrollment.entered_on)}
+	return bool(frappe.db.exists("Outreach Touch", {**since, "redeemed_in": ("is", "set")}))
 
 
 def has_replied(enrollment: "frappe.Document", addresses: Collection[str]) -> bool:

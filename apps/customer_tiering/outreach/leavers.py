@@ -21,6 +21,11 @@ VOID = f"""{ACTIVE} JOIN `tabTiering Event` event ON event.name = enrollment.eve
 	JOIN `tabTiering Event` void ON void.voids = event.signal_key
 	WHERE enrollment.status = 'Active' AND event.signal_key IS NOT NULL"""
 
+REDEEMED = f"""{ACTIVE}
+	JOIN `tabOutreach Sequence` sequence ON sequence.name = enrollment.sequence AND sequence.exit_on_order = 1
+	JOIN `tabOutreach Touch` touch ON touch.customer = enrollment.customer AND touch.redeemed_on >= enrollment.entered_on
+	WHERE enrollment.status = 'Active' AND touch.redeemed_in IS NOT NULL"""
+
 HELD_OUT = f"{ACTIVE} WHERE enrollment.status = 'Active' AND enrollment.is_holdout = 1"
 
 
@@ -49,7 +54,7 @@ def leavers(day: date, among: Collection[str] | None = None) -> list[str]:
 	only = "AND enrollment.name IN %(names)s" if among is not None else ""
 	values = {"as_of": day, "names": list(among or [""])}
 	found: set[str] = set()
-	for query in (GONE, VOID, HELD_OUT, _ordered()):
+	for query in (GONE, VOID, REDEEMED, HELD_OUT, _ordered()):
 		found.update(frappe.db.sql(f"{query} {only}", values, pluck=True))
 	active = frappe.db.sql(
 		f"""SELECT enrollment.name, enrollment.customer, enrollment.sequence FROM `tabOutreach Enrollment` enrollment
