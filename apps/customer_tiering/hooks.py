@@ -27,10 +27,12 @@ doctype_js = {
 	"Email Template": ["public/js/merge_variables.js", "public/js/email_template.js"],
 	"Follow Up Rule": "public/js/audience.js",
 	"Outreach Sequence": ["public/js/audience.js", "public/js/merge_variables.js"],
+	"Outreach Touch": "public/js/try_again.js",
 	"ToDo": ["public/js/follow_up.js", "public/js/todo.js"],
 	"User": ["public/js/follow_up.js", "public/js/user.js"],
 }
 doctype_list_js = {
+	"Outreach Touch": "public/js/try_again.js",
 	"Customer": ["public/js/outreach_entry.js", "public/js/customer_list.js"],
 	"ToDo": ["public/js/follow_up.js", "public/js/todo_list.js"],
 }
@@ -124,7 +126,11 @@ doc_events = {
 	"Outreach Sequence": {"after_rename": IN_RULE_CHANGES},
 	**{
 		doctype: {"after_rename": "customer_tiering.tiering.interest_sources.after_rename"}
-		for doctype in ("Item Group", "Item", "Email Template")
+		for doctype in ("Item Group", "Item")
+	},
+	"Email Template": {
+		"validate": "customer_tiering.outreach.checks.refuse_broken_template",
+		"after_rename": "customer_tiering.tiering.interest_sources.after_rename",
 	},
 	"Sales Invoice": {
 		"before_validate": [REDEMPTION["before_validate"], TIER_DISCOUNT],

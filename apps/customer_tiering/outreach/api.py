@@ -162,6 +162,23 @@ def take_out(enrollment: str) -> None:
 	end_it(document, getdate())
 
 
+@frappe.whitelist(methods=["POST"])
+def try_again(touches: str | list) -> dict:
+	"""Do touches once more that failed on their text; {"again": number, "refused": [why not]}."""
+	frappe.only_for(MANAGERS)
+	from customer_tiering.outreach.try_again import try_again as put_back
+
+	return put_back(_names(touches))
+
+
+def _names(names: str | list) -> list[str]:
+	"""Of up to 500 documents."""
+	names = json.loads(names) if isinstance(names, str) else names
+	if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) > 500:
+		frappe.throw(_("Choose up to 500."))
+	return names
+
+
 def _sequence(name: str) -> "frappe.Document":
 	return frappe.get_doc("Outreach Sequence", str(name))
 

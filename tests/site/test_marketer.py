@@ -1,0 +1,88 @@
+"""What a marketer does day by day, and what stands in the way of a mistake."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import frappe
+import pytest
+
+from customer_tiering.outreach import api
+from customer_tiering.outreach.dispatch import dispatch_due
+from tests.site.sleepers import customer, day, user
+from tests.site.test_outreach import alone_with, enrollment, new_sequence, statuses
+from tests.site.test_sequences import OPEN
+
+NAME, HELLO = "Marketed", "Marketed Hello"
+MAIL = {"day_offset": 0, "channel": "Email", "email_template": HELLO}
+LATER = {"day_offset": 3, "channel": "Webhook", "webhook_url": "http://127.0.0.1:9/hook"}
+
+
+@pytest.fixture(autouse=True)
+def alone(on_site: None) -> Iterator[None]:
+	with alone_with(NAME):
+		values = {"subject": "Hello", "use_html": 1, "response_html": "<p>{{ contact_name }}</p>"}
+		frappe.get_doc(doctype="Email Template", name=HELLO, **values).insert()
+		yield
+		frappe.set_user("Administrator")
+		frappe.db.rollback()
+		frappe.db.delete("Email Template", {"name": HELLO})
+		frappe.db.commit()
+
+
+def sequence(*steps: dict, **values: object) -> "frappe.Document":
+	return new_sequence(NAME, *steps, **{**OPEN, "hold_overdue": 0, **values})
+
+
+def entered(*names: str) -> list[str]:
+	names = [customer(name) for name in names]
+	assert api.enrol_by_hand(NAME, names)["entered"] == len(names)
+	frappe.db.commit()
+	return names
+
+
+@contextmanager
+def broken_text() -> Iterator[None]:
+	"""As it gets past every check: something in the data of some customers."""
+	frappe.db.set_value("Email Template", HELLO, "response_html", "<p>{{ contact_nme }}</p>")
+	frappe.clear_document_cache("Email Template", HELLO)
+	yield
+	frappe.db.set_value("Email Template", HELLO, "response_html", "<p>{{ contact_name }}</p>")
+	frappe.clear_document_cache("Email Template", HELLO)
+
+
+class TestTexts:
+	@pytest.mark.parametrize("text", ["{{ contact_nme }}", "<em data-to-write>Write here</em>"])
+	def test_a_template_that_is_being_sent_can_t_be_broken(self, text: str) -> None:
+		document = sequence(MAIL)
+		template = frappe.get_doc("Email Template", HELLO)
+		template.response_html = text
+		with pytest.raises(frappe.ValidationError, match=NAME):
+			template.save()
+		document.update({"enabled": 0}).save()
+		template.reload()
+		template.update({"response_html": text}).save()
+
+	def test_what_failed_on_its_text_is_tried_again_once(self) -> None:
+		"""One whose sequence had come to its end; one that went on; one who has left; and none that was handed over."""
+		sequence(MAIL, LATER, exit_on_order=0)
+		(done, on_the_way, left) = entered("Done", "On the Way", "Left")
+		with broken_text():
+			assert dispatch_due(day(0)) == {"Failed": 3}
+		assert dispatch_due(day(3)) == {"Queued": 3}
+		frappe.db.set_value("Outreach Enrollment", {"customer": on_the_way}, "status", "Active")
+		frappe.db.set_value("Outreach Enrollment", {"customer": left}, "status", "Exited")
+		frappe.db.set_value("Outreach Touch", {"customer": done, "channel": "Webhook"}, "status", "Failed")
+		names = frappe.get_all("Outreach Touch", {"sequence": NAME}, pluck="name", order_by="creation")
+		answer = api.try_again(names)
+		assert (answer["again"], len(answer["refused"])) == (2, 4)
+		assert api.try_again(names)["again"] == 0
+		frappe.db.commit()
+		assert dispatch_due(day(4)) == {"Queued": 2}
+		assert dispatch_due(day(5)) == {}
+		assert frappe.db.count("Email Queue", {"reference_name": done}) == 1
+		assert statuses(done) == [(0, "Queued"), (3, "Failed")]
+		assert statuses(left) == [(0, "Failed"), (3, "Queued")]
+		assert enrollment(done).status == enrollment(on_the_way).status == "Completed"
+		frappe.set_user(user("marketer@example.com", "Sales User"))
+		with pytest.raises(frappe.PermissionError):
+			api.try_again(names)
