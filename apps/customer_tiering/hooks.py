@@ -26,12 +26,18 @@ doctype_js = {
 	],
 	"Email Template": ["public/js/merge_variables.js", "public/js/email_template.js"],
 	"Follow Up Rule": "public/js/audience.js",
-	"Outreach Sequence": ["public/js/audience.js", "public/js/merge_variables.js"],
+	"Outreach Enrollment": "public/js/outreach_entry.js",
+	"Outreach Sequence": [
+		"public/js/audience.js",
+		"public/js/merge_variables.js",
+		"public/js/sequence_backlog.js",
+	],
 	"Outreach Touch": "public/js/try_again.js",
 	"ToDo": ["public/js/follow_up.js", "public/js/todo.js"],
 	"User": ["public/js/follow_up.js", "public/js/user.js"],
 }
 doctype_list_js = {
+	"Outreach Enrollment": "public/js/outreach_entry.js",
 	"Outreach Touch": "public/js/try_again.js",
 	"Customer": ["public/js/outreach_entry.js", "public/js/customer_list.js"],
 	"ToDo": ["public/js/follow_up.js", "public/js/todo_list.js"],

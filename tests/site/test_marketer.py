@@ -1,5 +1,6 @@
 """What a marketer does day by day, and what stands in the way of a mistake."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,7 +9,7 @@ import pytest
 
 from customer_tiering.outreach import api
 from customer_tiering.outreach.dispatch import dispatch_due
-from tests.site.sleepers import customer, day, user
+from tests.site.sleepers import customer, day, sleeper, user
 from tests.site.test_outreach import alone_with, enrollment, new_sequence, statuses
 from tests.site.test_sequences import OPEN
 
@@ -86,3 +87,24 @@ class TestTexts:
 		frappe.set_user(user("marketer@example.com", "Sales User"))
 		with pytest.raises(frappe.PermissionError):
 			api.try_again(names)
+
+
+class TestBacklog:
+	def test_it_begins_with_whom_the_signal_means_and_is_taken_back_whole(self) -> None:
+		sequence(MAIL, entry_by="Signal", entry_signal="Became Dormant")
+		names = [customer("Buys"), sleeper("Sleeps")]
+		frappe.db.set_value("Customer", "Sleeps", "lifecycle_stage", "Dormant")
+		filters = api.suggest_backlog(NAME)["filters"]
+		assert filters == [["Customer", "lifecycle_stage", "=", "Dormant"]]
+		assert api.count_backlog(NAME, json.dumps(filters)) == 1
+		assert api.count_backlog(NAME, "[]") == 2
+		frappe.db.set_value("Outreach Sequence", NAME, "entry_signal", "Declining")
+		frappe.db.sql("UPDATE `tabTiering Event` SET `signal` = 'Declining'")
+		days = api.suggest_backlog(NAME)["signal_days"]
+		frappe.clear_document_cache("Outreach Sequence", NAME)
+		assert api.enrol_backlog(NAME, "[]", 1, days) == {"entered": 1, "days": 1}
+		assert api.enrol_backlog(NAME, "[]", 1) == {"entered": 1, "days": 1}
+		rows = frappe.get_all("Outreach Enrollment", {"sequence": NAME}, pluck="name")
+		frappe.set_user(user("marketer@example.com", "Sales User", "Tiering Manager"))
+		assert api.take_out(enrollments=json.dumps(rows)) == 2
+		assert {enrollment(name).exit_reason for name in names} == {"By Hand"}

@@ -129,37 +129,69 @@ def show_step(sequence: str, step: str, customer: str) -> dict:
 
 @frappe.whitelist(methods=["POST"])
 def enrol_by_hand(sequence: str, customers: str | list) -> dict:
-	"""Enter customers now; {"entered": number, "refused": [why not]}. Needs to read the sequence and write the customers."""
-	names = json.loads(customers) if isinstance(customers, str) else customers
-	if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) > 500:
-		frappe.throw(_("Choose up to 500 customers."))
+	"""Enter customers now; {"entered": number, "refused": [why not]}. Needs to read the sequence, and to write the customers or to
+	manage sequences.
+	"""
+	names = _names(customers)
 	frappe.has_permission("Outreach Sequence", "read", doc=sequence, throw=True)
 	for name in names:
-		frappe.has_permission("Customer", "write", doc=name, throw=True)
+		_refuse_stranger(name)
 	from customer_tiering.outreach.by_hand import enter_by_hand
 
 	return enter_by_hand(_sequence(sequence), names, getdate())
 
 
-@frappe.whitelist(methods=["POST"])
-def enrol_backlog(sequence: str, filters: str, per_day: int | str) -> dict:
-	"""Enter everybody in an audience, so many a day; {"entered": number, "days": how many days it takes}."""
+@frappe.whitelist()
+def suggest_backlog(sequence: str) -> dict:
+	"""Whom the dialog of a backlog begins with; see `backlog.suggestion`."""
 	frappe.only_for(MANAGERS)
-	from customer_tiering.outreach.by_hand import enter_backlog
-	from customer_tiering.tiering.audience import customers_in, validate
+	from customer_tiering.outreach.backlog import suggestion
+
+	return suggestion(_sequence(sequence))
+
+
+@frappe.whitelist()
+def count_backlog(sequence: str, filters: str, signal_days: int | str = 0) -> int:
+	"""How many customers would enter."""
+	frappe.only_for(MANAGERS)
+	from customer_tiering.outreach.backlog import how_many
+	from customer_tiering.tiering.audience import validate
 
 	validate(filters)
-	return enter_backlog(_sequence(sequence), customers_in(filters), cint(per_day), getdate())
+	return how_many(_sequence(sequence), filters, cint(signal_days), getdate())
 
 
 @frappe.whitelist(methods=["POST"])
-def take_out(enrollment: str) -> None:
-	"""End an enrollment by hand. Needs to write its customer."""
-	document = frappe.get_doc("Outreach Enrollment", enrollment, for_update=True)
-	frappe.has_permission("Customer", "write", doc=document.customer, throw=True)
+def enrol_backlog(sequence: str, filters: str, per_day: int | str, signal_days: int | str = 0) -> dict:
+	"""Enter everybody in an audience, so many a day; {"entered": number, "days": how many days it takes}."""
+	frappe.only_for(MANAGERS)
+	from customer_tiering.outreach.backlog import backlog
+	from customer_tiering.outreach.by_hand import enter_backlog
+	from customer_tiering.tiering.audience import validate
+
+	validate(filters)
+	document = _sequence(sequence)
+	customers = backlog(document, filters, cint(signal_days), getdate())
+	return enter_backlog(document, customers, cint(per_day), getdate())
+
+
+@frappe.whitelist(methods=["POST"])
+def take_out(enrollment: str | None = None, enrollments: str | list | None = None) -> int:
+	"""End enrollments by hand; returns how many were under way. Needs to write their customers, or to manage sequences."""
+	names = _names(enrollments) if enrollments else [str(enrollment)]
+	rows = [frappe.get_doc("Outreach Enrollment", name, for_update=True) for name in sorted(set(names))]
+	for row in rows:
+		_refuse_stranger(row.customer)
 	from customer_tiering.outreach.by_hand import take_out as end_it
 
-	end_it(document, getdate())
+	return sum(bool(end_it(row, getdate())) for row in rows)
+
+
+def _refuse_stranger(customer: str) -> None:
+	"""Who manages sequences does so for all customers that there are to see."""
+	if is_manager() and not frappe.db.exists("Customer", customer):
+		return
+	frappe.has_permission("Customer", "read" if is_manager() else "write", doc=customer, throw=True)
 
 
 @frappe.whitelist(methods=["POST"])
@@ -175,7 +207,7 @@ def _names(names: str | list) -> list[str]:
 	"""Of up to 500 documents."""
 	names = json.loads(names) if isinstance(names, str) else names
 	if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) > 500:
-		frappe.throw(_("Choose up to 500."))
+		frappe.throw(_("Choose up to 500 rows."))
 	return names
 
 

@@ -38,9 +38,9 @@ def enter_backlog(sequence: "frappe.Document", customers: Collection[str], per_d
 	return {"entered": entered, "days": -(-entered // per_day)}
 
 
-def take_out(enrollment: "frappe.Document", day: date) -> None:
-	if enrollment.status == "Active":
-		end(enrollment, "By Hand", day)
+def take_out(enrollment: "frappe.Document", day: date) -> bool:
+	"""Whether the customer was under way."""
+	return enrollment.status == "Active" and end(enrollment, "By Hand", day)
 
 
 def refuse_switched_off(sequence: "frappe.Document") -> None:

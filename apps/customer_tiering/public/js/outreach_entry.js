@@ -1,6 +1,10 @@
 // Entering customers into a sequence by hand: from the customer, and from a selection in the list.
 frappe.provide("customer_tiering");
 
+// Who manages sequences does so for all customers, whoever may write those.
+customer_tiering.may_enter_sequences = () =>
+	frappe.user.has_role(["Tiering Manager", "System Manager"]) || frappe.model.can_write("Customer");
+
 customer_tiering.enter_sequence = function (customers) {
 	const dialog = new frappe.ui.Dialog({
 		title: __("Start a Sequence"),

@@ -222,38 +222,3 @@ customer_tiering.try_step = async function (frm) {
 	};
 	dialog.show();
 };
-
-customer_tiering.enter_backlog = function (frm) {
-	const dialog = new frappe.ui.Dialog({
-		title: __("Enter a Backlog"),
-		fields: [
-			{
-				fieldtype: "HTML",
-				options: `<p>${__("Customers of the audience who may enter do so, the most valuable first, so many a day. Whoever orders before it is his or her turn gets nothing.")}</p>`,
-			},
-			{ fieldname: "filters", fieldtype: "HTML" },
-			{ fieldname: "per_day", fieldtype: "Int", label: __("Customers a day"), default: 20, reqd: 1 },
-		],
-		primary_action_label: __("Enter"),
-		async primary_action({ per_day }) {
-			const filters = JSON.stringify(group.get_filters().map((filter) => filter.slice(0, 4)));
-			const args = { sequence: frm.doc.name, filters, per_day };
-			const { message } = await frappe.call({ method: "customer_tiering.outreach.api.enrol_backlog", args, freeze: true });
-			dialog.hide();
-			frappe.msgprint(__("{0} customers enter over {1} days.", [message.entered, message.days]));
-		},
-	});
-	dialog.show();
-	let group = null;
-	frappe.model.with_doctype("Customer", async () => {
-		group = new frappe.ui.FilterGroup({
-			parent: dialog.get_field("filters").$wrapper,
-			doctype: "Customer",
-			on_change: () => {},
-		});
-		group.filter_button = group.filter_button || $("<button>");
-		group.hide_popover = () => {};
-		await group.add_filters(customer_tiering.parse_filters(frm.doc.audience_filters));
-		group.toggle_empty_filters(!group.filters.length);
-	});
-};
