@@ -6,9 +6,12 @@ from contextlib import contextmanager
 
 import frappe
 import pytest
+from frappe.permissions import add_permission
 
 from customer_tiering.outreach import api
 from customer_tiering.outreach.dispatch import dispatch_due
+from customer_tiering.outreach.senders import senders
+from customer_tiering.setup import permissions
 from tests.site.sleepers import customer, day, sleeper, user
 from tests.site.test_outreach import alone_with, enrollment, new_sequence, statuses
 from tests.site.test_sequences import OPEN
@@ -108,3 +111,45 @@ class TestBacklog:
 		frappe.set_user(user("marketer@example.com", "Sales User", "Tiering Manager"))
 		assert api.take_out(enrollments=json.dumps(rows)) == 2
 		assert {enrollment(name).exit_reason for name in names} == {"By Hand"}
+
+
+class TestPermissions:
+	"""A Tiering Manager who may read customers, and no more of the framework than its users."""
+
+	def test_she_writes_mails_and_chooses_who_sends_them(self) -> None:
+		from frappe.desk.search import search_link
+
+		permissions.grant()
+		marketer = user("mona@example.com", "Sales Manager", "Tiering Manager")
+		rep = user("marketer@example.com", "Sales User")
+		sequence(MAIL)
+		name = customer()
+		frappe.set_user(marketer)
+		frappe.get_doc("Email Template", HELLO).update({"subject": "Good day"}).save()
+		frappe.get_doc("Outreach Sequence", NAME).update({"email_account": "Nobody Listens"}).save()
+		query = "customer_tiering.outreach.senders.senders"
+		found = search_link("Email Account", "nobody", query=query)
+		assert [row["value"] for row in found] == ["Nobody Listens"]
+		assert api.enrol_by_hand(NAME, [name])["entered"] == 1
+		assert api.take_out(enrollment(name).name) == 1
+		frappe.set_user(rep)
+		assert frappe.has_permission("Email Template", "read")
+		assert not frappe.has_permission("Email Template", "write")
+		with pytest.raises(frappe.PermissionError):
+			senders("Email Account", "", "name", 0, 10, None)
+
+	def test_they_are_taken_back_unless_somebody_changed_more(self) -> None:
+		standing = frappe.get_all("Custom DocPerm", {"parent": "Email Template"}, ["*"])
+		try:
+			for role, left in ((None, set()), ("Sales User", {"Desk User", "Sales User", "System Manager"})):
+				permissions.grant()
+				if role:
+					add_permission("Email Template", role)
+				permissions.take_back()
+				rows = frappe.get_all("Custom DocPerm", {"parent": "Email Template"}, pluck="role")
+				assert set(rows) == left
+		finally:
+			frappe.db.delete("Custom DocPerm", {"parent": "Email Template"})
+			for row in standing:
+				frappe.get_doc({"doctype": "Custom DocPerm", **row}).db_insert()
+			frappe.clear_cache(doctype="Email Template")

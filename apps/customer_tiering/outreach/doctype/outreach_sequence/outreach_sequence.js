@@ -26,9 +26,11 @@ const redraw = (frm) => customer_tiering.draw_flow(frm);
 
 frappe.ui.form.on("Outreach Sequence", {
 	setup(frm) {
-		frm.set_query("email_account", () => ({ filters: { enable_outgoing: 1 } }));
+		// Who may not read Email Accounts chooses one nevertheless: its name is all that is needed.
+		frm.set_query("email_account", () => ({ query: "customer_tiering.outreach.senders.senders" }));
 	},
 	refresh(frm) {
+		frm.set_df_property("email_account", "ignore_link_validation", 1);
 		customer_tiering.edit_audience(frm);
 		redraw(frm);
 		if (frm.is_new()) return;
