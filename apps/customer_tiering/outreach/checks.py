@@ -6,6 +6,8 @@ from frappe.utils import escape_html
 
 from customer_tiering.outreach.merge_values import SAMPLE
 from customer_tiering.outreach.render import RenderError, render, render_text
+from customer_tiering.outreach.tracked_links import track_links
+from customer_tiering.outreach.unsubscribe import unsubscribe_url
 
 # Marks, in a seeded template, what is to be replaced before it is sent to anybody.
 TO_WRITE = "data-to-write"
@@ -51,6 +53,15 @@ def _problem_of_mail(step: "frappe.Document", enabled: bool) -> str | None:
 			frappe.bold(step.email_template)
 		)
 	return None
+
+
+def has_link(step: "frappe.Document") -> bool:
+	"""Whether what the step sends has a link on which clicks are counted."""
+	if step.channel != "Email":
+		return False
+	values = {**SAMPLE, "unsubscribe_url": unsubscribe_url("example")}
+	mail = render(frappe.get_doc("Email Template", step.email_template), values)
+	return track_links(mail.html, "example")[1] > 0
 
 
 def refuse_broken_template(template: "frappe.Document", method: str | None = None) -> None:
