@@ -10,6 +10,8 @@ from frappe.permissions import add_permission
 
 from customer_tiering.outreach import api
 from customer_tiering.outreach.dispatch import dispatch_due
+from customer_tiering.outreach.enrol import enrol
+from customer_tiering.outreach.preview import preview
 from customer_tiering.outreach.senders import senders
 from customer_tiering.setup import permissions
 from tests.site.sleepers import customer, day, sleeper, user
@@ -153,3 +155,69 @@ class TestPermissions:
 			for row in standing:
 				frappe.get_doc({"doctype": "Custom DocPerm", **row}).db_insert()
 			frappe.clear_cache(doctype="Email Template")
+
+
+class TestKeyDates:
+	def greeting(self) -> "frappe.Document":
+		frappe.db.set_value("Email Template", HELLO, "response_html", "Today is {{ key_date }}.")
+		frappe.clear_document_cache("Email Template", HELLO)
+		by_date = {"entry_by": "Signal", "entry_signal": "Key Date", "only_on_its_day": 1}
+		return sequence(MAIL, {**LATER, "day_offset": 2}, **by_date)
+
+	def celebrates(self, name: str, on: int, what: str = "birthday") -> str:
+		"""A customer whose day is coming, as the signal tells it some days before."""
+		name = sleeper(name)
+		began = frappe.utils.add_years(day(on), -30)
+		frappe.db.set_value("Customer", name, f"key_date_{frappe.scrub(what)}", began)
+		key = f"{name}|Key Date|{what} {day(on).year}"
+		values = {"signal": "Key Date", "signal_key": key, "detail": str(day(on))}
+		frappe.db.set_value("Tiering Event", {"customer": name}, values)
+		return name
+
+	def test_the_mail_comes_on_its_day_and_says_which(self) -> None:
+		document = self.greeting()
+		names = [self.celebrates("Born", 7), self.celebrates("Founded", 7, "founded")]
+		foreseen = preview(document, day(0))
+		assert [(row["day"], row["customer"]) for row in foreseen["entering"]] == [
+			(day(7), name) for name in names
+		]
+		assert enrol() == 2
+		assert dispatch_due(day(6)) == {}
+		assert dispatch_due(day(7)) == {"Queued": 2}
+		texts = frappe.get_all("Email Queue", pluck="message", order_by="creation")
+		for text, words in zip(texts, ("your birthday", "the anniversary of your company"), strict=True):
+			assert f"Today is {words}." in text
+
+	def test_what_could_not_go_that_day_is_left_out(self) -> None:
+		document = self.greeting()
+		names = [self.celebrates("Frozen", 1), self.celebrates("Capped", 1)]
+		enrol()
+		frappe.db.set_value("Customer", "Frozen", "is_frozen", 1)
+		assert dispatch_due(day(1)) == {"Queued": 1, "Deferred": 1}
+		assert dispatch_due(day(2)) == {"Skipped": 1}
+		(touch,) = frappe.get_all("Outreach Touch", {"customer": "Frozen"}, ["reason"])
+		assert touch.reason == "It could not go out on its day. The customer is frozen."
+		weekday = document.meta.get_field(day(1).strftime("%A").lower()).fieldname
+		document.reload()
+		document.update({weekday: 0}).save()
+		late = self.celebrates("On a Closed Day", 1)
+		enrol()
+		(kept,) = [
+			row
+			for row in preview(document, day(0))["outgoing"]
+			if row["customer"] == late and not row["goes"]
+		]
+		assert kept["reason"].startswith("It could not go out on its day.")
+		assert dispatch_due(day(1)) == {"Skipped": 1}
+		assert statuses(late) == [(0, "Skipped")] and names
+
+
+class TestLookingAhead:
+	def test_without_an_account_nothing_goes_out(self) -> None:
+		document = sequence(MAIL)
+		entered("One", "Two")
+		frappe.db.set_value("Email Account", {"enable_outgoing": 1}, "enable_outgoing", 0)
+		frappe.local.outgoing_email_account = {}
+		foreseen = preview(document, day(0))
+		assert (foreseen["by_channel"], foreseen["kept_back"]) == ({}, 2)
+		assert "no outgoing Email Account" in foreseen["reasons"][0][0]
