@@ -48,7 +48,10 @@ standard_queries = {
 	doctype: "customer_tiering.tiering.name_search.search_names"
 	for doctype in ("Customer Tier", "Lifecycle Stage", "RFM Segment", "Feedback Reason")
 }
-override_doctype_dashboards = {"Customer": "customer_tiering.tiering.connections.customer_connections"}
+override_doctype_dashboards = {
+	"Campaign": "customer_tiering.tiering.connections.campaign_connections",
+	"Customer": "customer_tiering.tiering.connections.customer_connections",
+}
 override_doctype_class = {
 	"Email Account": "customer_tiering.outreach.email_account.WatchfulEmailAccount",
 	"Email Queue": "customer_tiering.outreach.email_queue.CarefulEmailQueue",

@@ -129,7 +129,7 @@ def show_step(sequence: str, step: str, customer: str) -> dict:
 
 @frappe.whitelist(methods=["POST"])
 def enrol_by_hand(sequence: str, customers: str | list) -> dict:
-	"""Enter customers now; {"entered": number, "refused": [why not]}. Needs to read the sequence, and to write the customers or to
+	"""Enter customers now; {"entered": number, "refused": [why not], "waiting": [who has no address]}. Needs to read the sequence, and to write the customers or to
 	manage sequences.
 	"""
 	names = _names(customers)

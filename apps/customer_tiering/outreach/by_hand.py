@@ -9,12 +9,15 @@ from frappe import _
 from customer_tiering.outreach.audience_entry import enrol_backlog
 from customer_tiering.outreach.enter import HAND, enrollment_row, enter, why_not
 from customer_tiering.outreach.exits import end
+from customer_tiering.outreach.recipients import mobile_of, recipient_of
 
 
 def enter_by_hand(sequence: "frappe.Document", customers: Collection[str], day: date) -> dict:
-	"""Enter these customers today; {"entered": their number, "refused": [a sentence for each of the others]}. The caller commits."""
+	"""Enter these customers today; {"entered": their number, "refused": [a sentence for each of the others], "waiting": [one for each who
+	can't be written to]}. The caller commits.
+	"""
 	refuse_switched_off(sequence)
-	entered, refused = 0, []
+	entered, refused, waiting = 0, [], []
 	for name in dict.fromkeys(customers):
 		customer = frappe.db.get_value("Customer", name, ["last_order_date", "disabled"], as_dict=True)
 		reason = (
@@ -27,7 +30,18 @@ def enter_by_hand(sequence: "frappe.Document", customers: Collection[str], day: 
 			continue
 		key = f"{HAND}|{name}|{frappe.utils.now()}"
 		entered += enter(enrollment_row(sequence, name, key, HAND, day, customer.last_order_date))
-	return {"entered": entered, "refused": refused}
+		waiting += _can_t_be_reached(sequence, name)
+	return {"entered": entered, "refused": refused, "waiting": waiting}
+
+
+def _can_t_be_reached(sequence: "frappe.Document", name: str) -> list[str]:
+	customer, channels = frappe.get_doc("Customer", name), {step.channel for step in sequence.steps}
+	found = []
+	if "Email" in channels and not recipient_of(customer):
+		found.append(_("{0} has no e-mail address: mails wait until there is one.").format(name))
+	if "SMS" in channels and not mobile_of(customer):
+		found.append(_("{0} has no mobile number: text messages wait until there is one.").format(name))
+	return found
 
 
 def enter_backlog(sequence: "frappe.Document", customers: Collection[str], per_day: int, day: date) -> dict:

@@ -23,11 +23,11 @@ customer_tiering.enter_sequence = function (customers) {
 			const args = { sequence, customers };
 			const { message } = await frappe.call("customer_tiering.outreach.api.enrol_by_hand", args);
 			dialog.hide();
-			const lines = message.refused.map((reason) => `<li>${frappe.utils.escape_html(reason)}</li>`).join("");
+			const lines = [...message.refused, ...message.waiting].map((reason) => `<li>${frappe.utils.escape_html(reason)}</li>`).join("");
 			frappe.msgprint({
 				title: __("Start a Sequence"),
 				message: __("{0} customers entered.", [message.entered]) + (lines ? `<ul>${lines}</ul>` : ""),
-				indicator: message.refused.length ? "orange" : "green",
+				indicator: lines ? "orange" : "green",
 			});
 		},
 	});

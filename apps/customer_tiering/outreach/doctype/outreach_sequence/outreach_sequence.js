@@ -98,6 +98,14 @@ customer_tiering.draw_flow = function (frm) {
 	);
 };
 
+// A text without its code, cut between words.
+customer_tiering.in_short = function (text, length = 60) {
+	const plain = (text || "").replace(/{%[^]*?%}/g, " ").replace(/{{[^]*?}}/g, "…").replace(/\s+/g, " ").trim();
+	if (plain.length <= length) return plain;
+	const end = plain.lastIndexOf(" ", length);
+	return `${plain.slice(0, end > length / 2 ? end : length)} …`;
+};
+
 customer_tiering.step_boxes = function (steps, box) {
 	const escape = frappe.utils.escape_html;
 	const total = steps.reduce((sum, step) => sum + (step.variant ? cint(step.weight) : 0), 0);
@@ -109,7 +117,7 @@ customer_tiering.step_boxes = function (steps, box) {
 		const variant = step.variant ? ` ${escape(step.variant)}${share}` : "";
 		return box(
 			`${ICONS[step.channel] || ""} ${__(step.channel)}${variant}`,
-			escape((what || "…").slice(0, 60)) + role + offer,
+			escape(customer_tiering.in_short(what) || "…") + role + offer,
 			step.variant ? "border-style: dashed" : ""
 		);
 	});
@@ -150,7 +158,7 @@ customer_tiering.preview_html = function (preview) {
 		preview.kept_back && `<b>${__("{0} would not go out by then", [preview.kept_back])}</b>`,
 	].filter(Boolean);
 	const reasons = preview.reasons.map(([reason, count]) => `<li>${count} × ${escape(reason)}</li>`);
-	const step = (row) => `${ICONS[row.channel] || ""} ${escape(row.what || "")}
+	const step = (row) => `${ICONS[row.channel] || ""} ${escape(customer_tiering.in_short(row.what))}
 		<span class="text-muted small">${escape(row.variant)}</span>`;
 	const going = preview.outgoing.map(
 		(row) => `<tr><td class="text-nowrap">${day(row.day)}</td>
@@ -164,9 +172,9 @@ customer_tiering.preview_html = function (preview) {
 			${__("As things stand today: whoever orders or unsubscribes gets nothing more, and what other sequences send may put a message off.")}</p>
 		${reasons.length ? `<ul class="text-muted">${reasons.join("")}</ul>` : ""}
 		<h5 class="mt-4">${__("What Would Go Out")}</h5>
-		${going.length ? table([__("Day"), __("Customer"), `<th class="d-none d-md-table-cell">${__("Step")}</th>`, __("To")], going) : `<p>${__("Nothing.")}</p>`}
+		${going.length ? table([__("Date"), __("Customer"), `<th class="d-none d-md-table-cell">${__("Step")}</th>`, __("To", null, "Outreach Touch")], going) : `<p>${__("Nothing.")}</p>`}
 		<h5 class="mt-4">${__("Who Would Enter")}</h5>
-		${entering.length ? table([__("Day"), __("Customer")], entering) : `<p>${__("Nobody.")}</p>`}`;
+		${entering.length ? table([__("Date"), __("Customer")], entering) : `<p>${__("Nobody.")}</p>`}`;
 };
 
 // To whom a message goes, and why it goes later than it could.
