@@ -11,6 +11,7 @@ from frappe.permissions import add_permission
 from customer_tiering.outreach import api
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
+from customer_tiering.outreach.plain_text import plain_text
 from customer_tiering.outreach.preview import preview
 from customer_tiering.outreach.senders import senders
 from customer_tiering.setup import permissions
@@ -221,3 +222,32 @@ class TestLookingAhead:
 		foreseen = preview(document, day(0))
 		assert (foreseen["by_channel"], foreseen["kept_back"]) == ({}, 2)
 		assert "no outgoing Email Account" in foreseen["reasons"][0][0]
+
+
+def test_codes_and_links_stand_by_themselves_in_plain_text() -> None:
+	html = """<p>Dear <b>Jo</b>,
+		your code:<br><strong>BACK-1_2*</strong></p><!-- seen by nobody -->
+		<ul><li>One</li><li>Two</li></ul>
+		<p><a href="https://a.example/s?a=1&amp;b=2">Tell us in half a
+		minute</a> or <a href="mailto:a@example.com">write</a>.</p>"""
+	assert plain_text(html).split("\n") == [
+		"Dear Jo, your code:",
+		"BACK-1_2*",
+		"",
+		"- One",
+		"- Two",
+		"",
+		"Tell us in half a minute: https://a.example/s?a=1&b=2 or write.",
+	]
+
+
+def test_what_a_sequence_lacks_is_said_when_it_is_switched_on() -> None:
+	sms = {"day_offset": 2, "channel": "SMS", "message": "Hello"}
+	document = sequence(MAIL, sms, {**LATER, "variant": "A", "weight": 0}, enabled=0)
+	frappe.clear_messages()
+	document.update({"enabled": 1}).save()
+	(said,) = map(str, frappe.get_message_log())
+	for word in ("have no gateway", "Day 3: no variant has a weight", "no postal address"):
+		assert word in said
+	name = customer("No Address", email=None)
+	assert len(api.enrol_by_hand(NAME, [name])["waiting"]) == 2

@@ -4,6 +4,7 @@ import json
 
 import frappe
 from frappe import _
+from frappe.query_builder.functions import Count
 from frappe.utils import cint, getdate, now_datetime
 
 from customer_tiering.outreach.server_scripts import TITLES, is_disabled, is_in_charge, scripts_are_on
@@ -139,6 +140,15 @@ def enrol_by_hand(sequence: str, customers: str | list) -> dict:
 	from customer_tiering.outreach.by_hand import enter_by_hand
 
 	return enter_by_hand(_sequence(sequence), names, getdate())
+
+
+@frappe.whitelist()
+def under_way() -> dict[str, int]:
+	"""By sequence, how many customers are under way. For managers."""
+	frappe.only_for((*MANAGERS, "Sales Manager"))
+	enrollment = frappe.qb.DocType("Outreach Enrollment")
+	query = frappe.qb.from_(enrollment).select(enrollment.sequence, Count("*"))
+	return dict(query.where(enrollment.status == "Active").groupby(enrollment.sequence).run())
 
 
 @frappe.whitelist()
