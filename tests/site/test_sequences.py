@@ -289,10 +289,12 @@ class TestLostMails:
 		assert statuses(name) == [(0, "In Doubt"), (3, "Queued")]
 		frappe.db.set_value("Email Queue", queue, "status", "Sent")
 		dispatch_due(day(3))
-		assert statuses(name) == [(0, "Queued"), (3, "Queued")]
-		frappe.db.set_value("Email Queue", queue, "status", "Error")
+		assert statuses(name) == [(0, "Sent"), (3, "Queued")]
+		values = {"status": "Error", "error": "Traceback\n  File x\n550 no such user"}
+		frappe.db.set_value("Email Queue", touches(name)[1].email_queue, values)
 		dispatch_due(day(3))
-		assert statuses(name) == [(0, "Failed"), (3, "Queued")]
+		assert statuses(name) == [(0, "Sent"), (3, "Failed")]
+		assert touches(name)[1].reason == "The mail server did not take it: 550 no such user"
 		assert frappe.db.count("Email Queue") == 2
 
 

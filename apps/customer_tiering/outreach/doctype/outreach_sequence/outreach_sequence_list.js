@@ -12,7 +12,8 @@
 		formatters: {
 			entry_by(value, df, doc) {
 				const number = under_way[doc.name];
-				const entry = frappe.utils.escape_html(__(value));
+				const signal = value === "Signal" && doc.entry_signal;
+				const entry = frappe.utils.escape_html([__(value), signal && __(signal)].filter(Boolean).join(": "));
 				return number ? `${entry} <span class="text-muted">· ${__("{0} are under way", [number])}</span>` : entry;
 			},
 		},
