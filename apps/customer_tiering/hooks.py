@@ -16,7 +16,12 @@ before_uninstall = "customer_tiering.setup.uninstall.before_uninstall"
 after_uninstall = "customer_tiering.setup.uninstall.after_uninstall"
 
 extend_bootinfo = "customer_tiering.tiering.boot.add_reporting_currency"
-additional_timeline_content = {"Customer": ["customer_tiering.tiering.timeline.tier_changes"]}
+additional_timeline_content = {
+	"Customer": [
+		"customer_tiering.tiering.timeline.tier_changes",
+		"customer_tiering.outreach.timeline.outreach_of",
+	]
+}
 doctype_js = {
 	"Customer": [
 		"public/js/customer.js",
@@ -78,6 +83,7 @@ REDEMPTION = {
 }
 
 IN_AUDIENCES = "customer_tiering.tiering.audience.after_rename"
+IN_USE = "customer_tiering.tiering.renames.on_trash"
 IN_RULE_CHANGES = "customer_tiering.tiering.rule_changes.after_rename"
 
 doc_events = {
@@ -102,6 +108,7 @@ doc_events = {
 		],
 	},
 	"Customer Tier": {
+		"on_trash": IN_USE,
 		"before_rename": "customer_tiering.tiering.renames.before_rename",
 		"after_rename": [
 			"customer_tiering.tiering.renames.after_rename",
@@ -111,6 +118,7 @@ doc_events = {
 		],
 	},
 	"Lifecycle Stage": {
+		"on_trash": IN_USE,
 		"before_rename": "customer_tiering.tiering.renames.before_rename",
 		"after_rename": [
 			"customer_tiering.tiering.renames.after_rename",
@@ -122,6 +130,7 @@ doc_events = {
 		"after_delete": DORMANT_FILTER,
 	},
 	"RFM Segment": {
+		"on_trash": IN_USE,
 		"before_rename": "customer_tiering.tiering.renames.before_rename",
 		"after_rename": ["customer_tiering.tiering.renames.after_rename", IN_AUDIENCES, IN_RULE_CHANGES],
 	},

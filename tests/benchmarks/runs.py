@@ -20,8 +20,9 @@ from customer_tiering.customer_insights.simulation import rows_of, summarize
 from customer_tiering.engine.policy import Tier
 from customer_tiering.tiering import queue
 from customer_tiering.tiering.policy import read_policy
-from customer_tiering.tiering.proposal import Proposal
+from customer_tiering.tiering.proposal import Proposal, put
 from customer_tiering.tiering.recompute import recompute
+from customer_tiering.tiering.rule_changes import apply, undo
 from customer_tiering.tiering.simulate import simulate
 
 CUSTOMERS = int(os.environ.get("CUSTOMERS", 20_000))
@@ -90,6 +91,22 @@ def test_runs(crowd: None) -> None:
 	for name, seconds in figures.items():
 		median = statistics.median(seconds)
 		print(f"{name:32} {median:8.2f} s {median / base:7.1f}")
+
+
+def test_undo(crowd: None) -> None:
+	"""What the run after an undo costs, that puts back whom the tried rules have moved."""
+	recompute()
+	print(f"\n{'full run, nothing changed':32} {_seconds(recompute):8.2f} s")
+	proposal = Proposal()
+	for tier, value in {"A": 600_000, "B": 400_000, "C": 200_000}.items():
+		put(proposal.find("Customer Tier", tier), "entry_value", value)
+	change = apply(proposal, "Try")
+	print(f"{'full run by other rules':32} {_seconds(recompute):8.2f} s")
+	undo(change)
+	moved = frappe.db.count("Tiering Event", {"decision": "Tier", "cause": "Policy"})
+	print(f"{'full run after the undo':32} {_seconds(recompute):8.2f} s, {moved} had been moved")
+	frappe.db.delete("Tiering Rule Change")
+	frappe.db.commit()
 
 
 def floor() -> None:

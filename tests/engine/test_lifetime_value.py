@@ -1,6 +1,8 @@
 """The models against what they mean: likelihoods integrated over all customers that there could be, and simulated customers."""
 
+import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from math import exp, log
@@ -17,8 +19,8 @@ from customer_tiering.engine.bg_nbd import BgNbd
 from customer_tiering.engine.buyers import brought, buyers, order_days
 from customer_tiering.engine.dropout import mean_over_dropout
 from customer_tiering.engine.gamma_gamma import GammaGamma
-from customer_tiering.engine.lifetime_value import BackTest, Model, NoFitError, back_test, fit
-from customer_tiering.engine.maximum import maximise
+from customer_tiering.engine.lifetime_value import BackTest, Model, NoFitError, back_test, fit, refuse_absurd
+from customer_tiering.engine.maximum import at_bounds, maximise
 
 CDNOW = BgNbd(r=0.243, alpha=30.9, a=0.793, b=2.426, log_likelihood=0.0)
 SPEND = GammaGamma(p=6.25, q=3.74, gamma=15.44, log_likelihood=0.0)
@@ -520,3 +522,52 @@ class TestBackTest:
 		)
 		first_day = days["day"] == pd.Timestamp(START)
 		assert both.sum() == pytest.approx(days["money"][~first_day].sum())
+
+
+class TestAbsurd:
+	"""A model that came out, and says nothing."""
+
+	MODEL = Model(BgNbd(0.3, 20, 0.8, 2.5, -1), GammaGamma(6, 4, 15, -1), None, 500, 200)
+
+	@staticmethod
+	def off_by(error: float) -> BackTest:
+		return BackTest(START, 100, 500, error, 0, naive_error=100, naive_bias=0)
+
+	@staticmethod
+	def known(age: int) -> pd.DataFrame:
+		return pd.DataFrame({"age": [1, age]})
+
+	@pytest.mark.parametrize(
+		("age", "at_bounds", "error", "reason"),
+		[
+			(90, False, 200, None),
+			(90, False, None, None),
+			(90, True, 99, None),
+			(89, False, 50, NoFitError.SHORT_SPAN),
+			(90, False, 201, NoFitError.FAR_OFF),
+			(90, True, 100, NoFitError.AT_BOUNDS),
+			(90, True, None, NoFitError.AT_BOUNDS),
+		],
+	)
+	def test_it_is_refused(self, age: int, at_bounds: bool, error: float | None, reason: str | None) -> None:
+		model = replace(self.MODEL, spend=replace(self.MODEL.spend, is_at_bounds=at_bounds))
+		expected = pytest.raises(NoFitError, match=reason) if reason else contextlib.nullcontext()
+		with expected:
+			refuse_absurd(model, self.known(age), None if error is None else self.off_by(error))
+
+	def test_the_end_of_what_a_parameter_can_be(self) -> None:
+		bounds = ((1e-4, 1e4), (1e-6, 1e6))
+		assert not at_bounds(np.array([1e-3, 1.0]), bounds)
+		assert at_bounds(np.array([1e4, 1.0]), bounds) and at_bounds(np.array([1.0, 1.001e-6]), bounds)
+
+	def test_what_was_known_at_the_cut_is_what_was_known_then(self) -> None:
+		days = pd.DataFrame({"customer": ["X"], "day": pd.to_datetime(["2020-01-01"]), "money": [1.0]})
+		asked = []
+
+		def known_on(day: date) -> pd.DataFrame:
+			asked.append(day)
+			return days
+
+		with pytest.raises(NoFitError):
+			back_test(days, date(2020, 7, 1), 365, known_on=known_on)
+		assert asked == [date(2020, 7, 1) - timedelta(days=91)]

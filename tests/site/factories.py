@@ -331,6 +331,12 @@ def rules(**values: object) -> Iterator[None]:
 		settings.__dict__.update(before)
 
 
+def without_audiences() -> None:
+	"""No rule or sequence asks for a tier or stage any more: what they ask for can't be deleted."""
+	for doctype in ("Follow Up Rule", "Outreach Sequence"):
+		frappe.db.sql(f"UPDATE `tab{doctype}` SET audience_filters = NULL")
+
+
 def make_opportunity(customer: str, **values: object) -> Document:
 	return frappe.get_doc(
 		doctype="Opportunity",

@@ -362,6 +362,30 @@ def test_a_placeholder_on_very_many_customers_names_a_few_of_them() -> None:
 	assert {len(row[2]) for row in found} == {3} and not any(row[0] in row[2] for row in found)
 
 
+@pytest.mark.parametrize(
+	("one", "other", "home"),
+	[
+		("+86 138 0013 8000", "138-0013-8000", 86),
+		("8613800138000", "(138) 00138000", 1),
+		("+49 (0)30 1234567", "030/1234567", 49),
+		("0049 30 1234567", "030 1234567", 49),
+		("+49 151 12345678", "0151 12345678", 49),
+		("+1 (415) 555-2671", "415.555.2671", 86),
+		("1-415-555-2671", "+1 415 555 2671", 1),
+		("+44 20 7946 0958", "020 7946 0958", 1),
+		("+353 1 437 0000", "01 4370000", 353),
+	],
+)
+def test_one_phone_however_it_is_written(one: str, other: str, home: int) -> None:
+	assert data_quality._digits(one, home) == data_quality._digits(other, home) != ""
+
+
+def test_other_phones() -> None:
+	assert data_quality._digits("138 0013 8000", 86) != data_quality._digits("158 0013 8000", 86)
+	assert data_quality._digits("+49 30 1234567", 49) != data_quality._digits("+49 40 1234567", 49)
+	assert data_quality._digits("123456", 49) == data_quality._digits(None, 49) == ""
+
+
 def test_three_of_those_who_share_a_phone_are_named() -> None:
 	made = (make.make_customer(mobile_no="010 1234 5678").name for _number in range(5))
 	names = sorted(made, key=str.casefold)

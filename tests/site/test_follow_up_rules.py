@@ -24,7 +24,7 @@ from customer_tiering.follow_up import (
 	withdraw,
 )
 from customer_tiering.follow_up.create import create_follow_ups, run_follow_ups
-from customer_tiering.follow_up.reasons import EMPTY_TEXT
+from customer_tiering.follow_up.reasons import BROKEN_AUDIENCE, BROKEN_TEXT, EMPTY_TEXT
 from customer_tiering.outreach.channels import Target, call_task
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
@@ -230,9 +230,15 @@ class TestForWhom:
 		result = run_follow_ups()
 		assert (result["created"], result["broken"]) == (1, 1)
 		assert "Broken" in frappe.db.get_single_value("Tiering Settings", "follow_up_log")
+		assert broken.get_db_value("last_problem") == BROKEN_AUDIENCE
 		broken.db_set("audience_filters", None)
 		assert create_follow_ups() == 1
 		assert sorted(todo.follow_up_rule for todo in todos(name)) == ["Broken", "Fine"]
+		assert not broken.get_db_value("last_problem")
+
+	def test_one_without_a_text_is_refused(self) -> None:
+		with pytest.raises(frappe.ValidationError, match="is missing"):
+			rule(description=None)
 
 	def test_a_rule_that_fails_stops_no_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
 		def fail(*_: object) -> None:
@@ -817,6 +823,7 @@ class TestSight:
 		query = "customer_tiering.follow_up.holiday_lists.search"
 		found = search_widget("Holiday List", "fu nam", query=query)
 		assert [tuple(row) for row in found] == [(days.name,)]
+		assert (days.name,) in holiday_lists.search()
 		made.update({"holiday_list": days.name}).save()
 		frappe.set_user(rep("nosy"))
 		with pytest.raises(frappe.PermissionError):
@@ -1107,6 +1114,7 @@ class TestWhatGoesWrong:
 		signal(name)
 		assert run_follow_ups()["created"] == made
 		assert "A rule: its text can't be filled in, or is empty, for 1 customers" in log_of_runs()
+		assert frappe.db.get_value("Follow Up Rule", "A rule", "last_problem") == BROKEN_TEXT
 		waiting = frappe.get_all("Follow Up", filters={"customer": name, "status": "Waiting"}, pluck="reason")
 		assert waiting == [EMPTY_TEXT] * (1 - made)
 

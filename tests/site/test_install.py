@@ -197,7 +197,7 @@ def migrating_changes_nothing(own: Site) -> None:
 		"""tier = frappe.get_doc("Customer Tier", "A")
 			tier.entry_value = 750000
 			tier.save()
-			frappe.delete_doc("Customer Tier", "C")
+			frappe.delete_doc("Customer Tier", "C", flags={"together": []})  # whoever asks for it
 			rule = frappe.get_doc("Follow Up Rule", "Call a dormant customer")
 			rule.due_in_days = 9
 			rule.save()

@@ -605,6 +605,11 @@ class TestDesk:
 		with pytest.raises(frappe.ValidationError, match="no JSON"):
 			call("{ no <b>JSON")
 
+	@pytest.mark.parametrize("groups", ['["in", ["a"]]', '{"a": 1}', [1]])
+	def test_what_is_no_list_of_names_is_refused(self, groups: str | list) -> None:
+		with pytest.raises(frappe.ValidationError, match="a list of names"):
+			interest_api.make_topics(groups)
+
 	def test_they_are_for_who_may_edit_topics(self) -> None:
 		frappe.set_user(make.ensure_user("interest-sales@example.com", "Sales User"))
 		calls: list[Callable] = [

@@ -20,14 +20,17 @@ from customer_tiering.tiering import api, lifetime_value, lifetime_value_jobs
 from customer_tiering.tiering.daily_orders import read_daily_orders
 from customer_tiering.tiering.fit_in_words import Refusal
 from customer_tiering.tiering.lifetime_value import DOCTYPE, LOCK, fit_lifetime_value
+from customer_tiering.tiering.limits import MOST_MONEY
 from customer_tiering.tiering.lock import RunInProgressError, only_one
 from customer_tiering.tiering.policy import read_policy
+from customer_tiering.tiering.prediction import prediction_of
 from tests.site import factories as make
 from tests.site.test_facts import POLICIES, companies  # noqa: F401
 from tests.site.worlds import World, insert, make_world, write
 
 AS_OF = date(2026, 6, 30)
 SHOPPERS = 260
+DOUBTS = "customer_tiering.engine.lifetime_value.refuse_absurd"
 
 
 @pytest.fixture
@@ -200,6 +203,30 @@ class TestFit:
 		assert total(6, 0) < year < total(24, 0)
 		assert 0.9 * year < total(12, 10) < 0.99 * year
 
+	def test_one_beyond_all_measure_stops_nobody(self, shoppers: dict[str, list]) -> None:
+		name = max(shoppers, key=lambda shopper: len(shoppers[shopper]))
+		frappe.db.sql("UPDATE `tabSales Invoice` SET base_net_total = 9e11 WHERE customer = %s", name)
+		with patch(DOUBTS):
+			result = fit_lifetime_value(AS_OF)
+		assert result.is_fitted and name in last_fit().notes
+		assert max(predictions().values()) == predictions()[name] == pytest.approx(MOST_MONEY, rel=1e-6)
+		assert last_fit().predicted == pytest.approx(MOST_MONEY, rel=1e-6)
+		sentences = prediction_of(frappe.get_doc("Customer", name))["sentences"]
+		assert "too large" in sentences[0]
+
+	def test_what_was_returned_later_was_known_before(self, shoppers: dict[str, list], company: str) -> None:
+		before = fit_lifetime_value(AS_OF, dry_run=True).values
+		cut = before["test_from"]
+		once = next(name for name, sold in shoppers.items() if len(sold) == 1 and sold[0][0] < cut)
+		row = invoice("back", once, company, cut + timedelta(days=5), -shoppers[once][0][1])
+		insert("Sales Invoice", [{**row, "is_return": 1, "return_against": f"{once}-0"}])
+		after = fit_lifetime_value(AS_OF, dry_run=True).values
+		assert after["customers"] == before["customers"] - 1
+		same = ("test_from", "test_customers", "naive_error", "test_error")
+		assert [after[key] for key in same] == [
+			pytest.approx(before[key]) if isinstance(before[key], float) else before[key] for key in same
+		]
+
 	def test_other_days_are_for_dry_runs(self, new_site: None) -> None:
 		with patch.dict(frappe.conf, {"allow_tests": 0, "customer_tiering_demo": 0}):
 			with pytest.raises(frappe.ValidationError, match="only as of today"):
@@ -229,7 +256,7 @@ class TestNoFit:
 		late += [invoice(f"{n}-b", n, company, AS_OF - timedelta(days=5), 12) for n in list(shoppers)[:150]]
 		insert("Sales Invoice", late)
 		result = fit_lifetime_value(AS_OF)
-		assert result.is_fitted
+		assert not result.is_fitted and "go back 60 days" in last_fit().reason
 		assert last_fit().test_note == (
 			"Not tested on the past: 0 customers have ordered on more than one day and brought money; a model takes 100 or more."
 		)
@@ -237,7 +264,7 @@ class TestNoFit:
 
 	def test_every_reason_has_its_sentence(self, site: str) -> None:
 		reasons = [value for key, value in vars(NoFitError).items() if key.isupper()]
-		assert len({Refusal(reason, 1, 2).in_words() for reason in reasons}) == len(reasons) == 5
+		assert len({Refusal(reason, 1, 2).in_words() for reason in reasons}) == len(reasons) == 8
 
 	def test_is_said_in_the_reader_s_language(self, shoppers: dict[str, list]) -> None:
 		"""Though a job wrote it, which speaks English."""

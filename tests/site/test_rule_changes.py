@@ -4,12 +4,13 @@ import contextlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import frappe
 import pytest
 
 from customer_tiering.setup.seed import NEW_SITE
-from customer_tiering.tiering import rules_api
+from customer_tiering.tiering import lock, rules_api
 from customer_tiering.tiering.policy import read_policy
 from customer_tiering.tiering.presets import presets
 from customer_tiering.tiering.proposal import Proposal, put
@@ -78,7 +79,7 @@ class TestPresets:
 		stages = {stage.name: stage for stage in read_policy().stages}
 		assert list(stages) == ["Lead", "Lost", "Silent", "High Value", "Loyal", "Active", "New"]
 		days = {name: (s.min_days_since_order, s.min_days_since_first_order) for name, s in stages.items()}
-		assert (days["Lost"], days["Silent"]) == ((91, 0), (30, 0))
+		assert (days["Lost"], days["Silent"]) == ((90, 0), (30, 0))
 		assert (days["Loyal"], days["Active"], days["New"]) == ((0, 180), (0, 8), (0, 0))
 		assert stages["Silent"].meaning == "Dormant"
 
@@ -116,6 +117,7 @@ class TestPresets:
 		make_as_seeded()
 		before = read_policy().as_json()
 		tier, stage = (frappe.get_doc("Customer Tier", "C"), frappe.get_doc("Lifecycle Stage", "Repeat"))
+		make.without_audiences()
 		for doc in (tier, stage):
 			frappe.delete_doc(doc.doctype, doc.name)
 		new = {(row["what"], row["now"], row["then"]) for row in rules_api.preview_preset("seeded")}
@@ -130,6 +132,7 @@ class TestPresets:
 	def test_a_new_tier_takes_the_name_that_another_one_gives_up(self) -> None:
 		"""Of A, Silver and D the last becomes C, and a new one D."""
 		make_as_seeded()
+		make.without_audiences()
 		frappe.delete_doc("Customer Tier", "C")
 		frappe.rename_doc("Customer Tier", "B", "Silver", force=True)
 		before = rows()["Customer Tier"]
@@ -292,7 +295,11 @@ class TestUndo:
 		rule.update({"audience_filters": "[]"}).save()
 		with pytest.raises(frappe.ValidationError, match=r"1 customers have it by hand\. Choose"):
 			rules_api.undo_change(change, despite_edits=1)
-		frappe.delete_doc("Customer Tier", "AA", force=True)
+		with pytest.raises(frappe.ValidationError, match=r"AA.*in use: 1 customers have it by hand\. Choose"):
+			frappe.delete_doc("Customer Tier", "AA", force=True)
+		frappe.delete_doc(
+			"Customer Tier", "AA", force=True, flags={"together": []}
+		)  # with what takes its place
 		make.recompute()
 		assert make.computed(customer).customer_tier == "B"
 		assert make.events(customer, decision="Tier")[-1].cause != "Override"
@@ -333,6 +340,7 @@ class TestUndo:
 
 	def test_says_what_it_could_not_put_back(self) -> None:
 		change = apply(proposal_of({**tier("B", entry_value=90_000), "window_months": 6}), "Test").name
+		make.without_audiences()
 		frappe.delete_doc("Customer Tier", "B")
 		message = rules_api.undo_change(change, despite_edits=1)["message"]
 		assert "gone since: Customer Tier B · Entry Value" in message and "is set again" not in message
@@ -377,6 +385,7 @@ class TestUndo:
 
 	def test_a_record_that_is_gone_is_an_edit(self) -> None:
 		change = apply(proposal_of(tier("B", entry_value=90_000)), "Test")
+		make.without_audiences()
 		frappe.delete_doc("Customer Tier", "B")
 		(edited,) = edited_since(change)
 		assert edited["now"] == "deleted or renamed"
@@ -415,6 +424,40 @@ def test_one_changes_rules_at_a_time() -> None:
 		assert "Somebody else is changing the rules" in another.submit(refused_elsewhere).result()
 		frappe.db.rollback()
 		assert "no preset" in another.submit(refused_elsewhere).result()
+
+
+def test_names_stay_while_a_run_writes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+	monkeypatch.setattr(lock, "MOMENT", 0)
+	place = (frappe.local.site, frappe.local.sites_path)
+	running, over = Event(), Event()
+
+	def run() -> None:
+		frappe.init(place[0], sites_path=place[1])
+		frappe.connect()
+		try:
+			with lock.only_one(lock.RUNS, "refused"):
+				running.set()
+				over.wait(30)
+		finally:
+			frappe.destroy()
+
+	with ThreadPoolExecutor(1) as another:
+		done = another.submit(run)
+		running.wait(30)
+		before = rows()
+		make.without_audiences()
+		for act in (
+			lambda: rules_api.use_preset("precious_names"),
+			lambda: rules_api.undo_change("RC-000001"),
+			lambda: frappe.rename_doc("Customer Tier", "B", "Silver"),
+			lambda: frappe.delete_doc("Customer Tier", "C"),
+		):
+			with pytest.raises(lock.RunInProgressError, match="A run is deciding"):
+				act()
+		over.set()
+		done.result()
+	assert rows()["Customer Tier"] == before["Customer Tier"]
+	assert rules_api.use_preset("precious_names")["name"]
 
 
 @pytest.mark.parametrize(

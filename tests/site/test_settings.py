@@ -228,6 +228,7 @@ class TestTiers:
 			new_tier(tier_name="A", entry_value=7).insert()
 
 	def test_the_last_tier_cannot_be_deleted(self) -> None:
+		make.without_audiences()
 		for name in "ABC":
 			frappe.delete_doc("Customer Tier", name)
 		with pytest.raises(frappe.ValidationError, match="last Customer Tier"):
@@ -238,6 +239,9 @@ class TestTiers:
 		customer = make.make_customer().name
 		make.make_invoice(customer, 600000, make.days_ago(3))
 		recompute()
+		with pytest.raises(frappe.ValidationError, match=r"A.*in use: Follow Up Rule.*Outreach Sequence"):
+			frappe.delete_doc("Customer Tier", "A")
+		make.without_audiences()
 		with pytest.raises(frappe.LinkExistsError, match=customer):
 			frappe.delete_doc("Customer Tier", "A")
 		assert computed(customer).customer_tier == "A"
@@ -595,6 +599,7 @@ def test_what_only_disabled_customers_hold_can_be_deleted() -> None:
 	kept = {"customer_tier": "C", "lifecycle_stage": "Lost"}
 	gone = make.make_customer(disabled=1).name
 	frappe.db.set_value("Customer", gone, kept)
+	make.without_audiences()
 	frappe.delete_doc("Customer Tier", "C")
 	frappe.delete_doc("Lifecycle Stage", "Lost")
 	assert [

@@ -384,11 +384,12 @@ class TestThePage:
 			page.start(changes)
 		monkeypatch.setattr(api, "get_queues", lambda: ["bench:long"])
 		jobs: list[dict] = []
-		monkeypatch.setattr(frappe, "enqueue", lambda method, queue, timeout, **job: jobs.append(job))
+		monkeypatch.setattr(frappe, "enqueue", lambda method, queue, timeout, job_id, **job: jobs.append(job))
 		with pytest.raises(frappe.ValidationError, match="already starts"):
 			page.start(json.dumps({"tiers": [{"name": "A", "entry_value": 100_000}]}))
 		token = page.start(changes, as_of=str(AS_OF))["token"]
-		assert page.get_status() == {"token": token, "state": "Queued"}
+		status = page.get_status()
+		assert (status["token"], status["state"]) == (token, "Queued")
 		simulation.run(**jobs[0])
 		done = page.get_status()
 		assert (done["state"], done["token"]) == ("Done", token)
@@ -407,7 +408,8 @@ class TestThePage:
 		frappe.set_user(manager)
 		simulation.start(manager, "new")
 		simulation.run("retail", {}, str(AS_OF), "old", "en")
-		assert page.get_status() == {"token": "new", "state": "Queued"}
+		status = page.get_status()
+		assert (status["token"], status["state"]) == ("new", "Queued")
 
 	def test_an_older_simulation_ends_at_the_next_step(
 		self, manager: str, monkeypatch: pytest.MonkeyPatch
@@ -427,7 +429,26 @@ class TestThePage:
 		for _again in "12":  # the second one finds that it is too late before it begins
 			simulation.run(None, {}, str(AS_OF), "old", "en")
 		assert steps == [0]
-		assert page.get_status() == {"token": "new", "state": "Queued"}
+		status = page.get_status()
+		assert (status["token"], status["state"]) == ("new", "Queued")
+
+	def test_one_that_was_killed_is_told(self, manager: str, monkeypatch: pytest.MonkeyPatch) -> None:
+		"""As a worker that is gone leaves it: what it said last stands there, and nobody holds its lock."""
+		frappe.set_user(manager)
+		simulation.start(manager, "token")
+		running = {"token": "token", "state": "Running", "percent": 40, "what": "Reading"}
+		simulation._tell(manager, "token", running)
+		with simulation._alone("token"):
+			assert page.get_status() == running
+		killed = page.get_status()
+		assert killed["state"] == "Failed" and "Simulate again" in killed["error"]
+
+	def test_one_whose_job_is_gone_is_told(self, manager: str, monkeypatch: pytest.MonkeyPatch) -> None:
+		frappe.set_user(manager)
+		simulation.start(manager, "token")
+		assert page.get_status()["state"] == "Queued"
+		monkeypatch.setattr(simulation, "SOON", -1)
+		assert page.get_status()["state"] == "Failed"
 
 	def test_rules_that_were_broken_meanwhile_are_told(
 		self, population: str, manager: str, monkeypatch: pytest.MonkeyPatch
@@ -515,6 +536,7 @@ class TestThePage:
 			(lambda: page.get_customers("tier", way="up"), "rise, fall"),
 			(lambda: page.get_rules("../../x"), "no preset"),
 			(lambda: page.start(preset="nope"), "no preset"),
+			(lambda: page.start('{"tiers": [{"name": "<script>", "entry_value": 1}]}'), "special characters"),
 			(lambda: page.start('{"x": 1}', as_of="2026-13-01"), "As of"),
 		],
 	)

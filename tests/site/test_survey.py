@@ -11,10 +11,11 @@ import requests
 
 from customer_tiering.outreach.goals import note_goals
 from customer_tiering.outreach.survey import reasons, survey_url, touch_of
+from customer_tiering.outreach.timeline import outreach_of
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
 from tests.browser.conftest import base_url, chromium  # noqa: F401
 from tests.conftest import CHECKOUT
-from tests.site.sleepers import clean_slate, customer, day
+from tests.site.sleepers import clean_slate, customer, day, user
 
 METHOD = "/api/method/customer_tiering.outreach.survey.answer"
 SCREENSHOTS = CHECKOUT / "tests/.screenshots"
@@ -81,6 +82,33 @@ def test_the_last_answer_wins(base_url: str, touch: frappe._dict) -> None:
 	post(base_url, t=touch.token, score="3", reason="Price")
 	post(base_url, t=touch.token, score="9")
 	assert [(row.score, row.reason) for row in answers()] == [("9", None)]
+
+
+def test_who_corrects_an_answer_sees_it(base_url: str, touch: frappe._dict) -> None:
+	post(base_url, t=touch.token, score="3", reason="Price", comment="<b>dear</b>")
+	page = requests.get(f"{base_url}/survey/{touch.token}", timeout=60).text
+	checked = re.findall(r'value="([^"]*)" checked', page)
+	assert sorted(checked) == ["3", "Price"]
+	assert "&lt;b&gt;dear&lt;/b&gt;</textarea>" in page
+
+
+def test_whoever_looks_after_the_customer_hears_of_it(base_url: str, touch: frappe._dict) -> None:
+	rep = user("rep-who-hears@example.com", "Sales User")
+	frappe.db.set_value("Customer", touch.customer, "account_manager", rep)
+	frappe.db.commit()
+	post(base_url, t=touch.token, score="3", reason="Price", comment="<b>dear</b>")
+	frappe.db.commit()
+	told = frappe.get_all("Notification Log", {"for_user": rep}, ["subject", "document_type"])
+	assert [row.document_type for row in told] == ["Customer Feedback"]
+	assert "3 of 10, Price, “&lt;b&gt;dear&lt;/b&gt;”" in told[0].subject
+	lines = outreach_of("Customer", touch.customer)
+	assert [line["icon"] for line in lines] == ["branch", "branch", "mail", "comment"]
+	assert "&lt;b&gt;dear&lt;/b&gt;" in lines[-1]["content"]
+	frappe.set_user(user("elsewhere@example.com", "Stock User"))
+	try:
+		assert outreach_of("Customer", touch.customer) == []
+	finally:
+		frappe.set_user("Administrator")
 
 
 def test_what_is_no_choice_is_left_out(base_url: str, touch: frappe._dict) -> None:

@@ -576,6 +576,8 @@ class TestOutreachResults:
 		)
 		make.make_communication("Customer", people[2], add_days(START, DAYS + 1), sent_or_received="Received")
 		make.make_communication("Customer", people[2], START)
+		answered = frappe.db.get_value("Outreach Touch", {"customer": people[2], "step": "later"})
+		make.make_feedback(people[2], 3, START, source="Web Form", touch=answered)
 		row, total = execute({"from_date": START, "to_date": START, "order_days": str(DAYS)})[1]
 		expected = {
 			**{
@@ -586,7 +588,7 @@ class TestOutreachResults:
 				"loaded": 1,
 				"clicked": 1,
 				"unsubscribed": 1,
-				"replied": 2,
+				"replied": 3,
 			},
 			**{"open_rate": pytest.approx(200 / 3), "click_rate": pytest.approx(100 / 3)},
 		}
@@ -637,7 +639,7 @@ class TestOutreachResults:
 				entry(people[1], 1, 0),
 				entry(people[2], 0, 0, last_order_date=add_days(START, 1)),
 				entry(people[2], 0, 5),
-				entry(people[3], 0, 1),
+				entry(people[3], 0, 1, goal_reached_on=add_days(START, 2)),
 				entry(people[4], 1, 1),
 				entry(people[0], 0, 2, exit_reason="Void"),
 				entry(people[0], 0, date_diff(getdate(), START) - until),  # its time is over tomorrow
@@ -664,6 +666,7 @@ class TestOutreachResults:
 			[100 * v for v in difference(1, 2, 1, 2)]
 		)
 		assert (row["entered_revenue"], row["holdout_revenue"]) == (50, 25)
+		assert (row["goal_reached"], row["goal_rate"]) == (1, 20)
 
 	@pytest.mark.parametrize(
 		"wrong", [{"group_by": "x"}, {"order_days": "-1"}, {"sequence": ["a"]}, {"company": "Nobody"}]

@@ -93,7 +93,7 @@ class TestPoints:
 
 	def test_what_expires_first(self, history: str) -> None:
 		found = points_of(history, later(0))
-		assert (found.expire_on, found.expiring) == (later(6), 70)
+		assert (found.expire_on, found.expiring) == (later(5), 70)
 
 	def test_without_a_program_there_are_none(self) -> None:
 		customer = make.make_customer(loyalty_program=None).name

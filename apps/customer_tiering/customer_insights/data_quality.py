@@ -52,6 +52,9 @@ NO_DATES = " AND ".join(f"`tabCustomer`.{field} IS NULL" for field in KEY_DATES)
 
 # Shorter numbers are extensions and the like.
 SHORTEST_PHONE = 7
+# Without the country's code and the zero in front, as in China; longer ones have a code without its plus.
+LONGEST_PHONE = 11
+NORTH_AMERICA = 1  # its code
 # Of those who share something with a customer so many are named.
 NAMED = 3
 
@@ -288,11 +291,12 @@ def duplicate_customers(customers: Customers) -> Findings:
 		JOIN `tabCustomer` ON `tabCustomer`.name = link.link_name
 		WHERE {customers.counted}"""
 	)
+	home = _home_code()
 	found: Findings = {}
 	for said, pairs in (
 		(
 			_("Same phone as {0}"),
-			[(row[0], _digits(row[3])) for row in rows] + [(n, _digits(p)) for n, p in phones],
+			[(name, _digits(phone, home)) for name, phone in (*((row[0], row[3]) for row in rows), *phones)],
 		),
 		(_("Same name as {0}"), [(row[0], letters(row[1])) for row in rows]),
 		(_("Same tax ID as {0}"), [(row[0], letters(row[2])) for row in rows]),
@@ -379,10 +383,38 @@ def letters(text: str | None) -> str:
 	return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text or "").casefold())
 
 
-def _digits(text: str | None) -> str:
-	"""A phone number's digits, with or without the country's code in front: the last eleven. Empty if too short."""
-	digits = re.sub(r"\D", "", unicodedata.normalize("NFKC", text or "")).lstrip("0")
-	return digits[-11:] if len(digits) >= SHORTEST_PHONE else ""
+def _digits(text: str | None, home: int = 0) -> str:
+	"""A phone number's digits as they are dialled within its country, without the zero in front. Empty if too short.
+
+	Of which country a number without a code is isn't asked: two that differ by it alone are taken for one. `home` is the
+	site's own code, for North America, where the code is dialled within the country, too.
+	"""
+	written = unicodedata.normalize("NFKC", text or "").strip()
+	digits = re.sub(r"\D", "", written.replace("(0)", ""))
+	if written.startswith("+") or digits.startswith("00"):
+		digits = _without_code(digits.lstrip("0"))
+	digits = digits.lstrip("0")
+	if len(digits) > LONGEST_PHONE:  # the code without its plus
+		digits = _without_code(digits)
+	if home == NORTH_AMERICA and len(digits) == LONGEST_PHONE:
+		digits = digits.removeprefix(str(NORTH_AMERICA))
+	return digits if len(digits) >= SHORTEST_PHONE else ""
+
+
+def _without_code(digits: str) -> str:
+	from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+
+	lengths = (length for length in (1, 2, 3) if int(digits[:length] or 0) in COUNTRY_CODE_TO_REGION_CODE)
+	return digits[next(lengths, 0) :].lstrip("0")
+
+
+def _home_code() -> int:
+	"""The code of the country that the site is set to; 0 without one."""
+	from phonenumbers import country_code_for_region
+
+	country = frappe.db.get_single_value("System Settings", "country")
+	region = country and frappe.db.get_value("Country", country, "code")
+	return country_code_for_region(region.upper()) if region else 0
 
 
 def _sharing(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str, list[str], int]]:

@@ -201,6 +201,11 @@ def column(fieldname: str, label: str, fieldtype: str = "Int", width: int = 110,
 	return {"fieldname": fieldname, "label": label, "fieldtype": fieldtype, "width": width, **more}
 
 
+def currency_column() -> dict:
+	"""The last one: a file has the numbers alone."""
+	return column("currency", _("Currency"), "Data", 80)
+
+
 def _width(label: str) -> int:
 	"""Pixels that a column's head takes: a Chinese character is as wide as two letters."""
 	letters = sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in label)

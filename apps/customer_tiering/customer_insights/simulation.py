@@ -6,6 +6,7 @@ the place of the old.
 
 import html
 import json
+import time
 import zlib
 from datetime import date
 from typing import TYPE_CHECKING
@@ -14,10 +15,12 @@ import frappe
 from frappe import _
 from frappe.desk.reportview import build_match_conditions
 from frappe.utils import getdate
+from frappe.utils.background_jobs import get_job
 
 from customer_tiering.customer_insights.consequences import consequences, newcomers, totals
 from customer_tiering.customer_insights.simulated import Simulated
 from customer_tiering.engine.policy import Policy
+from customer_tiering.tiering.lock import is_free, only_one
 from customer_tiering.tiering.presets import apply_preset, presets, text
 from customer_tiering.tiering.proposal import Proposal
 from customer_tiering.tiering.recompute import Progress
@@ -32,6 +35,7 @@ KEY = "customer_tiering.simulation"
 EXPIRES = 3600  # seconds
 TIMEOUT = 1800  # seconds that the job may take
 KINDS = ("tier", "stage", "segment")
+SOON = 10  # seconds
 WAYS = ("rise", "fall")
 NONE = ""  # how "no tier" is written where a name is
 
@@ -67,6 +71,13 @@ def run(preset: str | None, changes: dict | None, as_of: str | None, token: str,
 
 	if not _is_current(user, token):
 		return
+	with _alone(token):
+		_tell(user, token, {"state": "Running", "percent": 10, "what": ""})
+		_run(preset, changes, as_of, token, progress)
+
+
+def _run(preset: str | None, changes: dict | None, as_of: str | None, token: str, progress: Progress) -> None:
+	user = frappe.session.user
 	try:
 		summary, rows = result(propose(preset, changes), getdate(as_of) if as_of else None, progress)
 	except SupersededError:
@@ -101,13 +112,49 @@ def result(proposal: Proposal, as_of: date | None, progress: Progress) -> tuple[
 def start(user: str, token: str) -> None:
 	"""Forget what this user simulated before."""
 	frappe.cache.delete_value(_key("rows", user))
-	status = {"token": token, "state": "Queued"}
+	status = {"token": token, "state": "Queued", "since": time.time()}
 	frappe.cache.set_value(_key("status", user), status, expires_in_sec=EXPIRES)
 
 
 def status(user: str) -> dict | None:
-	"""{"token", "state", …} of the user's simulation: Queued, Running (percent, what), Failed (error) or Done (summary)."""
+	"""{"token", "state", …} of the user's simulation: Queued, Running (percent, what), Failed (error) or Done (summary).
+
+	One of which the job is gone has failed: its worker was killed, or the queue emptied.
+	"""
+	found = _status(user)
+	if _is_under_way(found) and _job_is_gone(found):
+		found = _status(user)  # it may have ended in this moment
+		if _is_under_way(found):
+			error = _("The simulation was broken off before it was done. Press Simulate again.")
+			found = {"token": found["token"], "state": "Failed", "error": error}
+			frappe.cache.set_value(_key("status", user), found, expires_in_sec=EXPIRES)
+	return found
+
+
+def job_id(token: str) -> str:
+	return f"{KEY}.{token}"
+
+
+def _status(user: str) -> dict | None:
 	return frappe.cache.get_value(_key("status", user), expires=True)
+
+
+def _is_under_way(found: dict | None) -> bool:
+	return bool(found) and found["state"] in ("Queued", "Running")
+
+
+def _job_is_gone(found: dict) -> bool:
+	"""A job that runs holds its lock until it or its worker ends; one that waits is in the queue soon after it was put there."""
+	if found["state"] == "Running":
+		return is_free(job_id(found["token"]))
+	if time.time() - found.get("since", 0) < SOON:
+		return False
+	job = get_job(job_id(found["token"]))
+	return not job or job.get_status() not in ("queued", "deferred", "scheduled", "started")
+
+
+def _alone(token: str) -> only_one:
+	return only_one(job_id(token), _("This simulation is under way already."))
 
 
 def rows(user: str) -> dict | None:
@@ -253,7 +300,7 @@ def _tell(user: str, token: str, status: dict) -> None:
 
 
 def _is_current(user: str, token: str) -> bool:
-	return (status(user) or {}).get("token") == token
+	return (_status(user) or {}).get("token") == token
 
 
 def _pack(rows: dict) -> bytes:

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.special import digamma, expit, gammaln
 
 from customer_tiering.engine.dropout import mean_over_dropout
-from customer_tiering.engine.maximum import maximise
+from customer_tiering.engine.maximum import at_bounds, maximise
 
 STARTS = ((0.5, 0.3, 0.8, 2.5), (1.0, 0.8, 0.5, 5.0), (2.0, 2.0, 0.05, 1.0))
 # Of r, alpha (in mean gaps between orders), a, b. At a bound all customers are as good as equal, or as good as never gone.
@@ -25,13 +25,17 @@ BOUNDS = ((1e-4, 1e4), (1e-6, 1e6), (1e-4, 1e4), (1e-4, 1e4))
 
 @dataclass(frozen=True)
 class BgNbd:
-	"""A fitted model: r, alpha in days, a, b; `log_likelihood` of all the customers that it was fitted to."""
+	"""A fitted model: r, alpha in days, a, b; `log_likelihood` of all the customers that it was fitted to.
+
+	`is_at_bounds` says that the search came to the end of what it may try.
+	"""
 
 	r: float
 	alpha: float
 	a: float
 	b: float
 	log_likelihood: float
+	is_at_bounds: bool = False
 
 	def alive(self, buyers: pd.DataFrame) -> pd.Series:
 		"""The probability that a customer is still one; 1 while it has not ordered a second time."""
@@ -66,7 +70,9 @@ def fit(buyers: pd.DataFrame) -> BgNbd | None:
 		return None
 	(r, alpha, a, b), mean = found
 	in_days = mean * weights.sum() - weights @ x * np.log(gap)
-	return BgNbd(float(r), float(alpha * gap), float(a), float(b), float(in_days))
+	return BgNbd(
+		float(r), float(alpha * gap), float(a), float(b), float(in_days), at_bounds(found[0], BOUNDS)
+	)
 
 
 class _Likelihood:

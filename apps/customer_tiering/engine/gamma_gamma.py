@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import digamma, gammaln
 
-from customer_tiering.engine.maximum import maximise
+from customer_tiering.engine.maximum import at_bounds, maximise
 
 STARTS = ((1.0, 3.0, 1.0), (6.0, 4.0, 0.4), (2.0, 1.0, 0.2))
 # Of p, q, gamma (in mean spend an order).
@@ -26,12 +26,16 @@ LEAST = 1.1
 
 @dataclass(frozen=True)
 class GammaGamma:
-	"""A fitted model: p, q, gamma in money; `log_likelihood` of all the customers that it was fitted to."""
+	"""A fitted model: p, q, gamma in money; `log_likelihood` of all the customers that it was fitted to.
+
+	`is_at_bounds` says that the search came to the end of what it may try.
+	"""
 
 	p: float
 	q: float
 	gamma: float
 	log_likelihood: float
+	is_at_bounds: bool = False
 
 	@property
 	def has_a_mean(self) -> bool:
@@ -69,7 +73,7 @@ def fit(buyers: pd.DataFrame) -> GammaGamma | None:
 		return None
 	(p, q, gamma), mean = found
 	in_money = (mean - np.log(unit)) * len(fitted)
-	return GammaGamma(float(p), float(q), float(gamma * unit), float(in_money))
+	return GammaGamma(float(p), float(q), float(gamma * unit), float(in_money), at_bounds(found[0], BOUNDS))
 
 
 def fit_single_orders(buyers: pd.DataFrame) -> GammaGamma | None:
@@ -86,7 +90,7 @@ def fit_single_orders(buyers: pd.DataFrame) -> GammaGamma | None:
 	(p, q, gamma), mean = found
 	amounts = np.where(np.isfinite(log_spend), x, 1.0).sum()
 	in_money = mean * len(fitted) - amounts * np.log(unit)
-	return GammaGamma(float(p), float(q), float(gamma * unit), float(in_money))
+	return GammaGamma(float(p), float(q), float(gamma * unit), float(in_money), at_bounds(found[0], BOUNDS))
 
 
 class _Likelihood:

@@ -3,6 +3,7 @@
 And what such predictions are worth: the back-test fits the models to an earlier time alone and looks at what came after.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -19,12 +20,17 @@ LEAST_REPEATERS = 100
 # Money to come is taken to be worth the same within so many days.
 DISCOUNT_STEP = 91
 DAYS_A_YEAR = 365.25
+# From a shorter past nothing can be said of months to come.
+SHORTEST_SPAN = 90  # days
+# Further off than so many times the naive guess, a model says nothing.
+FAR_OFF = 2.0
 
 
 class NoFitError(Exception):
 	"""There is no model, or nothing to test it on; `reason` is one of those below.
 
-	`repeaters` are the customers who ordered again and brought money, `needed` how many it would have taken.
+	`repeaters` are the customers who ordered again and brought money, `needed` how many it would have taken; of a short span
+	the days that there are and the days that it would have taken.
 	"""
 
 	TOO_FEW_REPEATERS = "too few repeaters"
@@ -32,6 +38,9 @@ class NoFitError(Exception):
 	SPEND_DOES_NOT_FIT = "spend does not fit"
 	SPEND_HAS_NO_MEAN = "spend has no mean"
 	NOTHING_CAME = "nothing came"
+	SHORT_SPAN = "short span"
+	AT_BOUNDS = "at bounds"
+	FAR_OFF = "far off"
 
 	def __init__(self, reason: str, repeaters: int, needed: int) -> None:
 		super().__init__(reason)
@@ -50,6 +59,10 @@ class Model:
 	spend_of_means: GammaGamma | None
 	customers: int
 	repeaters: int
+
+	@property
+	def is_at_bounds(self) -> bool:
+		return self.orders.is_at_bounds or self.spend.is_at_bounds
 
 	def predict(self, known: pd.DataFrame, days: int, yearly_discount: float = 0.0) -> pd.DataFrame:
 		"""What each of the `buyers` will do within so many days from now.
@@ -87,6 +100,18 @@ def fit(known: pd.DataFrame, least_repeaters: int = LEAST_REPEATERS) -> Model:
 	return Model(orders, spend, gamma_gamma.fit(known), len(known), repeaters)
 
 
+def refuse_absurd(model: Model, known: pd.DataFrame, test: "BackTest | None") -> None:
+	"""Raise NoFitError for a model that came out, and says nothing: of too short a past, at the end of what its parameters
+	can be and not seen to be of use, or far worse than no model at all."""
+	span = int(known["age"].max())
+	if span < SHORTEST_SPAN:
+		raise NoFitError(NoFitError.SHORT_SPAN, span, SHORTEST_SPAN)
+	if test and test.is_far_off:
+		raise NoFitError(NoFitError.FAR_OFF, model.repeaters, 0)
+	if model.is_at_bounds and not (test and test.is_worth_it):
+		raise NoFitError(NoFitError.AT_BOUNDS, model.repeaters, 0)
+
+
 @dataclass(frozen=True)
 class BackTest:
 	"""How far predictions of the `days` after `fitted_until` were off, for the customers known then; money as given.
@@ -108,24 +133,34 @@ class BackTest:
 	def is_worth_it(self) -> bool:
 		return self.error < self.naive_error
 
+	@property
+	def is_far_off(self) -> bool:
+		return self.error > FAR_OFF * self.naive_error
+
 
 def back_test(
-	order_days: pd.DataFrame, as_of: date, days: int, least_repeaters: int = LEAST_REPEATERS
+	order_days: pd.DataFrame,
+	as_of: date,
+	days: int,
+	least_repeaters: int = LEAST_REPEATERS,
+	known_on: Callable[[date], pd.DataFrame] | None = None,
 ) -> BackTest:
 	"""Predict the last `days` until `as_of`, or the last half of all there is if that is less, from what was before.
 
-	Raises NoFitError where that is too little.
+	`known_on` gives the order days as they were known on a day, before later returns took off money or orders; without it
+	nothing was returned later. Raises NoFitError where all that is too little.
 	"""
 	span = (pd.Timestamp(as_of) - order_days["day"].min()).days + 1
 	days = min(days, span // 2)
 	until = as_of - timedelta(days=days)
-	known = buyers(order_days, until)
+	past = known_on(until) if known_on else order_days
+	known = buyers(past, until)
 	model = fit(known, least_repeaters)
 	predicted = model.predict(known, days)["value"]
 	came = brought(order_days, until, as_of).reindex(known.index, fill_value=0.0)
 	if came.sum() <= 0:
 		raise NoFitError(NoFitError.NOTHING_CAME, model.repeaters, least_repeaters)
-	before = brought(order_days, until - timedelta(days=days), until).reindex(known.index, fill_value=0.0)
+	before = brought(past, until - timedelta(days=days), until).reindex(known.index, fill_value=0.0)
 	return BackTest(
 		until,
 		days,

@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 # Of the likelihood of one observation, for a change of a parameter by its own size: no figure that is shown would move.
 FLAT = 1e-5
 MOST_STEPS = 1000
+NEAR_BOUND = 0.01  # as a share of the parameter
 
 Likelihood = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
@@ -24,6 +25,12 @@ def maximise(
 	highest_first = sorted(starts, key=lambda start: -likelihood(np.array(start))[0])
 	tops = (_climb(likelihood, start, np.log(bounds)) for start in highest_first)
 	return next((top for top in tops if top), None)
+
+
+def at_bounds(parameters: np.ndarray, bounds: Sequence[tuple[float, float]]) -> bool:
+	"""Whether one of the parameters lies at an end of what it may be, or as good as there."""
+	logs, ends = np.log(parameters)[:, None], np.log(bounds)
+	return bool((np.abs(logs - ends) < NEAR_BOUND).any())
 
 
 def _climb(

@@ -63,13 +63,16 @@ def replay(
 	*,
 	with_past: bool = True,
 	decided_on: Sequence[date] | None = None,
+	decided: dict | None = None,
 ) -> list[Standing]:
 	"""The standing on every day up to `until` on which money, grace or dwell could change the tier, oldest first.
 
 	Overrides are left out: they are decisions, not documents. `known` is what a run had decided before its day: from then
 	on it goes on from there, whatever the documents say of the days before, which can be left out. Where `decided_on` is
-	given, ascending, nothing is decided on other days.
+	given, ascending, nothing is decided on other days. `decided` keeps what was decided: customers who stand alike share it,
+	if many are replayed with the same one.
 	"""
+	decided = {} if decided is None else decided
 	money_moves, order_moves = (
 		_until_decided(moves, decided_on) for moves in _moves(entries, policy.window_months)
 	)
@@ -90,7 +93,10 @@ def replay(
 		if before and now == seen and day not in waits and not goes_on:
 			way.append(replace(before, day=day, money=money))
 			continue
-		way.append(_decide(money, orders, policy, day, before))
+		alike = (policy.rule_version, day, now, before and replace(before, day=day, money=Decimal(0)))
+		if alike not in decided:
+			decided[alike] = _decide(money, orders, policy, day, before)
+		way.append(replace(decided[alike], money=money))
 		seen = _what_matters(money, orders, way[-1], policy)
 		ends = {_decided(later, decided_on) for later in _waiting_ends(way[-1], policy)}
 		waits = {later for later in ends if later > day}

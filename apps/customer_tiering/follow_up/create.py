@@ -12,7 +12,7 @@ from customer_tiering.follow_up.escalate import escalate
 from customer_tiering.follow_up.hand_out import Decision, decide
 from customer_tiering.follow_up.hand_over import hand_over, hand_over_of_disabled
 from customer_tiering.follow_up.lock import only_one
-from customer_tiering.follow_up.log import write_log
+from customer_tiering.follow_up.log import note_problems, write_log
 from customer_tiering.follow_up.plan import plan
 from customer_tiering.follow_up.reasons import FULL
 from customer_tiering.follow_up.settle import settle
@@ -62,7 +62,7 @@ def _run(day: date, progress: Progress) -> dict[str, int]:
 	commit = frappe.db.commit
 	progress(0, 0, _("Looking what is done"))
 	counts = dict.fromkeys(COUNTS, 0)
-	counts["withdrawn"] = withdraw_follow_ups()
+	counts["withdrawn"] = withdraw_follow_ups(day)
 	counts["settled"] = settle(day)
 	counts["handed_over"] = hand_over_of_disabled(day) + hand_over("", day=day, within_room=True)
 	progress(0, 0, _("Looking what is due"))
@@ -76,6 +76,7 @@ def _run(day: date, progress: Progress) -> dict[str, int]:
 	counts["escalated"] = escalate(day)
 	counts["broken"] = len(broken | decision.broken)
 	write_log(counts, decision, broken | decision.broken)
+	note_problems(broken | decision.broken, decision.failed_texts)
 	commit()
 	tell()
 	return counts

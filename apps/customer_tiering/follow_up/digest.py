@@ -7,7 +7,7 @@ from frappe import _
 from frappe.utils import escape_html, fmt_money, format_date, get_url, getdate, strip_html
 
 from customer_tiering.follow_up.escalate import ESCALATED
-from customer_tiering.follow_up.todos import language_of
+from customer_tiering.tiering.language import language_of
 from customer_tiering.tiering.outgoing import has_outgoing_account
 
 SHOWN, LONGEST, SHORT = 10, 200, 80

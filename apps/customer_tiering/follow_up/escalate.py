@@ -9,8 +9,8 @@ from frappe import _
 from frappe.utils import escape_html, format_date, get_fullname, getdate
 
 from customer_tiering.follow_up.holidays import is_day_off
-from customer_tiering.follow_up.todos import language_of
 from customer_tiering.tiering.capacity import Capacity
+from customer_tiering.tiering.language import language_of
 from customer_tiering.tiering.owner import Owners
 
 ESCALATED = "|escalated"

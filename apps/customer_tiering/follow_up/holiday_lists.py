@@ -1,21 +1,20 @@
 """Names of Holiday Lists for the link of a rule: ERPNext lets only HR read them, and a permission of our own would replace its own."""
 
 import frappe
-from frappe.desk.search import validate_and_sanitize_search_inputs
+from frappe.utils import cint
 
 from customer_tiering.tiering.permissions import MANAGERS
 
 
 @frappe.whitelist()
-@validate_and_sanitize_search_inputs
 def search(
-	doctype: str,
-	txt: str,
-	searchfield: str,
-	start: int,
-	page_len: int,
-	filters: dict | list | None = None,
-	as_dict: bool = False,
+	doctype: str = "Holiday List",
+	txt: str = "",
+	searchfield: str = "name",
+	start: int | str = 0,
+	page_len: int | str = 20,
+	filters: dict | list | str | None = None,
+	as_dict: bool | int | str = False,
 	**_more: object,
 ) -> list:
 	"""For those who edit rules: no more than the names."""
@@ -24,8 +23,8 @@ def search(
 		"Holiday List",
 		filters={"name": ("like", f"%{txt or ''}%")},
 		order_by="to_date desc, name",
-		limit_start=start,
-		limit_page_length=page_len,
+		limit_start=max(cint(start), 0),
+		limit_page_length=max(cint(page_len), 1),
 		pluck="name",
 	)
-	return [{"name": name} if as_dict else (name,) for name in names]
+	return [{"name": name} if cint(as_dict) else (name,) for name in names]

@@ -8,7 +8,8 @@ from frappe import _
 from frappe.utils import format_datetime, get_fullname, now_datetime
 
 from customer_tiering.follow_up.hand_out import Decision
-from customer_tiering.follow_up.todos import language_of
+from customer_tiering.follow_up.reasons import BROKEN_AUDIENCE, BROKEN_TEXT
+from customer_tiering.tiering.language import language_of
 
 SHOWN = 5
 
@@ -17,6 +18,14 @@ def write_log(counts: dict[str, int], decision: Decision, broken: Collection[str
 	with language_of(frappe.db.get_single_value("System Settings", "language")):
 		text = "\n".join(_sentences(counts, decision, broken))
 	frappe.db.set_single_value("Tiering Settings", "follow_up_log", text, update_modified=False)
+
+
+def note_problems(broken: Collection[str], failed_texts: Collection[str]) -> None:
+	"""On each rule what keeps it from being carried out, as `reasons` has it; what the last run did without a hitch has none."""
+	for name, known in frappe.get_all("Follow Up Rule", fields=["name", "last_problem"], as_list=True):
+		problem = BROKEN_AUDIENCE if name in broken else BROKEN_TEXT if name in failed_texts else None
+		if problem != (known or None):
+			frappe.db.set_value("Follow Up Rule", name, "last_problem", problem, update_modified=False)
 
 
 def _also_done() -> dict[str, str]:

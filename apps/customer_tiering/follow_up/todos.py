@@ -8,8 +8,7 @@ and reps are told in one notice (`digest`).
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from datetime import date
 from typing import NamedTuple
 
@@ -25,6 +24,7 @@ from customer_tiering.follow_up.sharing import let_see
 from customer_tiering.follow_up.waiting import HANDED_OUT
 from customer_tiering.tiering import queue
 from customer_tiering.tiering.chunks import rows_of
+from customer_tiering.tiering.language import language_of
 from customer_tiering.tiering.readers import EVENT_FIELDS, EVENT_FIGURES
 from customer_tiering.tiering.templates import fill
 
@@ -302,17 +302,6 @@ def _restricted(users: Collection[str]) -> set[str]:
 		for user in users
 		if get_user_permissions(user) or not frappe.has_permission("Customer", "read", user=user)
 	}
-
-
-@contextmanager
-def language_of(language: str | None) -> Iterator[None]:
-	"""Jobs run in the bench's language; who gets the ToDo reads it in his or her own, else in the site's."""
-	before = frappe.local.lang
-	frappe.local.lang = language or before
-	try:
-		yield
-	finally:
-		frappe.local.lang = before
 
 
 def text_of(rule: "frappe.Document", customer: dict, event: dict, done: Done) -> str:

@@ -1,11 +1,16 @@
-"""Takes back the ToDos of signals whose cause is gone: an order that was cancelled, a document dated back."""
+"""Takes back the ToDos of signals whose cause is gone: an order that was cancelled, a document dated back, rules that were undone."""
+
+from datetime import date, timedelta
 
 import frappe
 from frappe import _
+from frappe.utils import getdate
 
 from customer_tiering.follow_up.escalate import ESCALATED
-from customer_tiering.follow_up.reasons import CUSTOMER_MERGED, VOID
+from customer_tiering.follow_up.reasons import CUSTOMER_MERGED, UNDONE, VOID
 from customer_tiering.follow_up.waiting import withdraw
+from customer_tiering.tiering.audience import customers_in
+from customer_tiering.tiering.tried import Tried, tried_rules
 
 # An escalation ends with the ToDo that it is about, unless the rep has only given up.
 ANSWERED = f"""
@@ -16,26 +21,80 @@ ANSWERED = f"""
 	ORDER BY told.name
 """
 WAITING_FOR_NOTHING = """
-	SELECT waiting.name FROM `tabFollow Up` waiting
+	SELECT void.cause = 'Policy' AS undone, waiting.name FROM `tabFollow Up` waiting
 	JOIN `tabTiering Event` void ON void.voids = SUBSTRING(waiting.follow_up_key, CHAR_LENGTH(waiting.rule) + 2)
 	WHERE waiting.status = 'Waiting'
 """
-VOIDED = """
-	SELECT todo.name FROM `tabToDo` todo
+# Nobody but the job that made it has done anything with it.
+UNTOUCHED = """
+	todo.modified_by = todo.owner AND COALESCE(todo.follow_up_outcome, '') = '' AND COALESCE(todo.follow_up_note, '') = ''
+	AND COALESCE(todo.follow_up_tries, 0) = 0 AND NOT EXISTS (
+		SELECT 1 FROM `tabComment` comment
+		WHERE comment.reference_doctype = 'ToDo' AND comment.reference_name = todo.name AND comment.comment_type = 'Comment')
+"""
+# Rules that were undone take along only what nobody has worked on.
+VOIDED = f"""
+	SELECT void.cause = 'Policy' AS undone, todo.name FROM `tabToDo` todo
 	JOIN `tabTiering Event` void ON void.voids = SUBSTRING(todo.follow_up_key, CHAR_LENGTH(todo.follow_up_rule) + 2)
-	WHERE todo.status = 'Open' AND COALESCE(todo.follow_up_key, '') != ''
+	WHERE todo.status = 'Open' AND COALESCE(todo.follow_up_key, '') != '' AND (void.cause != 'Policy' OR {UNTOUCHED})
 	ORDER BY todo.name
 """
+# What a rule by its audience gave to customers whom the next run put back.
+OF_PUT_BACK = f"""
+	SELECT todo.name, todo.follow_up_rule AS rule, todo.reference_name AS customer FROM `tabToDo` todo
+	JOIN `tabFollow Up Rule` rule ON rule.name = todo.follow_up_rule AND COALESCE(rule.`trigger`, 'Signal') != 'Signal'
+	WHERE todo.status = 'Open' AND todo.reference_type = 'Customer'
+		AND todo.creation BETWEEN %(tried_at)s AND %(back_at)s AND {UNTOUCHED}
+		AND EXISTS (SELECT 1 FROM `tabTiering Event` event WHERE event.run = %(run)s
+			AND event.customer = todo.reference_name AND event.cause = 'Policy')
+	ORDER BY todo.name
+"""
+PUT_BACK_LATELY = timedelta(days=7)
+REASONS = {0: VOID, 1: UNDONE}  # by whether rules were undone
 
 
-def withdraw_follow_ups() -> int:
-	"""Cancel the open ToDos of void signals, each with a comment that says why, and drop what is waiting; returns how many."""
-	withdrawn = withdraw(frappe.db.sql(WAITING_FOR_NOTHING, pluck=True), VOID)
+def withdraw_follow_ups(day: date | None = None) -> int:
+	"""Cancel the open ToDos of void signals and of undone rules, each with a comment that says why, and drop what is waiting;
+	returns how many."""
+	withdrawn, day = 0, day or getdate()
+	waiting = frappe.db.sql(WAITING_FOR_NOTHING)
+	for undone, reason in REASONS.items():
+		withdrawn += withdraw([name for kind, name in waiting if kind == undone], reason)
 	frappe.db.commit()
-	withdrawn += sum(_withdrawn(name, _(VOID)) for name in frappe.db.sql(VOIDED, pluck=True))
+	withdrawn += sum(_withdrawn(name, _(REASONS[undone])) for undone, name in frappe.db.sql(VOIDED))
+	withdrawn += sum(
+		_withdrawn(name, _(UNDONE)) for tried in tried_rules(day) for name in _put_back(tried, day)
+	)
 	for name in frappe.db.sql(ANSWERED, pluck=True):
 		_withdrawn(name, _("What was overdue has been dealt with."))
 	return withdrawn
+
+
+def _put_back(tried: Tried, day: date) -> list[str]:
+	"""ToDos that customers got while undone rules had them in an audience in which they are no more."""
+	if not tried.until or tried.until.as_of < day - PUT_BACK_LATELY:
+		return []
+	times = {"tried_at": tried.first.started_at, "back_at": tried.until.started_at, "run": tried.until.name}
+	by_rule: dict[str, list[frappe._dict]] = {}
+	for todo in frappe.db.sql(OF_PUT_BACK, times, as_dict=True):
+		by_rule.setdefault(todo.rule, []).append(todo)
+	return [
+		todo.name
+		for rule, todos in by_rule.items()
+		for inside in [_inside(rule, {todo.customer for todo in todos}, day)]
+		for todo in todos
+		if todo.customer not in inside
+	]
+
+
+def _inside(rule: str, customers: set[str], day: date) -> set[str]:
+	"""All of them where the audience can't be read: whatever is asked of it, somebody has to mend it first."""
+	audience = frappe.db.get_value("Follow Up Rule", rule, ["audience_filters", "audience_company"])
+	try:
+		return set(customers_in(*audience, among=customers, as_of=day))
+	except frappe.ValidationError:
+		frappe.clear_last_message()
+		return customers
 
 
 def _withdrawn(name: str, reason: str) -> bool:

@@ -7,6 +7,7 @@ import frappe
 from frappe import _
 from frappe.utils import nowdate
 
+from customer_tiering.outreach.answered import tell_owner
 from customer_tiering.outreach.exits import leave_if_due
 from customer_tiering.outreach.touch_link import link_of, refuse, touch_behind
 
@@ -25,6 +26,12 @@ def survey_url(touch: str) -> str:
 def touch_of(token: object) -> str | None:
 	"""The touch whose link carries this token, None for a forged one."""
 	return touch_behind(token, PURPOSE)
+
+
+def given_before(touch: str) -> dict:
+	"""What was answered by this link already, to be corrected: score, reason and comment."""
+	fields = ["score", "reason", "comment"]
+	return frappe.db.get_value(FEEDBACK, {"touch": touch}, fields, as_dict=True) or {}
 
 
 def reasons() -> list[str]:
@@ -64,4 +71,5 @@ def _note(touch: str, given: dict) -> None:
 	feedback = frappe.get_doc(FEEDBACK, name) if name else frappe.get_doc(doctype=FEEDBACK, touch=touch)
 	feedback.update({"customer": customer, "feedback_date": nowdate(), "source": SOURCE, **given})
 	feedback.save(ignore_permissions=True)
+	tell_owner(feedback)
 	leave_if_due(customer)

@@ -1,4 +1,5 @@
-"""Where customers would stand had the documents that are gone now never been: decided once more, day by day."""
+"""Where customers would stand had documents that are gone now, or rules that were undone, never been: decided once more,
+day by day."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -15,11 +16,12 @@ import pandas as pd
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.replay import Entry, Standing, replay
 from customer_tiering.engine.signals import FIRST_ORDER
-from customer_tiering.tiering.chunks import rows_of
+from customer_tiering.tiering.chunks import chunks, rows_of
 from customer_tiering.tiering.documents import Document, entries_of, read_documents
-from customer_tiering.tiering.evidence import LOOK_BACK, Evidence
+from customer_tiering.tiering.evidence import Evidence
 from customer_tiering.tiering.groups import ways_up
-from customer_tiering.tiering.history import grouped_at
+from customer_tiering.tiering.history import LOOK_BACK, grouped_at
+from customer_tiering.tiering.tried import Tried, tried_rules
 
 # Between the moment that a cancellation is stamped with and that of its row in the work list, at the most.
 SLACK = timedelta(minutes=10)
@@ -29,8 +31,9 @@ SLACK = timedelta(minutes=10)
 class Restored:
 	"""Where a customer would stand now; `below_cause` says what brought it below the keep value, if neither an order nor a day.
 
-	`stood` is the last tier (None: none) in which it was and would have been, and `cause` what has moved it from there, if
-	neither an order nor a day did: Policy or Edit. `has_ordered` says that a run has counted its first order before, and told nobody.
+	`stood` is the last tier (None: none) in which it was and would have been, of the days before rules were tried, and `cause`
+	what has moved it from there, if neither an order nor a day did: Policy or Edit. `has_ordered` says that a run has counted its first order before, and told nobody.
+	`way` is how it would have come there.
 	"""
 
 	standing: Standing
@@ -38,6 +41,11 @@ class Restored:
 	stood: str | None
 	cause: str | None
 	has_ordered: bool
+	way: "Way"
+
+	@property
+	def moved(self) -> bool:
+		return self.standing.tier != self.stood
 
 
 @dataclass(frozen=True)
@@ -54,30 +62,57 @@ class Way:
 		return next(known, self.standings[0].tier)
 
 
-def restored(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evidence) -> dict[str, Restored]:
-	"""Of these customers, and who is tiered with them, those of whom a run has counted documents that are gone now.
+def restored(
+	lowered: Mapping[str, datetime],
+	facts: pd.DataFrame,
+	evidence: Evidence,
+	undone: Tried | None = None,
+	touched: Collection[str] = (),
+) -> dict[str, Restored]:
+	"""Of these customers, and who is tiered with them, those of whom a run has counted documents that are gone now, and the
+	`touched` ones by the rules that were `undone`.
 
 	`lowered` says from which moment on their documents may have gone. Decided from the documents of now, each from the run
-	on that first knew it, by the rules of each day, beginning with where the customer stood before the first that is gone.
-	Nobody is among them whose tier is set by hand now.
+	on that first knew it, by the rules of each day, beginning with where the customer stood before the first that is gone,
+	or before the rules were tried. Nobody is among them whose tier is set by hand now.
 	"""
 	moments = _by_root(lowered, evidence)
-	rows = facts[facts["root"].isin(list(moments)) & ~facts["current_tier_by_hand"].astype(bool)]
-	if rows.empty:
-		return {}
-	members = {name for root in moments for name in evidence.members[root]}
+	tried_with = {evidence.roots[name] for name in touched}
+	rows = facts[
+		facts["root"].isin([*moments, *tried_with]) & ~facts["current_tier_by_hand"].astype(bool)
+	].sort_values("root", kind="stable")
+	found: dict[str, Restored] = {}
+	for roots in chunks(list(dict.fromkeys(rows["root"]))):
+		found |= _restored(rows[rows["root"].isin(roots)], moments, tried_with, evidence, undone)
+	return found
+
+
+def _restored(
+	rows: pd.DataFrame,
+	moments: Mapping[str, datetime],
+	tried_with: Collection[str],
+	evidence: Evidence,
+	undone: Tried | None,
+) -> dict[str, Restored]:
+	members = {name for root in set(rows["root"]) for name in evidence.members[root]}
 	past = _Past(evidence, members)
 	documents = defaultdict(list)
 	for document in read_documents(members, evidence.policy):
 		documents[evidence.roots[document.customer]].append(document)
-	gone = {root: past.gone(documents[root]) for root in moments}
-	rows = rows[
-		rows["root"].map(lambda root: past.has_gone_lately(documents[root], gone[root], moments[root]))
-	]
+	since: dict[str, frappe._dict] = {}
+	for root in set(rows["root"]):
+		gone = past.gone(documents[root])
+		firsts = [past.first_run(gone)] if gone else []
+		if root not in tried_with and not (
+			root in moments and past.has_gone_lately(documents[root], gone, moments[root])
+		):
+			continue
+		firsts += [undone.first] if undone and root in tried_with else []
+		since[root] = min(firsts, key=lambda run: (run.as_of, run.started_at))
+	rows = rows[rows["root"].isin(list(since))]
 	events = _tier_events(list(rows.index))
 	starts = {
-		customer: _start(past.first_run(gone[root]), events[customer], past.joined(root))
-		for customer, root in rows["root"].items()
+		customer: past.start(since[root], events[customer], root) for customer, root in rows["root"].items()
 	}
 	ways = {
 		root: past.way_on(starts[root], root, documents[root]) for root in set(rows["root"]) & set(rows.index)
@@ -89,7 +124,8 @@ def restored(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evi
 		way = ways[root]
 		if customer != root:
 			way = replace(way, standings=past.carried(starts[customer], customer, root, documents[root], way))
-		agreed_on, stood = past.last_agreed(way, events[customer])
+		until = undone.first.as_of if undone and root in tried_with else evidence.as_of
+		agreed_on, stood = past.last_agreed(way, events[customer], until)
 		found[customer] = Restored(
 			way.standings[-1],
 			_below_cause(way, rows.loc[customer]),
@@ -97,6 +133,7 @@ def restored(lowered: Mapping[str, datetime], facts: pd.DataFrame, evidence: Evi
 			_cause(way, agreed_on, past.days_of_joining(root)),
 			customer not in welcomed
 			and past.has_ordered([document for document in documents[root] if document.customer == customer]),
+			way,
 		)
 	return found
 
@@ -121,18 +158,55 @@ class _Past:
 	"""The runs of a while, the rules that were in force meanwhile, and since when these customers are tiered together."""
 
 	def __init__(self, evidence: Evidence, customers: Collection[str]) -> None:
-		self.evidence = evidence
+		self.evidence, self._customers = evidence, customers
 		self._ways, self._grouped = ways_up(customers), grouped_at(customers)
+		self._decided: dict = {}  # what replays have found before
+		self._read: dict[tuple, dict[str, list[Document]]] = {}
 
 	@cached_property
 	def runs(self) -> list[frappe._dict]:
-		"""Those that decided, the oldest first."""
-		return frappe.db.sql(
+		"""Those that decided, the oldest first; what was tried and undone since counts as if it had never applied."""
+		runs = frappe.db.sql(
 			"""SELECT started_at, as_of, scope = 'Full' AS is_full, rule_version FROM `tabTiering Run`
 			WHERE status = 'Completed' AND as_of >= %s ORDER BY started_at""",
 			self.evidence.as_of - LOOK_BACK,
 			as_dict=True,
 		)
+		for tried in self._tried:
+			self.evidence.know(tried.policy)
+			for run in runs:
+				if tried.includes(run.started_at):
+					run.rule_version = tried.policy.rule_version
+		return runs
+
+	@cached_property
+	def _tried(self) -> list[Tried]:
+		return tried_rules(self.evidence.as_of)
+
+	def start(self, first: frappe._dict, events: Sequence[frappe._dict], root: str) -> Standing:
+		"""Where the customer stood before that run; or what somebody, and no document, decided since.
+
+		Who came into its group, by the runs that joined it first, comes into it as the days are gone through again. What runs
+		by undone rules did, and the one that took it back, is left out.
+		"""
+		joined = self.joined(root)
+		since = [event for event in events if event.read_at >= first.started_at]
+		for event in reversed(since):
+			if event.cause == "Override Ended":
+				return Standing(event.as_of, Decimal(0), None, None, None)
+			if event.cause == "Edit" and event.read_at not in joined:
+				return _standing(event)
+		before = [event for event in events if event.read_at < first.started_at and event.cause != "Override"]
+		while before and (tried := self._tried_by(before[-1])):
+			before.pop()
+			first = min(first, tried.first, key=lambda run: run.started_at)
+		return _standing(before[-1]) if before else Standing(first.as_of, Decimal(0), None, None, None)
+
+	def _tried_by(self, event: frappe._dict) -> Tried | None:
+		"""The undone rules by which a run brought the event about, or the way back from them."""
+		if event.cause in ("Override Ended", "Edit"):
+			return None
+		return next((tried for tried in self._tried if tried.includes_or_undoes(event.read_at)), None)
 
 	@cached_property
 	def _starts(self) -> list[datetime]:
@@ -223,11 +297,13 @@ class _Past:
 			own.append(replace(standing, day=on, tier_since=since if standing.tier else None))
 		return own
 
-	def last_agreed(self, way: Way, events: Sequence[frappe._dict]) -> tuple[date | None, str | None]:
-		"""The last day before today on which the customer was in the tier that it would have been in, and that tier; else
+	def last_agreed(
+		self, way: Way, events: Sequence[frappe._dict], until: date
+	) -> tuple[date | None, str | None]:
+		"""The last day before that one on which the customer was in the tier that it would have been in, and that tier; else
 		the one that it began with."""
-		first, as_of = way.standings[0].day, self.evidence.as_of
-		for day in reversed([day for day in self._days if first <= day < as_of]):
+		first = way.standings[0].day
+		for day in reversed([day for day in self._days if first <= day < until]):
 			was = [event.new_value for event in events if event.as_of <= day]
 			tier = way.tier_on(day)
 			if was and was[-1] == tier:
@@ -257,7 +333,9 @@ class _Past:
 	def _replay(
 		self, entries: Sequence[Entry], policy: Policy, until: date, known: Standing
 	) -> list[Standing]:
-		return replay(entries, policy, until, known, with_past=False, decided_on=self._days)
+		return replay(
+			entries, policy, until, known, with_past=False, decided_on=self._days, decided=self._decided
+		)
 
 	@cached_property
 	def _days(self) -> list[date]:
@@ -270,7 +348,7 @@ class _Past:
 		came to be tiered with its own."""
 		evidence = self.evidence
 		if policy.facts_depend_on != evidence.policy.facts_depend_on:
-			documents = read_documents({document.customer for document in documents}, policy)
+			documents = self._read_by(policy, {document.customer for document in documents})
 		entries, by_name = entries_of(documents), {document.name: document for document in documents}
 		return [
 			replace(
@@ -284,6 +362,15 @@ class _Past:
 			for document in documents
 			if document.name in entries and document.day <= evidence.as_of
 		]
+
+	def _read_by(self, policy: Policy, customers: Collection[str]) -> list[Document]:
+		"""As other rules count them: read for everybody at once."""
+		key = policy.facts_depend_on
+		if key not in self._read:
+			self._read[key] = defaultdict(list)
+			for document in read_documents(self._customers, policy):
+				self._read[key][document.customer].append(document)
+		return [document for customer in sorted(customers) for document in self._read[key][customer]]
 
 	def _known_on(self, day: date, *moments: datetime) -> date:
 		"""On which the first run came after all of these; the given one if there was none before."""
@@ -346,29 +433,8 @@ def _welcomed(customers: Collection[str]) -> set[str]:
 	return {row.customer for row in rows_of(query, customers, signal=FIRST_ORDER)}
 
 
-def _start(first: frappe._dict, events: Sequence[frappe._dict], joined: Collection[datetime]) -> Standing:
-	"""Where the customer stood before that run; or what somebody, and no document, decided since.
-
-	Who came into its group, by the runs that were `joined` first, comes into it as the days are gone through again.
-	"""
-	since = [event for event in events if event.read_at >= first.started_at]
-	for event in reversed(since):
-		if event.cause == "Override Ended":
-			return Standing(event.as_of, Decimal(0), None, None, None)
-		if event.cause == "Edit" and event.read_at not in joined:
-			return _standing(event)
-	before = _event_before(first, events)
-	return _standing(before) if before else Standing(first.as_of, Decimal(0), None, None, None)
-
-
 def _standing(event: frappe._dict) -> Standing:
 	return Standing(event.as_of, Decimal(0), event.new_value, event.as_of, None)
-
-
-def _event_before(first: frappe._dict, events: Sequence[frappe._dict]) -> frappe._dict | None:
-	"""The last one before that run, but for what was set by hand."""
-	before = [event for event in events if event.read_at < first.started_at and event.cause != "Override"]
-	return before[-1] if before else None
 
 
 def _below_cause(way: Way, row: pd.Series) -> str | None:

@@ -20,6 +20,7 @@ from customer_tiering.tiering.signals import (
 	stage_signal,
 	tier_signal,
 )
+from customer_tiering.tiering.take_back import TakenBack
 from customer_tiering.tiering.voids import stood_before
 
 DECISION_FIELDS = {kind.decision: kind.field for kind in KINDS.values()}
@@ -59,7 +60,8 @@ class Context:
 	only because the median order is another one now, `untouched` customers to whom nothing has happened and for whom no day
 	has come, `not_ordered` also those of whom somebody changed what has nothing to do with money: what their tiers changed
 	by is an exchange rate, a cost or a figure of the population. So are the ways down of those `not_lowered`, who have done
-	nothing but buy.
+	nothing but buy. `undone` is what is taken back of rules that somebody tried: then whatever is new since has come late, by
+	an order or a day, as the rules are those of before.
 	"""
 
 	policy: Policy
@@ -74,6 +76,7 @@ class Context:
 	old: OldRules | None
 	conditions: pd.DataFrame
 	voids: pd.DataFrame
+	undone: TakenBack
 	tiers_before: dict[str, str | None]
 	moved_by: dict[str, str]
 	ordered_before: frozenset[str]
@@ -98,6 +101,17 @@ class Context:
 		stages = {row["current_lifecycle_stage"], row["lifecycle_stage"]}
 		asleep = any(self.meanings.get(stage) in ASLEEP for stage in stages)
 		return row["current_customer_tier"] != row["customer_tier"] and bool(stages & for_top) and not asleep
+
+	def goes_back(self, customer: str, decision: str, new: str | None) -> bool:
+		"""Whether it is nothing but a way back out of rules that were undone."""
+		stood = self.undone.stood.get(decision, {})
+		return customer in stood and stood[customer] == new
+
+	def comes_late(self, decision: str, current: pd.Series, new: pd.Series) -> pd.Series:
+		"""Who stands where it does by rules that were undone, and has come there for real since: that is still to be told."""
+		stood = pd.Series(self.undone.stood.get(decision, {}), dtype=object)
+		stood = stood[stood.notna()].reindex(new.index)
+		return stood.notna() & _same(current, new) & (stood != new)
 
 	def fell(self, row: dict) -> bool:
 		before, after = (self.entry_values.get(row[f"{prefix}customer_tier"]) for prefix in ("current_", ""))
@@ -154,6 +168,9 @@ def changed_rows(
 		index=target.index,
 	)
 	differs |= _turned_by_hand(facts, decisions)
+	for decision in context.undone.stood:
+		field = DECISION_FIELDS[decision]
+		differs |= context.comes_late(decision, facts[f"current_{field}"], target[field])
 	for field in COMPUTED_FIELDS:
 		current, wanted = facts[f"current_{field}"], target[field]
 		if field in MONEY_FIELDS:
@@ -170,6 +187,7 @@ def count_events(facts: pd.DataFrame, decisions: pd.DataFrame, context: Context)
 	"""How many ledger rows a run writes for the differences."""
 	differs = {
 		decision: ~_same(facts[f"current_{field}"], decisions[field])
+		| context.comes_late(decision, facts[f"current_{field}"], decisions[field])
 		for decision, field in DECISION_FIELDS.items()
 	}
 	differs["Tier"] |= _turned_by_hand(facts, decisions)
@@ -190,6 +208,10 @@ def ledger_rows(
 	before = [f"current_{field}" for field in (*DECISION_FIELDS.values(), "below_keep_cause")]
 	rows = changes.join(facts[[*before, "first_order_date"]]).join(decisions[["by_hand", "by_hand_ended"]])
 	rows["turned_by_hand"] = _turned_by_hand(facts, decisions)
+	for decision, stood in context.undone.stood.items():
+		current, new = f"current_{DECISION_FIELDS[decision]}", rows[DECISION_FIELDS[decision]]
+		late = rows.index[context.comes_late(decision, rows[current], new)]
+		rows.loc[late, current] = pd.Series({name: stood[name] for name in late}, dtype=object)
 	records = dict(zip(rows.index, rows.to_dict("records"), strict=True))
 	candidates = []
 	reasons = _override_reasons(rows.index[rows["by_hand"].astype(bool)], facts["root"], context.as_of)
@@ -198,6 +220,7 @@ def ledger_rows(
 		for decision in ("Tier", "Stage")
 	}
 	stood["Tier"] |= context.tiers_before
+	stood["Stage"] |= context.undone.stages
 	for customer, row in records.items():
 		for decision, field in DECISION_FIELDS.items():
 			changed = row[f"current_{field}"] != row[field]
@@ -253,7 +276,7 @@ def _condition_cause(customer: str, signal: str, period: str, context: Context) 
 		return "Baseline"
 	if context.old and (customer, signal, period) not in context.old.keys:
 		return "Policy"
-	if period in context.refitted_whales or customer in context.untouched:
+	if period in context.refitted_whales or (customer in context.untouched and not context.undone.tried):
 		return "Policy"
 	if signal in OF_MONEY and customer in context.not_ordered:
 		return "Policy"
@@ -267,7 +290,8 @@ def _void_events(records: dict[str, dict], context: Context) -> Iterator[dict]:
 	for customer, signal, key in voids[["customer", "signal", "signal_key"]].itertuples(index=False):
 		event = _event(customer, "Void", records[customer], context)
 		by_order = customer in context.ordered_in_group or customer in context.referrers_of_ordered
-		yield event | {"cause": "Order" if by_order else "Edit", "signal": signal, "voids": key}
+		cause = "Policy" if key in context.undone.keys else "Order" if by_order else "Edit"
+		yield event | {"cause": cause, "signal": signal, "voids": key}
 
 
 def _event(customer: str, decision: str, row: dict, context: Context) -> dict:
@@ -308,13 +332,16 @@ def _cause(customer: str, decision: str, row: dict, context: Context) -> str:
 		return "Baseline"
 	if decision == "Tier" and context.moved_by.get(customer) == "Policy":
 		return "Policy"
+	if context.goes_back(customer, decision, row[DECISION_FIELDS[decision]]):
+		return "Policy"
 	if decision == "Tier" and row["current_below_keep_cause"] and context.fell(row):
 		return row["current_below_keep_cause"]
 	if context.old is not None:
 		field = DECISION_FIELDS[decision]
 		if context.old.decisions.at[customer, field] == row[f"current_{field}"]:
 			return "Policy"
-	if customer in (context.not_ordered if decision == "Tier" else context.untouched):
+	overdue = decision == "Stage" and context.undone.tried and context.fell_asleep(row)
+	if not overdue and customer in (context.not_ordered if decision == "Tier" else context.untouched):
 		return "Policy"
 	if decision == "Tier" and customer in context.not_lowered and context.fell(row):
 		return "Policy"
@@ -372,7 +399,7 @@ def _keep_new_signals(candidates: list[tuple[dict, Signal | None]], context: Con
 	if not keys:
 		yield from (event for event, _ in candidates)
 		return
-	free = free_keys(keys)
+	free = free_keys(keys, context.undone.keys)
 	recent = recent_tier_signals([event["customer"] for event, signal in candidates if signal], context.as_of)
 	for event, signal in candidates:
 		if signal:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
@@ -16,8 +16,6 @@ from customer_tiering.engine.voids import Fired, Known, is_void
 from customer_tiering.tiering.groups import referred
 from customer_tiering.tiering.signals import signal_period
 
-# Older events have been acted on long ago.
-LOOK_BACK = timedelta(days=400)
 # Judged by the rules that they came about by, and by no others.
 RULED_SIGNALS = {name for name, about in SIGNALS.items() if about.by_rules}
 # The columns that an event is judged by, of `event` left joined with its `run`.
@@ -58,7 +56,7 @@ class Evidence:
 		for version, same in by_rules.items():
 			policy = self.policy_of(version)
 			judged = same if policy else [event for event in same if event.signal not in RULED_SIGNALS]
-			found |= {id(event) for event in self._gone(judged, policy or self.policy)}
+			found |= {id(event) for event in self.gone_by(judged, policy or self.policy)}
 		return [event for event in events if id(event) in found]
 
 	def policy_of(self, version: str) -> Policy | None:
@@ -71,7 +69,12 @@ class Evidence:
 			self._policies[version] = Policy.from_json(text) if text else None
 		return self._policies[version]
 
-	def _gone(self, events: list[frappe._dict], policy: Policy) -> list[frappe._dict]:
+	def know(self, policy: Policy) -> None:
+		"""Rules that no run has kept."""
+		self._policies[policy.rule_version] = policy
+
+	def gone_by(self, events: list[frappe._dict], policy: Policy) -> list[frappe._dict]:
+		"""Those of the events that would not have come about by these rules, whichever they came about by."""
 		promoters = {event.customer for event in events if event.signal == SUPER_PROMOTER}
 		friends = self.friends[self.friends.isin(promoters)]
 		groups = {event.customer: self.members[self.roots[event.customer]] for event in events}
@@ -91,6 +94,14 @@ class Evidence:
 			for event in events
 			if is_void(_fired(event), known(event), policy, self.as_of, of_friends(event))
 		]
+
+	def orders_of(self, customers: Collection[str]) -> dict[str, list[Known]]:
+		"""By customer the orders that count today."""
+		documents = _documents(customers, self.policy, self.as_of) if customers else {}
+		return {
+			name: [each for each in documents[name] if each.is_order and each.gone_at is None]
+			for name in customers
+		}
 
 	@cached_property
 	def members(self) -> dict[str, set[str]]:

@@ -11,7 +11,7 @@ from frappe.utils import flt, format_date
 class Refusal(NamedTuple):
 	"""Why there is no model, or no test of it: what a NoFitError of the engine says, as it is kept on the record.
 
-	Of "no rates", `repeaters` are the documents without an exchange rate and `needed` all of them.
+	Of "no rates", `repeaters` are the documents without an exchange rate and `needed` all of them; of "short span" both are days.
 	"""
 
 	reason: str
@@ -34,6 +34,15 @@ class Refusal(NamedTuple):
 			"no rates": _(
 				"{0} of {1} documents have no exchange rate to the reporting currency, so their money is not known. Add Currency Exchange records and fit again."
 			).format(self.repeaters, self.needed),
+			"short span": _(
+				"The orders go back {0} days; what customers bring in months to come can be told from {1} days or more."
+			).format(self.repeaters, self.needed),
+			"at bounds": _(
+				"The model came to the end of what its figures can be: these orders are too much alike, or too odd, to be told from chance, and nothing shows that it is of use."
+			),
+			"far off": _(
+				"Tried on the past, the model was off by more than twice as much as the guess that each brings again what it brought before."
+			),
 			"nothing came": _("Nothing was ordered in the days to be predicted."),
 		}[self.reason]
 

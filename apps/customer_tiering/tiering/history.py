@@ -1,9 +1,12 @@
 """When something came about that the documents themselves don't say: read from the versions that the framework keeps."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from customer_tiering.tiering.chunks import rows_of
+
+# What is older has been acted on long ago.
+LOOK_BACK = timedelta(days=400)
 
 
 def submitted_at(doctype: str, names: Collection[str]) -> dict[str, datetime]:

@@ -112,7 +112,10 @@ def make_topics(groups: str | list) -> list[str]:
 	frappe.has_permission("Interest Topic", "create", throw=True)
 	names = _read(groups) if isinstance(groups, str) else groups
 	known = {row.name for row in groups_without_topic()}
-	made = [name for name in names if name in known] if isinstance(names, list) else []
+	if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+		shown = frappe.utils.escape_html(str(names)[:140])
+		frappe.throw(_("{0}: {1} is not {2}.").format("groups", shown, _("a list of names")))
+	made = [name for name in names if name in known]
 	for name in made:
 		sources = [{"source_type": "Item Group", "source": name}]
 		frappe.get_doc(doctype="Interest Topic", topic_name=name, sources=sources).insert()

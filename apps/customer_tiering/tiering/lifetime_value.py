@@ -3,6 +3,7 @@
 Predictions are as of the day of the fit and stand until the next one; runs don't touch them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from frappe.utils import add_months, cint, date_diff, flt, getdate, now_datetime
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import temporary
 from customer_tiering.tiering.fit_in_words import Refusal, reason_of, test_note_of
+from customer_tiering.tiering.limits import MOST_MONEY, note_on_limits
 from customer_tiering.tiering.lock import only_one, unless_disconnected
 from customer_tiering.tiering.orders import smallest_unit
 from customer_tiering.tiering.policy import read_policy
@@ -22,7 +24,7 @@ from customer_tiering.tiering.recompute import Progress, no_progress
 if TYPE_CHECKING:
 	import pandas as pd
 
-	from customer_tiering.engine.lifetime_value import Model
+	from customer_tiering.engine.lifetime_value import BackTest, Model
 
 DOCTYPE = "Lifetime Value Fit"
 LOCK = "customer_tiering.lifetime_value"
@@ -89,12 +91,16 @@ def _find(as_of: date, progress: Progress) -> tuple[dict, "pd.Series"]:
 	customers = _customers()
 	days = _order_days(policy, as_of, customers)
 	horizon = date_diff(add_months(as_of, months), as_of)
-	found, predicted = _predict(days, as_of, horizon, discount, progress)
+	found, predicted = _predict(
+		days, as_of, horizon, discount, progress, lambda day: _order_days(policy, day, customers)
+	)
 	if found["status"] == NOT_FITTED:
 		found |= _for_want_of_rates(policy, days, as_of)
 	predicted = predicted.reindex(customers.index, fill_value=0.0).round(
 		smallest_unit(policy.reporting_currency)
 	)
+	beyond = list(predicted.index[predicted > MOST_MONEY])
+	predicted = predicted.clip(upper=MOST_MONEY)
 	changed = predicted[predicted != customers["predicted"]]
 	values = {
 		"as_of": as_of,
@@ -104,8 +110,14 @@ def _find(as_of: date, progress: Progress) -> tuple[dict, "pd.Series"]:
 		**found,
 		"predicted": float(predicted.sum()),
 		"changed": len(changed),
+		"notes": "\n".join(note_on_limits(beyond)),
 	}
-	return values, changed
+	return {key: _that_fits(value) for key, value in values.items()}, changed
+
+
+def _that_fits(value: object) -> object:
+	"""Columns hold so much, whatever odd orders make of the figures."""
+	return max(-MOST_MONEY, min(value, MOST_MONEY)) if isinstance(value, float) else value
 
 
 def _order_days(policy: Policy, as_of: date, customers: "pd.DataFrame") -> "pd.DataFrame":
@@ -118,11 +130,17 @@ def _order_days(policy: Policy, as_of: date, customers: "pd.DataFrame") -> "pd.D
 
 
 def _predict(
-	days: "pd.DataFrame", as_of: date, horizon: int, discount: float, progress: Progress
+	days: "pd.DataFrame",
+	as_of: date,
+	horizon: int,
+	discount: float,
+	progress: Progress,
+	known_on: Callable[[date], "pd.DataFrame"],
 ) -> tuple[dict, "pd.Series"]:
-	"""What the record says about model and test, and each customer's value within `horizon` days; none where there is no model."""
+	"""What the record says about model and test, and each customer's value within `horizon` days; none where there is no model
+	that is worth it. `known_on` gives the order days as they were known on an earlier day."""
 	from customer_tiering.engine.buyers import buyers
-	from customer_tiering.engine.lifetime_value import NoFitError, fit
+	from customer_tiering.engine.lifetime_value import NoFitError, fit, refuse_absurd
 
 	known = buyers(days, as_of)
 	values = {"customers": len(known)}
@@ -134,7 +152,14 @@ def _predict(
 		values |= {"status": NOT_FITTED, "repeaters": error.repeaters, "refusal": why.as_json()}
 		return {**values, "reason": reason_of(values)}, known["spend"][:0]
 	progress(0, 0, _("Testing on the past"))
-	values |= {"status": FITTED, **_parameters(model), **_tested(days, as_of, horizon)}
+	test, tested = _tested(days, as_of, horizon, known_on)
+	values |= {"status": FITTED, **_parameters(model), **tested}
+	try:
+		refuse_absurd(model, known, test)
+	except NoFitError as error:
+		why = Refusal(error.reason, error.repeaters, error.needed)
+		values |= {"status": NOT_FITTED, "refusal": why.as_json()}
+		return {**values, "reason": reason_of(values)}, known["spend"][:0]
 	return values, model.predict(known, horizon, discount / 100)["value"]
 
 
@@ -190,15 +215,17 @@ def _parameters(model: "Model") -> dict:
 	}
 
 
-def _tested(days: "pd.DataFrame", as_of: date, horizon: int) -> dict:
-	"""What the back-test says, for the record; or why there is none."""
+def _tested(
+	days: "pd.DataFrame", as_of: date, horizon: int, known_on: Callable[[date], "pd.DataFrame"]
+) -> tuple["BackTest | None", dict]:
+	"""The back-test and what it says, for the record; or why there is none."""
 	from customer_tiering.engine.lifetime_value import NoFitError, back_test
 
 	try:
-		test = back_test(days, as_of, horizon)
+		test = back_test(days, as_of, horizon, known_on=known_on)
 	except NoFitError as error:
 		refusal = {"test_refusal": Refusal(error.reason, error.repeaters, error.needed).as_json()}
-		return {**refusal, "test_note": test_note_of(refusal)}
+		return None, {**refusal, "test_note": test_note_of(refusal)}
 	tested = {
 		"test_from": test.fitted_until,
 		"test_days": test.days,
@@ -208,7 +235,7 @@ def _tested(days: "pd.DataFrame", as_of: date, horizon: int) -> dict:
 		"naive_error": test.naive_error,
 		"naive_bias": 100 * test.naive_bias,
 	}
-	return {**tested, "test_note": test_note_of(tested)}
+	return test, {**tested, "test_note": test_note_of(tested)}
 
 
 def _mark_dead_fits() -> None:

@@ -1,7 +1,11 @@
 """How much a column holds: one customer beyond all measure must not stop the run for everybody."""
 
-import pandas as pd
+from typing import TYPE_CHECKING
+
 from frappe import _
+
+if TYPE_CHECKING:
+	import pandas as pd
 
 # A Currency has twelve digits before the point, an Int has four bytes.
 MOST_MONEY = 999_999_999_999.99
@@ -10,8 +14,10 @@ MOST = {"annual_value": MOST_MONEY, "loyalty_points": MOST_POINTS}
 NAMED = 10
 
 
-def within_limits(facts: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def within_limits(facts: "pd.DataFrame") -> tuple["pd.DataFrame", list[str]]:
 	"""The facts with figures that fit, and the customers whose didn't."""
+	import pandas as pd
+
 	beyond = pd.Series(False, index=facts.index)
 	for field, most in MOST.items():
 		beyond |= facts[field].abs() > most

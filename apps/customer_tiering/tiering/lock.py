@@ -4,6 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import frappe
+from frappe import _
+
+RUNS = "customer_tiering.recompute"
+# For how long somebody who changes rules waits: a run for a few customers takes less, one for all takes more.
+MOMENT = 5
 
 
 class RunInProgressError(frappe.ValidationError):
@@ -29,12 +34,21 @@ class only_one:
 			frappe.db.sql("SELECT RELEASE_LOCK(%s)", self.name)
 
 
-def only_one_until_commit(what: str, refusal: str) -> None:
-	"""As `only_one`, without waiting, for as long as this transaction lasts: what it writes is seen by whoever comes next."""
-	lock = only_one(what, refusal)
+def only_one_until_commit(what: str, refusal: str, wait: int = 0) -> None:
+	"""As `only_one`, for as long as this transaction lasts: what it writes is seen by whoever comes next."""
+	lock = only_one(what, refusal, wait)
 	lock.__enter__()
 	frappe.db.after_commit.add(lock.__exit__)
 	frappe.db.after_rollback.add(lock.__exit__)
+
+
+def no_run_until_commit() -> None:
+	"""No run decides by names that are no more when it writes them: to be asked before tiers, stages and segments are renamed
+	or deleted. Raises RunInProgressError."""
+	refusal = _(
+		"A run is deciding about customers just now, by the rules that there are. Try again when it is done: the list of Tiering Runs shows it."
+	)
+	only_one_until_commit(RUNS, refusal, MOMENT)
 
 
 def is_free(what: str) -> bool:

@@ -15,7 +15,8 @@ AHEAD = 90
 
 @dataclass(frozen=True)
 class Points:
-	"""Points of a program that count, the first day of the next 90 on which some stop counting, and how many."""
+	"""Points of a program that count, the next day within 90 on which some expire, the last one on which they count, as on
+	ERPNext's Loyalty Point Entry; and how many."""
 
 	program: str | None
 	points: int = 0
@@ -35,6 +36,5 @@ def points_of(customer: str, as_of: date) -> Points:
 		{"customer": customer, "program": program, "as_of": as_of},
 	)
 	soon = [(day, int(number)) for day, number in rows if number > 0 and day < as_of + timedelta(days=AHEAD)]
-	last_day, expiring = soon[0] if soon else (None, 0)
-	expire_on = last_day + timedelta(days=1) if last_day else None
+	expire_on, expiring = soon[0] if soon else (None, 0)
 	return Points(program, int(sum(number for _day, number in rows)), expire_on, expiring)

@@ -9,6 +9,7 @@ from frappe.utils import flt, fmt_money, format_date, getdate
 
 from customer_tiering.tiering.fit_in_words import reason_of, test_note_of
 from customer_tiering.tiering.lifetime_value import DOCTYPE, FITTED, NOT_FITTED
+from customer_tiering.tiering.limits import MOST_MONEY, note_on_limits
 
 FIELDS = (
 	"name",
@@ -36,7 +37,9 @@ def prediction_of(customer: Document) -> dict:
 	)
 	fit = fits[0] if fits else None
 	if fit and flt(customer.predicted_clv):
-		return {"sentences": list(_trust(fit)), "fit": fit.name, "currency": fit.currency}
+		beyond = flt(customer.predicted_clv) >= MOST_MONEY
+		sentences = [*(note_on_limits([customer.name]) if beyond else ()), *_trust(fit)]
+		return {"sentences": sentences, "fit": fit.name, "currency": fit.currency}
 	says_why = fit and fit.status == NOT_FITTED
 	return {"sentences": [_why_none(customer, fit)], "fit": fit.name if says_why else None, "currency": None}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import frappe
 from frappe import _
 from frappe.model.document import Document
+from frappe.model.naming import validate_name
 from frappe.utils import cint, escape_html, flt
 
 from customer_tiering.engine.policy import Policy
@@ -142,6 +143,7 @@ class Proposal:
 	def validate(self) -> None:
 		"""Raise ValidationError, as the documents' own forms would, for what can't be saved or can't decide everybody."""
 		for docs in self.records.values():
+			self._refuse_names(docs)
 			self._refuse_doubles(docs)
 			for doc in docs:
 				doc.flags.together = docs
@@ -154,6 +156,16 @@ class Proposal:
 			_check_days(doc)
 		refuse_gaps(self.policy())
 		frappe.local.message_log = list({str(each): each for each in frappe.local.message_log}.values())
+
+	def _refuse_names(self, docs: list[Document]) -> None:
+		"""What the framework refuses as a name, in its own words."""
+		for doc in docs:
+			if self.name_of(doc) != doc.name or doc.is_new():
+				try:
+					validate_name(doc.doctype, self.name_of(doc))
+				except frappe.NameError as error:
+					frappe.clear_last_message()
+					frappe.throw(str(error))
 
 	def _refuse_doubles(self, docs: list[Document]) -> None:
 		names = [self.name_of(doc) for doc in docs]

@@ -11,7 +11,7 @@ from frappe.utils import getdate, now_datetime
 
 from customer_tiering.engine.policy import Policy
 from customer_tiering.tiering import queue
-from customer_tiering.tiering.lock import only_one, unless_disconnected
+from customer_tiering.tiering.lock import RUNS, only_one, unless_disconnected
 from customer_tiering.tiering.scope import (
 	Scope,
 	broken_full_runs,
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 	from customer_tiering.engine.population import Population
 	from customer_tiering.tiering.changes import Context, OldRules
 	from customer_tiering.tiering.judgement import Judgement
+	from customer_tiering.tiering.take_back import TakenBack
+	from customer_tiering.tiering.tried import Tried
 
-LOCK = "customer_tiering.recompute"
+LOCK = RUNS
 Progress = Callable[[int, int, str], None]
 
 
@@ -115,6 +117,8 @@ class Decided:
 
 
 def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
+	import pandas as pd
+
 	from customer_tiering.tiering.as_if_never import restored, with_standings
 	from customer_tiering.tiering.changes import Context, changed_rows, count_events, target_values
 	from customer_tiering.tiering.evidence import Evidence
@@ -122,6 +126,8 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	from customer_tiering.tiering.judgement import judge
 	from customer_tiering.tiering.limits import within_limits
 	from customer_tiering.tiering.signals import new_conditions
+	from customer_tiering.tiering.take_back import touched, with_signals, with_stages
+	from customer_tiering.tiering.tried import to_take_back
 	from customer_tiering.tiering.voids import find_voids, without_voids
 
 	progress(0, 0, _("Reading orders"))
@@ -131,37 +137,48 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	in_groups = _in_groups_of(scope.ordered, facts)
 	evidence = Evidence(facts["root"], policy, as_of)
 	voids = find_voids(in_groups, scope.edited, facts, evidence)
-	back = restored(scope.lowered, facts, evidence)
+	tried = to_take_back(as_of) if scope.is_full else None
+	undone = _undone(tried, policy)
+	met = _in_groups_of(undone.met, facts)
+	again = _in_groups_of(touched(tried, met, facts, policy), facts) if tried else frozenset()
+	back = restored(scope.lowered, facts, evidence, tried, again)
+	put_back = {name: back[name] for name in again & back.keys()}
 	stored = facts
-	facts = with_standings(without_voids(facts, voids), back)
+	facts = with_stages(with_standings(without_voids(facts, voids), back), undone.stages)
 	judged = judge(facts, policy, as_of, scope.population)
 	decisions = judged.decisions
+	if tried:
+		gone = frozenset(voids["signal_key"])
+		undone = with_signals(undone, facts, judged, put_back, evidence, gone)
 	last = last_full_run()
 	if last and scope.is_full and not _is_readable(last.name):
 		last = None  # what a changed rule did can't be told apart: as in the first run, nothing is fired
 	turned_back = _turned_back(scope, facts, as_of, last)
+	moved = met | {name for name, each in put_back.items() if not each.cause and each.moved}
 	lowering = [row for row in scope.queued if row.cause in (queue.ORDER, queue.EDIT)]
 	context = Context(
 		policy=policy,
 		as_of=as_of,
 		baseline=last is None,
-		ordered=scope.ordered,
-		ordered_in_group=in_groups,
-		lowered_in_group=_in_groups_of(scope.lowered, facts),
+		ordered=scope.ordered | undone.met,
+		ordered_in_group=in_groups | met,
+		lowered_in_group=_in_groups_of(scope.lowered, facts) | met,
 		edited=scope.edited,
 		edited_in_group=_in_groups_of(scope.edited, facts),
-		referrers_of_ordered=evidence.referrers_of(scope.ordered),
-		old=_old_rules(last, scope, facts, as_of, judged),
-		conditions=new_conditions(judged.conditions),
-		voids=voids,
-		tiers_before={customer: each.stood for customer, each in back.items()},
+		referrers_of_ordered=evidence.referrers_of(scope.ordered | undone.met),
+		old=_old_rules(last, scope, facts, as_of, judged, tried),
+		conditions=new_conditions(judged.conditions, undone.keys),
+		voids=pd.concat([voids, undone.voids], ignore_index=True),
+		undone=undone,
+		tiers_before={customer: each.stood for customer, each in back.items()} | undone.tiers,
 		moved_by={customer: each.cause for customer, each in back.items() if each.cause},
 		ordered_before=frozenset(customer for customer, each in back.items() if each.has_ordered),
 		refitted_whales=_refitted_whales(judged.whales, scope, last),
-		untouched=turned_back | (_untouched(scope.queued, facts, as_of) if scope.is_full else frozenset()),
+		untouched=turned_back
+		| ((_untouched(scope.queued, facts, as_of) if scope.is_full else frozenset()) - met),
 		not_ordered=turned_back
-		| _untouched([row for row in scope.queued if row.cause != queue.OTHER], facts, as_of),
-		not_lowered=turned_back | _untouched(lowering, facts, as_of, bought_more=True),
+		| (_untouched([row for row in scope.queued if row.cause != queue.OTHER], facts, as_of) - moved),
+		not_lowered=turned_back | (_untouched(lowering, facts, as_of, bought_more=True) - moved),
 	)
 	target = target_values(facts, decisions, context)
 	changes = changed_rows(stored, target, decisions, context)
@@ -176,9 +193,17 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		events=count_events(facts, decisions, context),
 		tiers=_counts(target["customer_tier"]),
 		stages=_counts(target["lifecycle_stage"]),
-		notes=_notes(policy, as_of, beyond),
+		notes="\n".join(filter(None, [_note_on_undo(undone, again), _notes(policy, as_of, beyond)])),
 	)
 	return Decided(summary, judged.population, facts, decisions, changes, context)
+
+
+def _undone(tried: "Tried | None", policy: Policy) -> "TakenBack":
+	from customer_tiering.tiering.take_back import TakenBack, ordered_since, stages_before
+
+	if not tried:
+		return TakenBack()
+	return TakenBack(tried, stages=stages_before(tried, policy), met=ordered_since(tried, policy))
 
 
 def _in_groups_of(customers: Collection[str], facts: "pd.DataFrame") -> frozenset[str]:
@@ -258,9 +283,14 @@ def _decide_and_write(run: "frappe.Document", full: bool, progress: Progress) ->
 
 
 def _old_rules(
-	last: "frappe._dict | None", scope: Scope, facts: "pd.DataFrame", as_of: date, judged: "Judgement"
+	last: "frappe._dict | None",
+	scope: Scope,
+	facts: "pd.DataFrame",
+	as_of: date,
+	judged: "Judgement",
+	tried: "Tried | None",
 ) -> "OldRules | None":
-	"""What the rules that the customers stand by would decide today, if those were others."""
+	"""What the rules that the customers stand by would decide today, if those were others; not those that were undone."""
 	import pandas as pd
 
 	from customer_tiering.tiering.changes import OldRules
@@ -269,6 +299,15 @@ def _old_rules(
 
 	if not last:
 		return None
+	if tried:
+		policy = tried.policy
+		if policy.rule_version == scope.policy.rule_version:
+			return None
+		known = facts
+		if policy.facts_depend_on != scope.policy.facts_depend_on:
+			known = read_facts(policy, as_of).reindex(facts.index)
+		old = judge(known, policy, as_of, _population_of(last.name))
+		return OldRules(old.decisions, old.conditions)
 	stand_by = {run: names for run, names in _stand_by(last, facts.index).items() if len(names)}
 	if {version for _run, version in stand_by} <= {scope.policy.rule_version}:
 		return None
@@ -377,6 +416,14 @@ def refuse_other_days(as_of: date, today: date) -> None:
 				"Tiers can be written only as of today. For another day use a dry run (--dry-run), which writes nothing."
 			)
 		)
+
+
+def _note_on_undo(undone: "TakenBack", again: Collection[str]) -> str:
+	if not undone.tried:
+		return ""
+	return _(
+		"Rules that were undone are taken back: {0} customers are decided as if these had never been, {1} signals don't count any more."
+	).format(len(again), len(undone.voids))
 
 
 def _notes(policy: Policy, as_of: date, beyond: list[str]) -> str:

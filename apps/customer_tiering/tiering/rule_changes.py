@@ -11,7 +11,8 @@ from frappe.model.rename_doc import rename_doc
 from frappe.utils import escape_html, now_datetime
 
 from customer_tiering.tiering.jobs import enqueue_recompute
-from customer_tiering.tiering.lock import only_one_until_commit
+from customer_tiering.tiering.lock import no_run_until_commit, only_one_until_commit
+from customer_tiering.tiering.policy import read_rules
 from customer_tiering.tiering.proposal import SETTINGS, Difference, Proposal, called, plain, put
 from customer_tiering.tiering.rule_records import KINDS
 from customer_tiering.tiering.rule_users import users_of
@@ -21,9 +22,11 @@ STAMPS = ("modified", "modified_by")
 
 
 def only_me() -> None:
-	"""Nobody else changes rules until this transaction ends. Raises RunInProgressError, to be asked before a proposal is read."""
+	"""Nobody else changes rules, and no run goes by them, until this transaction ends. Raises RunInProgressError, to be asked
+	before a proposal is read."""
 	refusal = _("Somebody else is changing the rules just now. Look at them again in a moment.")
 	only_one_until_commit("customer_tiering.rules", refusal)
+	no_run_until_commit()
 
 
 def apply(proposal: Proposal, title: str, preset: str | None = None) -> Document:
@@ -201,7 +204,14 @@ def undo(change: Document, *, despite_edits: bool = False) -> list[str]:
 			)
 		_write(proposal)
 		_restore(unedited, {(doctype, new): old for doctype, old, new in record["renamed"]})
-		change.db_set({"status": "Undone", "undone_at": now_datetime(), "undone_by": frappe.session.user})
+		change.db_set(
+			{
+				"status": "Undone",
+				"undone_at": now_datetime(),
+				"undone_by": frappe.session.user,
+				"rules_after_undo": read_rules().as_json(),
+			}
+		)
 	if in_use:
 		enqueue_recompute(after_commit=True)
 	return lost

@@ -2,7 +2,7 @@
 
 import frappe
 from frappe import _
-from frappe.utils import cint
+from frappe.utils import cint, getdate
 
 from customer_tiering.tiering.permissions import MANAGERS
 from customer_tiering.tiering.presets import apply_preset, presets, text, title_for_reader
@@ -18,6 +18,7 @@ from customer_tiering.tiering.rule_changes import (
 	undo,
 	what,
 )
+from customer_tiering.tiering.tried import to_take_back
 
 
 @frappe.whitelist()
@@ -92,4 +93,9 @@ def undo_change(name: str, despite_edits: int | str = 0) -> dict:
 		)
 	else:
 		done = _("{0}: undone. What was before is set again.").format(title)
-	return {"message": f"{done} {_('Customers move tonight, or with Recompute now.')}"}
+	then = _("Customers move tonight, or with Recompute now.")
+	if to_take_back(getdate()):
+		then += " " + _(
+			"They will stand as if it had never been applied, and what came from it alone is taken back: signals, sequences, and follow-ups on which nobody has worked."
+		)
+	return {"message": f"{done} {then}"}

@@ -65,16 +65,17 @@ def signal_period(key: str, customer: str, signal: str) -> str:
 	return AGAIN.sub("", key.removeprefix(f"{customer}|{signal}|"))
 
 
-def free_keys(keys: Collection[str]) -> dict[str, str]:
+def free_keys(keys: Collection[str], taken_back: Collection[str] = ()) -> dict[str, str]:
 	"""Under which key each of these signals can stand in the ledger; those that it has already are left out.
 
-	A signal that was taken back, like that of an order which was cancelled and amended, may come again under a next key.
+	A signal that was taken back, like that of an order which was cancelled and amended, may come again under a next key;
+	those of the keys `taken_back` are being taken back now.
 	"""
 	free: dict[str, str] = {}
 	wanted, number = {key: key for key in keys}, 1
 	while wanted:
 		known = _in_ledger("signal_key", sorted(wanted.values()))
-		void = _in_ledger("voids", sorted(known))
+		void = _in_ledger("voids", sorted(known)) | known.intersection(taken_back)
 		free |= {key: each for key, each in wanted.items() if each not in known}
 		number += 1
 		wanted = {key: f"{key}|{number}" for key, each in wanted.items() if each in void}
@@ -87,9 +88,9 @@ def _in_ledger(column: str, keys: Sequence[str]) -> set[str]:
 	return {row[column] for row in rows_of(query, keys)}
 
 
-def new_conditions(conditions: "pd.DataFrame") -> "pd.DataFrame":
-	"""Those that the ledger doesn't have yet. Columns customer, signal, period, detail, signal_key."""
+def new_conditions(conditions: "pd.DataFrame", taken_back: Collection[str] = ()) -> "pd.DataFrame":
+	"""Those that the ledger doesn't have yet, or whose keys are `taken_back` now. Columns customer, signal, period, detail, signal_key."""
 	columns = (conditions[name] for name in ("customer", "signal", "period"))
 	keys = [Signal(signal, period).key(customer) for customer, signal, period in zip(*columns, strict=True)]
-	free = free_keys(keys)
+	free = free_keys(keys, taken_back)
 	return conditions.assign(signal_key=[free.get(key) for key in keys]).dropna(subset="signal_key")

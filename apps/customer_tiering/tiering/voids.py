@@ -8,7 +8,8 @@ import pandas as pd
 
 from customer_tiering.engine.signals import SUPER_PROMOTER, WON_BACK
 from customer_tiering.tiering.chunks import rows_of
-from customer_tiering.tiering.evidence import EVENT, LOOK_BACK, Evidence
+from customer_tiering.tiering.evidence import EVENT, Evidence
+from customer_tiering.tiering.history import LOOK_BACK
 from customer_tiering.tiering.signals import FIRING_CAUSES
 
 COLUMNS = ["customer", "signal", "signal_key", "decision", "old_value", "new_value"]

@@ -2,7 +2,7 @@
 
 import frappe
 
-from customer_tiering.outreach.survey import SCORES, reasons, touch_of
+from customer_tiering.outreach.survey import SCORES, given_before, reasons, touch_of
 from customer_tiering.outreach.touch_link import refuse_page
 
 no_cache = 1
@@ -11,10 +11,12 @@ sitemap = 0
 
 def get_context(context: frappe._dict) -> None:
 	token = frappe.form_dict.get("t")
-	if not touch_of(token):
+	touch = touch_of(token)
+	if not touch:
 		refuse_page(context)
 		return
 	context.token = token
+	context.given = given_before(touch)
 	context.scores = SCORES
 	context.reasons = reasons()
 	context.csrf_token = "" if frappe.session.user == "Guest" else frappe.sessions.get_csrf_token()

@@ -89,6 +89,7 @@ def start(changes: str | dict | None = None, preset: str | None = None, as_of: s
 		"customer_tiering.customer_insights.simulation.run",
 		queue="long",
 		timeout=simulation.TIMEOUT,
+		job_id=simulation.job_id(token),
 		token=token,
 		language=frappe.local.lang,
 		**given,

@@ -13,6 +13,7 @@ from frappe.utils import cint, flt
 
 from customer_tiering.customer_insights.filters import (
 	column,
+	currency_column,
 	explain,
 	figures,
 	how_orders_count,
@@ -86,6 +87,7 @@ def columns() -> list[dict]:
 		column("share", _("Share of Revenue"), "Percent", 140, precision=1),
 		column("cumulative_share", _("Cumulative Share"), "Percent", 150, precision=1),
 		column("average_order_value", _("Avg Order Value"), "Currency", 150),
+		currency_column(),
 	]
 
 

@@ -18,7 +18,7 @@ from customer_tiering.customer_insights.data_quality import (
 	form_urls,
 	problems,
 )
-from customer_tiering.customer_insights.filters import column, percent, text
+from customer_tiering.customer_insights.filters import column, currency_column, percent, text
 from customer_tiering.tiering.chunks import rows_of
 
 
@@ -116,6 +116,7 @@ def customer_columns(detailed: bool) -> list[dict]:
 		column("customer", _("Customer"), "Link", 250, options="Customer"),
 		column("tier", _("Tier"), "Data", 80),
 		column("annual_value", _("Annual Value"), "Currency", 150),
+		currency_column(),
 		column("owner", _("Account Manager"), "Data", 220),
 	]
 	detail = column("detail", _("What Is Found"), "Data", 380, align="left")

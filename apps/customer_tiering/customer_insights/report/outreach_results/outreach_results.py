@@ -4,10 +4,12 @@
 * delivered: sent and not bounced;
 * opened, clicked: at least once by a reader, of the delivered ones that were tracked. Whoever clicked has opened. What only
   Apple Mail loaded is neither opened nor unread: it stands apart;
-* replied: the customer wrote within the days of the window, and this was the last message before it;
+* replied: the customer answered its survey, or wrote within the days of the window, and this was the last message before it;
 * reordered: messages with an order that is theirs. An order belongs to the last message, of whatever sequence, that the customer
   got on its day or up to so many days before; to no other one, and to none if it was the order by which the customer entered;
 * revenue: the money of these orders less that of their returns until today.
+
+Goal (by sequence): of the customers who entered in the period, the holdout left out, those who reached what the sequence is for.
 
 Against the holdout (by sequence): customers who entered and those of the holdout, each by the first time they entered in the
 period since there is a holdout, and only those for whom the last step and the window after it are over. Both groups are counted
@@ -24,6 +26,7 @@ from frappe.utils import cint, flt, getdate
 
 from customer_tiering.customer_insights.filters import (
 	column,
+	currency_column,
 	explain,
 	figures,
 	how_orders_count,
@@ -119,12 +122,25 @@ REPLIES = f"""
 			UNION
 			SELECT sent.*, received.name AS answer FROM ({MESSAGES}) sent
 			JOIN `tabCommunication` received ON received.sender = sent.address AND {{reply}}
+			UNION
+			SELECT sent.*, answer.name AS answer FROM ({MESSAGES}) sent
+			JOIN `tabCustomer Feedback` answer ON answer.touch = sent.name AND answer.source = 'Web Form'
+				AND answer.feedback_date <= DATE_ADD(sent.touched_on, INTERVAL %(days)s DAY)
 		) touch
 	) touch LEFT JOIN `tabCustomer` ON `tabCustomer`.name = touch.customer
 	WHERE touch.position = 1 AND {OF_PERIOD} AND {{where}}
 	GROUP BY touch.label"""
 REPLY = """received.sent_or_received = 'Received' AND received.communication_type = 'Communication'
 	AND DATE(received.communication_date) BETWEEN sent.touched_on AND DATE_ADD(sent.touched_on, INTERVAL %(days)s DAY)"""
+
+GOALS = """
+	SELECT enrollment.sequence, COUNT(*) AS entered, SUM(enrollment.goal_reached_on <= %(as_of)s) AS reached
+	FROM `tabOutreach Enrollment` enrollment
+	JOIN `tabOutreach Sequence` sequence ON sequence.name = enrollment.sequence AND COALESCE(sequence.goal, '') != ''
+	LEFT JOIN `tabCustomer` ON `tabCustomer`.name = enrollment.customer
+	WHERE enrollment.entered_on BETWEEN %(from_date)s AND %(to_date)s AND enrollment.is_holdout = 0
+		AND COALESCE(enrollment.exit_reason, '') != 'Void' AND {where}
+	GROUP BY enrollment.sequence"""
 
 
 class Scope(NamedTuple):
@@ -153,6 +169,9 @@ def execute(filters: dict | None = None) -> tuple:
 	)
 	if scope.group_by == SEQUENCE:
 		add_comparison(rows, frappe.db.sql(entered_query(scope), scope.values, as_dict=True))
+		add_goals(
+			rows, frappe.db.sql(GOALS.format(where=of("enrollment", scope)), scope.values, as_dict=True)
+		)
 	total = row(add_up(rows), scope, label=_("Total"), is_total=1)
 	hide_what_is_tested(rows, scope)
 	return (
@@ -341,6 +360,16 @@ def add_comparison(rows: list[dict], entered: list[frappe._dict]) -> None:
 		each["holdout_revenue"] = ratio(flt(held_out.money), held_out.customers)
 
 
+def add_goals(rows: list[dict], entered: list[frappe._dict]) -> None:
+	"""To the rows of sequences that have one: how many reached it, and the share of those who entered, in percent."""
+	by_sequence = {each.sequence: each for each in entered}
+	for each in rows:
+		found = by_sequence.get(each["sequence"])
+		if found:
+			each["goal_reached"] = whole(found.reached)
+			each["goal_rate"] = percent(whole(found.reached), found.entered)
+
+
 def columns(scope: Scope, has_tested: bool = False) -> list[dict]:
 	labels = {
 		SEQUENCE: _("Sequence"),
@@ -361,8 +390,11 @@ def columns(scope: Scope, has_tested: bool = False) -> list[dict]:
 		column("reorder_rate", _("Reorder Rate", context=CONTEXT), width=105, **rate),
 		column("orders", _("Orders"), width=75),
 		column("revenue", _("Revenue"), "Currency", 120),
+		currency_column(),
 	]
-	holdout = [
+	by_sequence = [
+		column("goal_reached", _("Reached the Goal"), width=110),
+		column("goal_rate", _("Of Those Who Entered"), width=120, **rate),
 		column("difference", _("Difference (Points)"), "Float", 110, precision=1),
 		column("low", _("At Least"), "Float", 90, precision=1),
 		column("high", _("At Most"), "Float", 90, precision=1),
@@ -382,7 +414,7 @@ def columns(scope: Scope, has_tested: bool = False) -> list[dict]:
 	]
 	if has_tested:
 		answers.insert(1, column("tested", _("Experiment"), "Data", 250))
-	return [*answers, *(holdout if scope.group_by == SEQUENCE else []), *rest]
+	return [*answers, *(by_sequence if scope.group_by == SEQUENCE else []), *rest]
 
 
 def message(scope: Scope) -> str:
@@ -410,6 +442,9 @@ def message(scope: Scope) -> str:
 		)
 	if scope.group_by == SEQUENCE:
 		details += [
+			_(
+				"Reached the goal: of the customers who entered in this period, whether or not they got a message yet."
+			),
 			_(
 				"Against the holdout: customers who entered in this period, since there is a holdout, and who of them ordered until {0} days after the last step, whether or not because of a mail. Only those for whom that time is over."
 			).format(days),

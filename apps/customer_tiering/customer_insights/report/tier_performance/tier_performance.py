@@ -17,6 +17,7 @@ from frappe.utils import flt
 from customer_tiering.customer_insights.filters import (
 	COLOURS,
 	column,
+	currency_column,
 	explain,
 	figures,
 	how_orders_count,
@@ -140,6 +141,7 @@ def columns() -> list[dict]:
 		column("share", _("Share of Revenue"), "Percent", 130, precision=1),
 		column("average_order_value", _("Avg Order Value"), "Currency", 145),
 		column("revenue_per_buyer", _("Revenue per Buyer"), "Currency", 160),
+		currency_column(),
 	]
 
 

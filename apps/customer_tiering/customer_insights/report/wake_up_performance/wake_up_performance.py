@@ -24,6 +24,7 @@ from frappe.utils import flt, formatdate, getdate
 
 from customer_tiering.customer_insights.filters import (
 	column,
+	currency_column,
 	explain,
 	figures,
 	how_orders_count,
@@ -247,6 +248,7 @@ def columns(scope: Scope) -> list[dict]:
 	]
 	money = [
 		column("revenue", _("Revenue"), "Currency", 130),
+		currency_column(),
 		column("days_to_order", _("Days to Order"), "Float", 120, precision=1),
 	]
 	rest = [

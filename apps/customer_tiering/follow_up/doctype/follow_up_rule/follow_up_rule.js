@@ -8,6 +8,7 @@ frappe.ui.form.on("Follow Up Rule", {
 	refresh(frm) {
 		for (const property of ["ignore_link_validation", "only_select"]) frm.set_df_property("holiday_list", property, 1);
 		customer_tiering.edit_audience(frm);
+		if (frm.doc.enabled && frm.doc.last_problem) frm.set_intro(__(frm.doc.last_problem), "red");
 		frm.add_custom_button(__("Preview"), () => preview(frm));
 		if (!frm.is_new())
 			frm.add_custom_button(__("Waiting Follow-Ups"), () =>

@@ -47,6 +47,7 @@ class FollowUpRule(Document):
 		self.refuse_bad_text()
 		self.refuse_text_that_fails()
 		self.warn_of_ended_holidays()
+		self.last_problem = None  # what is saved can be read; the next run says whether it can be carried out
 		start_from_now(self)
 		self.start_dates_from_today()
 
@@ -98,6 +99,8 @@ class FollowUpRule(Document):
 					)
 
 	def refuse_bad_text(self) -> None:
+		if not (self.description or "").strip():
+			frappe.throw(_("{0} is missing.").format(_(self.meta.get_label("description"))))
 		try:
 			compile_text(self.description)
 		except TemplateSyntaxError as error:

@@ -1,8 +1,10 @@
 // What a manager wants to know of a rule: when it asks whom, and how much of it is still to be done.
 frappe.listview_settings["Follow Up Rule"] = {
-	add_fields: ["assign_to", "signal", "every", "every_unit", "key_date", "days_ahead", "top_customers", "user", "role"],
+	add_fields: ["assign_to", "signal", "every", "every_unit", "key_date", "days_ahead", "top_customers", "user", "role", "last_problem"],
 	get_indicator: (doc) =>
-		doc.enabled ? [__("Enabled"), "green", "enabled,=,1"] : [__("Disabled"), "gray", "enabled,=,0"],
+		doc.enabled && doc.last_problem
+			? [__("Broken"), "red", "enabled,=,1|last_problem,is,set"]
+			: doc.enabled ? [__("Enabled"), "green", "enabled,=,1"] : [__("Disabled"), "gray", "enabled,=,0"],
 	formatters: {
 		trigger: (_value, _field, doc) => in_cell(`${when(doc)} · ${who(doc)}`), // small screens have room for one column
 	},
