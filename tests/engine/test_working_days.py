@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customer_tiering.engine.working_days import FURTHEST, due_date
+from customer_tiering.engine.working_days import FURTHEST, DaysOff, due_date, weekly_days_off
 
 FRIDAY = date(2026, 11, 20)
 WEEKENDS = {date(2026, 11, 21) + timedelta(days=7 * week + day) for week in range(60) for day in (0, 1)}
@@ -44,3 +44,22 @@ def test_it_is_a_working_day_with_so_many_before_it(days: int, off: set[int]) ->
 def test_a_list_without_a_working_day_keeps_nobody() -> None:
 	holidays = {FRIDAY + timedelta(days=number) for number in range(FURTHEST + 10)}
 	assert due_date(FRIDAY, 3, holidays) == FRIDAY + timedelta(days=3)
+
+
+def test_outside_of_a_list_its_weekly_days_off_go_on() -> None:
+	first, last = FRIDAY - timedelta(days=28), FRIDAY
+	saturdays = {date(2026, 10, 24) + timedelta(days=7 * week) for week in range(4)}
+	every_other_monday = {date(2026, 10, 26), date(2026, 11, 9)} - {date(2026, 11, 9)}
+	weekly = weekly_days_off(saturdays | every_other_monday, first, last)
+	assert weekly == {5}
+	off = DaysOff(frozenset(saturdays - {date(2026, 11, 7)}), first, last, weekly)
+	assert date(2026, 11, 7) not in off  # a Saturday that the list leaves out
+	assert date(2026, 11, 21) in off and date(2026, 10, 17) in off
+	assert date(2026, 11, 22) not in off
+	assert due_date(FRIDAY, 1, off) == date(2026, 11, 22)
+	assert due_date(FRIDAY, 1, DaysOff(frozenset(), first, last, frozenset(range(7)))) == date(2026, 11, 21)
+
+
+def test_days_off_that_come_every_other_week_are_no_weekly_ones() -> None:
+	days = {date(2026, 1, 3) + timedelta(days=14 * number) for number in range(26)}
+	assert weekly_days_off(days, date(2026, 1, 4), date(2026, 12, 31)) == frozenset()

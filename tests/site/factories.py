@@ -390,7 +390,8 @@ def make_todo(customer: str, closed_on: date | str | None = None) -> Document:
 	if closed_on:
 		todo.status = "Closed"
 		todo.save()
-		frappe.db.set_value("ToDo", todo.name, "modified", f"{closed_on} 10:00:00", update_modified=False)
+		closed = {"modified": f"{closed_on} 10:00:00", "follow_up_closed_on": closed_on}
+		frappe.db.set_value("ToDo", todo.name, closed, update_modified=False)
 	return todo
 
 
@@ -410,7 +411,7 @@ def computed(customer: str | Document) -> frappe._dict:
 def events(customer: str | Document, **filters: object) -> list[frappe._dict]:
 	"""The customer's ledger rows, oldest first."""
 	name = customer if isinstance(customer, str) else customer.name
-	fields = ("decision", "old_value", "new_value", "cause", "signal", "signal_key", "as_of", "run")
+	fields = "decision old_value new_value cause signal signal_key voids as_of run".split()
 	return frappe.get_all(
 		"Tiering Event", filters={"customer": name, **filters}, fields=fields, order_by="name"
 	)

@@ -3,7 +3,9 @@
 import frappe
 import pytest
 
+from customer_tiering.follow_up.waiting import Due
 from customer_tiering.outreach.survey import reasons
+from customer_tiering.patches.v1_0 import escape_rules_in_follow_up_keys
 from customer_tiering.patches.v1_0.make_records_of_feedback_reasons import execute
 from tests.site import factories as make
 
@@ -67,3 +69,24 @@ def test_the_seeded_reasons_are_there_first_and_a_second_time_changes_nothing(cu
 	frappe.db.set_value(REASON, "Price", "disabled", 1)
 	execute()
 	assert frappe.db.get_value(REASON, "Price", "disabled") == 1
+
+
+def test_keys_of_rules_with_strokes_are_those_that_a_run_looks_for(customer: str) -> None:
+	names = ("Old|rule", "Old ~ rule", "Old rule")
+	todos = {}
+	for name in names:
+		rule = frappe.get_doc(
+			doctype="Follow Up Rule", rule_name=name, signal="Declining", description="x", due_in_days=1
+		).insert()
+		todo = frappe.get_doc(
+			doctype="ToDo", description="x", reference_type="Customer", reference_name=customer
+		).insert()
+		old = {"follow_up_rule": rule.name, "follow_up_key": f"{name}|{customer}|Declining|1|escalated"}
+		frappe.db.set_value("ToDo", todo.name, old)
+		todos[name] = todo.name
+	for _twice in "12":
+		escape_rules_in_follow_up_keys.execute()
+	for name, todo in todos.items():
+		due = Due(name, customer, f"{customer}|Declining|1", None, None)
+		assert frappe.db.get_value("ToDo", todo, "follow_up_key") == f"{due.key}|escalated"
+	assert frappe.db.get_value("ToDo", todos["Old rule"], "follow_up_key").startswith("Old rule|")

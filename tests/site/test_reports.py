@@ -936,7 +936,7 @@ class TestFollowUpsByRep:
 			"status": status,
 			"allocated_to": user,
 		}
-		values["modified"] = closed or todo.modified
+		values["modified"] = values["follow_up_closed_on"] = closed or todo.modified
 		frappe.db.set_value("ToDo", todo.name, values, update_modified=False)
 		return customer
 

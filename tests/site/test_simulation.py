@@ -192,7 +192,7 @@ def test_what_it_would_start_and_does_not() -> None:
 	steps = len(frappe.get_doc("Outreach Sequence", "Wake Up").steps)
 	assert {(row["doctype"], row["count"]) for row in dormant["starts"]} == {
 		("Follow Up Rule", 2),
-		("Outreach Sequence", 2 * steps),
+		("Outreach Sequence", 2 * (steps - 1)),  # the rule asks for the call
 	}
 	assert summary["would_start"] == {"todos": 2, "mails": 0}
 	apply(proposal, "Earlier")
@@ -258,10 +258,14 @@ def test_consequences_by_what_rules_and_sequences_listen_to_and_whom_they_are_fo
 		"One of several": (2, 0),
 		"For the new top tier": (1, 0),
 		"For a website": (1, 0),
-		"By signal": (2, 4),
-		"Half": (each, 2 * each),
+		"By signal": (0, 4),  # one sleeping customer is one call, which the rules ask for
+		"Half": (0, 2 * each),
 	}
-	assert totals([found]) == {"todos": 6 + each, "mails": 4 + 2 * each}
+	assert totals([found]) == {"todos": 4, "mails": 4 + 2 * each}
+	frappe.db.set_value("Follow Up Rule", {"name": ("in", ("One of several", "For a website"))}, "enabled", 0)
+	(found,) = consequences(signals, then)
+	started = {row["name"]: row["todos"] for row in found["starts"] if row["enabled"]}
+	assert started == {"For the new top tier": 1, "By signal": 1, "Half": len({small} - set(held_out))}
 
 
 def test_who_newly_comes_into_an_audience_is_started_by_saving() -> None:

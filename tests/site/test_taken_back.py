@@ -45,6 +45,13 @@ def heard(customer: str, signal: str) -> list[tuple]:
 	return [(row.decision, row.new_value) for row in events(customer, signal=signal)]
 
 
+def live(customer: str) -> list[tuple]:
+	"""The signals that nobody has taken back, with the tier or stage that they brought."""
+	rows = events(customer)
+	gone = {row.voids for row in rows}
+	return [(row.signal, row.new_value) for row in rows if row.signal_key and row.signal_key not in gone]
+
+
 def last_tier(customer: str) -> tuple:
 	event = events(customer, decision="Tier")[-1]
 	return event.old_value, event.new_value, event.cause, event.signal
@@ -687,3 +694,99 @@ class TestAmendedInTheDesk:
 		make.make_credit_note(b.customer, 130_000, getdate())
 		night()
 		assert last_tier(b.customer) == ("D", "C", "Order", "Tier Down")
+
+	def test_a_fall_that_never_was_is_taken_back(self) -> None:
+		"""In the grace of a real credit note; only for as long as it takes to amend the order it would have been over."""
+		frappe.get_doc("Customer Tier", "B").update({"grace_days": 20, "minimum_dwell_days": 20}).save()
+		customer = customer_with(35_000, days_ago(30))
+		recompute(days_ago(20))
+		invoice = make.make_invoice(customer, 150_000, days_ago(8))
+		night(days_ago(8))
+		make.make_credit_note(customer, 130_000, days_ago(5))
+		night(days_ago(5))
+		invoice.reload().cancel()
+		night(days_ago(2))
+		assert computed(customer).customer_tier is None or computed(customer).customer_tier != "B"
+		self.amended(invoice, 150_000)
+		night()
+		assert (computed(customer).customer_tier, live(customer)) == ("B", [("Tier Up", "B")])
+
+	@pytest.mark.parametrize("when", ["before", "with"])
+	def test_a_real_fall_beside_a_wrong_credit_note_is_told_once(self, b, when: str) -> None:
+		wrong = make.make_credit_note(b.customer, 120_000, days_ago(10))
+		night(days_ago(10))
+		assert live(b.customer) == [("Tier Down", "C")]
+		if when == "before":
+			make.make_credit_note(b.customer, 130_000, days_ago(5))
+			night(days_ago(5))
+		wrong.reload().cancel()
+		if when == "with":
+			make.make_credit_note(b.customer, 130_000, getdate())
+		night()
+		assert (computed(b.customer).customer_tier, live(b.customer)) == ("C", [("Tier Down", "C")])
+		make.make_invoice(b.customer, 100_000)
+		night()
+		assert live(b.customer) == [("Tier Down", "C"), ("Tier Up", "B")]
+
+	def test_a_way_up_that_was_told_is_told_again(self) -> None:
+		customer = customer_with(35_000, days_ago(30))
+		recompute(days_ago(20))
+		invoice = make.make_invoice(customer, 150_000, days_ago(5))
+		night(days_ago(5))
+		invoice.reload().cancel()
+		night(days_ago(1))
+		assert live(customer) == []
+		self.amended(invoice, 150_000)
+		night()
+		assert live(customer) == [("Tier Up", "B")]
+
+	def test_what_came_between_is_no_news_either(self, b) -> None:
+		b.reload().cancel()
+		night(days_ago(3))
+		make.make_invoice(b.customer, 120_000, days_ago(2))
+		night(days_ago(2))
+		assert live(b.customer) == [("Tier Up", "B")]
+		self.amended(b, 150_000)
+		night()
+		assert live(b.customer) == []
+
+	@pytest.mark.parametrize(("days", "stage"), [(200, "Dormant"), (380, "Lost")])
+	def test_who_slept_at_the_first_run_has_not_fallen_asleep(self, days: int, stage: str) -> None:
+		customer_with(100)
+		customer = make.make_customer().name
+		invoice = make.make_invoice(customer, 20_000, days_ago(days))
+		recompute(days_ago(3))
+		invoice.reload().cancel()
+		night(days_ago(1))
+		self.amended(invoice, 20_000)
+		night()
+		assert (computed(customer).lifecycle_stage, live(customer)) == (stage, [])
+
+	@pytest.mark.parametrize(("before", "signals"), [(400, ["Won Back"]), (None, ["First Order"])])
+	def test_who_was_awake_is_not_welcomed(self, before: int | None, signals: list[str]) -> None:
+		"""The last order is gone for a while, and a new one comes meanwhile."""
+		customer_with(100)
+		customer = make.make_customer().name
+		if before:
+			make.make_invoice(customer, 100, days_ago(before))
+		invoice = make.make_invoice(customer, 500, days_ago(20))
+		recompute(days_ago(10))
+		invoice.reload().cancel()
+		night(days_ago(3))
+		make.make_invoice(customer, 300, days_ago(2))
+		night(days_ago(2))
+		assert [signal for signal, _value in live(customer)][-1:] == signals
+		self.amended(invoice, 500)
+		night()
+		assert live(customer) == []
+
+	def test_a_whale_is_told_once(self) -> None:
+		for number in range(9):
+			customer_with(100 + number, days_ago(30))
+		whale = make.make_invoice(customer_with(100, days_ago(30)), 60_000, days_ago(30))
+		recompute(days_ago(20))
+		whale.reload().cancel()
+		night(days_ago(1))
+		self.amended(whale, 60_000)
+		night()
+		assert [row.cause for row in events(whale.customer, signal="Whale Order")] == ["Baseline"]

@@ -24,7 +24,7 @@ from tests.site.test_twins import AMOUNTS, COMPARED, Person
 SEEDS = (
 	random.sample(range(10**6), int(os.environ["LIVES"]))
 	if "LIVES" in os.environ
-	else [int(os.environ.get("SEED", 1))]
+	else [int(seed) for seed in os.environ.get("SEED", "1 3").split()]
 )
 PEOPLE, DAYS = 10, 9
 IN_A = '[["Customer", "customer_tier", "=", "A"]]'

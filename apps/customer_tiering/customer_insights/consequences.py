@@ -2,7 +2,7 @@
 them, and by customers who newly come into an audience.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import frappe
@@ -14,6 +14,8 @@ from customer_tiering.tiering.audience import Condition, conditions_of, customer
 
 if TYPE_CHECKING:
 	import pandas as pd
+
+RULE = "Follow Up Rule"
 
 
 class Listener(NamedTuple):
@@ -50,9 +52,9 @@ def consequences(signals: "pd.DataFrame", then: Simulated) -> list[dict]:
 		{
 			"signal": signal,
 			"customers": len(names),
-			"starts": [
-				_started(each, _reached(each, names, then)) for each in listeners if signal in each.signals
-			],
+			"starts": _starts(
+				[(each, _reached(each, names, then)) for each in listeners if signal in each.signals]
+			),
 		}
 		for signal, names in by_signal.items()
 	]
@@ -76,8 +78,19 @@ def totals(found: list[dict]) -> dict[str, int]:
 	return {key: sum(row[key] for row in rows) for key in ("todos", "mails")}
 
 
-def _started(listener: Listener, reached: set[str]) -> dict:
-	todos, mails = len(reached) * listener.todos, len(reached) * listener.mails
+def _starts(reached: list[tuple[Listener, set[str]]]) -> list[dict]:
+	"""A sequence leaves out its calls of customers for whom a rule asks for one for the same reason."""
+	asked = set()
+	for listener, names in reached:
+		if listener.doctype == RULE and listener.enabled:
+			asked |= names
+	return [
+		_started(listener, names, set() if listener.doctype == RULE else asked) for listener, names in reached
+	]
+
+
+def _started(listener: Listener, reached: set[str], asked: Collection[str] = ()) -> dict:
+	todos, mails = len(reached.difference(asked)) * listener.todos, len(reached) * listener.mails
 	return {
 		**{key: getattr(listener, key) for key in ("doctype", "name", "enabled")},
 		"todos": todos,
@@ -143,7 +156,7 @@ def _rules() -> Iterator[Listener]:
 	):
 		signals = (row.signal, *more.get(row.name, ())) if (row.trigger or "Signal") == "Signal" else ()
 		yield Listener(
-			"Follow Up Rule",
+			RULE,
 			row.name,
 			row.enabled,
 			signals,

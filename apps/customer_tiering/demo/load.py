@@ -100,9 +100,12 @@ def _close_follow_ups(day: date) -> None:
 			todo.status = "Closed"
 			todo.follow_up_outcome = ("Reached", "Reached", "Order Expected", "Not Reached")[number % 4]
 			todo.save()
-			frappe.db.set_value(
-				"ToDo", todo.name, "modified", min(f"{day} 15:00:00", now()), update_modified=False
-			)
+			closed = {
+				"modified": min(f"{day} 15:00:00", now()),
+				"follow_up_closed_on": day,
+				"follow_up_closed_by": todo.allocated_to,
+			}
+			frappe.db.set_value("ToDo", todo.name, closed, update_modified=False)
 
 
 def _refuse_real_sites() -> None:

@@ -52,6 +52,7 @@ class Known:
 	"""A document as it stands today; `is_order` is False for one that its returns have undone.
 
 	`entered` is when it was submitted; `gone_at` is when one that counts no more, like a cancelled one, was touched last.
+	`original` is what it was amended from, in the end, and `counted_at` when somebody first looked who could know of that.
 	"""
 
 	name: str
@@ -60,6 +61,11 @@ class Known:
 	is_order: bool
 	entered: datetime = datetime.min
 	gone_at: datetime | None = None
+	original: str | None = None
+	counted_at: datetime | None = None
+
+	def was_counted_before(self, moment: datetime) -> bool:
+		return self.counted_at is not None and self.counted_at < moment
 
 	def was_known_at(self, moment: datetime) -> bool:
 		return self.entered <= moment and (self.gone_at is None or self.gone_at > moment)
@@ -85,12 +91,13 @@ def is_void(
 		days = [order.day for order in orders if order.day < fired.as_of]
 		return any(day > since for day in days) or not days if since else bool(days)
 	if fired.signal == FIRST_ORDER:
-		return not orders or min(order.day for order in orders) <= policy.asleep_since(fired.as_of)
+		first = min((order.day for order in orders), default=None)
+		return first is None or first <= policy.asleep_since(fired.as_of) or _counted_before(fired, orders)
 	if fired.signal == WON_BACK:
-		slept = [order.day <= policy.asleep_since(fired.as_of) for order in orders]
-		return all(slept) or not any(slept)
+		awake = [order for order in orders if order.day > policy.asleep_since(fired.as_of)]
+		return not awake or len(awake) == len(orders) or _counted_before(fired, awake)
 	if fired.signal == WHALE_ORDER:
-		return all(order.name != fired.period for order in orders)
+		return all(fired.period not in (order.name, order.original) for order in orders)
 	if fired.signal == UPSELL_READY:
 		recent = _money(documents, fired.as_of, policy.upsell_months)
 		return not is_upsell_ready(_facts(recent_value=recent), policy).all()
@@ -102,6 +109,11 @@ def is_void(
 			referred > 0 and 100 * referred >= Decimal(str(policy.promoter_percent)) * max(own, Decimal(0))
 		)
 	raise NotImplementedError(fired.signal)
+
+
+def _counted_before(fired: Fired, orders: Sequence[Known]) -> bool:
+	"""Whether one of these orders, or what it was amended from, was no news when the signal fired."""
+	return any(order.was_counted_before(fired.read_at) for order in orders)
 
 
 def _tier_was_other(fired: Fired, documents: list[Known], policy: Policy, today: date) -> bool:

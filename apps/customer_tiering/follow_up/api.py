@@ -19,9 +19,10 @@ from frappe.utils import (
 from customer_tiering.follow_up import example
 from customer_tiering.follow_up import hand_over as handing_over
 from customer_tiering.follow_up.assignees import IN_TURN, first_choice
-from customer_tiering.follow_up.escalate import ESCALATED, who_was_told
-from customer_tiering.follow_up.lock import only_one_or_refuse
-from customer_tiering.follow_up.outcome import NOT_REACHED, OUTCOMES
+from customer_tiering.follow_up.escalate import who_was_told
+from customer_tiering.follow_up.keys import ESCALATED
+from customer_tiering.follow_up.lock import alone
+from customer_tiering.follow_up.outcome import CLOSED_ON, IS_OWN, NOT_REACHED, OUTCOMES
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.capacity import NO_LIMIT, Capacity
 from customer_tiering.tiering.owner import Owners
@@ -31,7 +32,7 @@ SHOWN = 200
 MOST_BADGES = 500
 ASKED_FOR_DAYS = 7  # after a follow-up was closed without an outcome
 
-MINE = """
+MINE = f"""
 	SELECT todo.name, todo.status, todo.description, todo.date, todo.priority, todo.follow_up_rule AS rule,
 		todo.reference_name AS customer, todo.follow_up_tries AS tries, told.allocated_to AS escalated_to
 	FROM `tabToDo` todo
@@ -39,7 +40,8 @@ MINE = """
 	LEFT JOIN `tabCustomer Tier` tier ON tier.name = customer.customer_tier
 	LEFT JOIN `tabToDo` told ON told.follow_up_key = CONCAT(todo.follow_up_key, %(escalated)s) AND told.status = 'Open'
 	WHERE todo.allocated_to = %(user)s AND COALESCE(todo.follow_up_key, '') != ''
-		AND (todo.status = 'Open' OR (todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') = '' AND todo.modified >= %(since)s))
+		AND (todo.status = 'Open' OR (todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') = ''
+			AND todo.modified >= %(since)s AND {CLOSED_ON} >= %(since)s))
 		AND todo.reference_type = 'Customer'
 	ORDER BY (todo.status = 'Open'), (todo.date > %(today)s), (todo.date < %(today)s) DESC, COALESCE(tier.entry_value, -1) DESC, COALESCE(customer.annual_value, 0) DESC,
 		todo.date, todo.name
@@ -126,6 +128,8 @@ def close(
 		frappe.throw(_("{0} is no outcome of a follow-up.").format(escape_html(str(outcome)[:140])))
 	was_due = doc.date
 	if doc.get("follow_up_key") and _lacks_outcome(doc):
+		if doc.get("follow_up_closed_on"):
+			doc.flags.closed = (doc.follow_up_closed_on, doc.follow_up_closed_by)
 		doc.status = "Open"
 		doc.save()
 	if not _is_said_already(doc, outcome, tries):
@@ -194,7 +198,7 @@ def hand_over(user: str, to: str | None = None) -> dict:
 	frappe.only_for(MANAGERS)
 	_refuse_heir(user, to)
 	at = now_datetime()
-	with only_one_or_refuse():
+	with alone():
 		done = handing_over.hand_over(str(user), str(to) if to else None, waiting=True, at=at)
 	return {"handed_over": done, "left": handing_over.count(str(user)), "at": str(at)}
 
@@ -246,9 +250,9 @@ def open_follow_ups_by_rule() -> dict[str, int]:
 		f"""SELECT `tabFollow Up`.rule, COUNT(*) FROM `tabFollow Up`
 		JOIN `tabToDo` todo ON todo.name = `tabFollow Up`.todo AND todo.status = 'Open'
 		WHERE `tabFollow Up`.status = 'Handed Out' AND `tabFollow Up`.rule IS NOT NULL
-			AND todo.follow_up_key NOT LIKE %s AND {follow_up_query() or "TRUE"}
+			AND {IS_OWN} AND {follow_up_query() or "TRUE"}
 		GROUP BY `tabFollow Up`.rule""",
-		f"%{ESCALATED}",
+		{},
 	)
 	return dict(rows)
 
@@ -275,7 +279,7 @@ def take_back(user: str, at: str) -> int:
 		moment = None
 	if not moment:
 		frappe.throw(_("Of which moment the hand-over was can't be read."))
-	with only_one_or_refuse():
+	with alone():
 		return handing_over.take_back(str(user), moment)
 
 

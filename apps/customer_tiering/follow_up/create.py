@@ -11,15 +11,16 @@ from customer_tiering.follow_up.digest import tell
 from customer_tiering.follow_up.escalate import escalate
 from customer_tiering.follow_up.hand_out import Decision, decide
 from customer_tiering.follow_up.hand_over import hand_over, hand_over_of_disabled
-from customer_tiering.follow_up.lock import only_one
+from customer_tiering.follow_up.lock import alone
 from customer_tiering.follow_up.log import note_problems, write_log
 from customer_tiering.follow_up.plan import plan
-from customer_tiering.follow_up.reasons import FULL
+from customer_tiering.follow_up.reasons import DAY_OFF, FULL
 from customer_tiering.follow_up.settle import settle
 from customer_tiering.follow_up.todos import write
 from customer_tiering.follow_up.waiting import WAITING, withdraw
 from customer_tiering.follow_up.withdraw import withdraw_follow_ups
 from customer_tiering.tiering.chunks import chunks
+from customer_tiering.tiering.lock import RunInProgressError
 
 PATIENCE = 600  # seconds
 Progress = Callable[[int, int, str], None]
@@ -48,11 +49,12 @@ def run_follow_ups(
 	day = as_of or getdate()
 	if not dry_run:
 		_refuse_other_days(day)
-	with only_one(PATIENCE) as alone:
-		if not alone:
-			return dict.fromkeys(COUNTS, 0)
-		frappe.db.commit()  # what another run committed while we waited must be seen
-		return _dry(day, progress) if dry_run else _run(day, progress)
+	try:
+		with alone(PATIENCE):
+			return _dry(day, progress) if dry_run else _run(day, progress)
+	except RunInProgressError:
+		frappe.clear_last_message()
+		return dict.fromkeys(COUNTS, 0)
 
 
 COUNTS = ("created", "unowned", "waiting", "withdrawn", "settled", "escalated", "handed_over", "broken")
@@ -94,7 +96,7 @@ def _dry(day: date, progress: Progress) -> dict[str, int]:
 		**dict.fromkeys(COUNTS, 0),
 		"created": len(decision.to_hand_out),
 		"unowned": sum(not user for _row, user in decision.to_hand_out),
-		"waiting": len(decision.full) + decision.day_off,
+		"waiting": len(decision.full) + len(decision.day_off),
 		"withdrawn": sum(map(len, decision.withdrawn.values())),
 		"broken": len(broken | decision.broken),
 	}
@@ -102,12 +104,13 @@ def _dry(day: date, progress: Progress) -> dict[str, int]:
 
 def _note(decision: Decision) -> None:
 	"""Whom it waits for, and why it doesn't any more."""
-	waits: dict[str, list[str]] = {}
-	for row, user in decision.full:
-		waits.setdefault(user, []).append(row.name)
-	for user, names in waits.items():
+	waits: dict[tuple[str | None, str], list[str]] = {}
+	for reason, rows in ((FULL, decision.full), (DAY_OFF, decision.day_off)):
+		for row, user in rows:
+			waits.setdefault((user, reason), []).append(row.name)
+	for (user, reason), names in waits.items():
 		for some in chunks(names):
-			values = {"user": user, "reason": FULL}
+			values = {"user": user, "reason": reason}
 			frappe.db.set_value("Follow Up", {"name": ("in", some)}, values, update_modified=False)
 	for reason, names in decision.withdrawn.items():
 		withdraw(names, reason)

@@ -4,9 +4,9 @@ from html import unescape
 
 import frappe
 from frappe import _
-from frappe.utils import escape_html, fmt_money, format_date, get_url, getdate, strip_html
+from frappe.utils import add_days, escape_html, fmt_money, format_date, get_url, getdate, strip_html
 
-from customer_tiering.follow_up.escalate import ESCALATED
+from customer_tiering.follow_up.keys import ESCALATED
 from customer_tiering.tiering.language import language_of
 from customer_tiering.tiering.outgoing import has_outgoing_account
 
@@ -103,7 +103,8 @@ def _headline(rows: list[frappe._dict], first: frappe._dict, currency: str | Non
 
 
 def _name(row: frappe._dict) -> str:
-	return row.customer_name or row.customer
+	"""As text, also where the framework has stored it escaped."""
+	return unescape(row.customer_name or row.customer)
 
 
 def _reason(row: frappe._dict) -> str:
@@ -127,7 +128,10 @@ def _items(rows: list[frappe._dict], currency: str | None) -> str:
 def _facts(row: frappe._dict, currency: str | None) -> str:
 	"""Tier, money of the window, and when it is due."""
 	late = row.date and row.date < getdate()
-	due = (_("Overdue since {0}") if late else _("Due {0}")).format(format_date(row.date)) if row.date else ""
+	due = ""
+	if row.date:
+		since = _("Overdue since {0}").format(format_date(add_days(row.date, 1)))
+		due = since if late else _("Due {0}").format(format_date(row.date))
 	money = fmt_money(row.annual_value, 0, currency) if row.annual_value else ""
 	return ", ".join(filter(None, (row.customer_tier, money, due)))
 

@@ -6,14 +6,14 @@ from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import escape_html, format_date, get_fullname, getdate
+from frappe.utils import add_days, escape_html, format_date, get_fullname, getdate
 
 from customer_tiering.follow_up.holidays import is_day_off
+from customer_tiering.follow_up.keys import ESCALATED
 from customer_tiering.tiering.capacity import Capacity
 from customer_tiering.tiering.language import language_of
 from customer_tiering.tiering.owner import Owners
 
-ESCALATED = "|escalated"
 OVERDUE = f"""
 	SELECT todo.name, todo.follow_up_key, todo.follow_up_rule, todo.allocated_to, todo.reference_name AS customer,
 		todo.date, todo.description, rule.escalate_to
@@ -93,7 +93,7 @@ def _escalated(row: frappe._dict, manager: str, day: date) -> bool:
 			row,
 			manager,
 			day,
-			lambda who: _("Overdue since {0}, with {1}:").format(format_date(row.date), who),
+			lambda who: _("Overdue since {0}, with {1}:").format(format_date(add_days(row.date, 1)), who),
 		)
 		frappe.db.commit()
 	except Exception:

@@ -9,7 +9,8 @@ import frappe
 
 from customer_tiering.follow_up.assignees import Assignees
 from customer_tiering.follow_up.holidays import is_day_off
-from customer_tiering.follow_up.reasons import CUSTOMER_DELETED, OUT_OF_AUDIENCE, RULE_GONE
+from customer_tiering.follow_up.keys import key_date_of
+from customer_tiering.follow_up.reasons import CUSTOMER_DELETED, DATE_PASSED, OUT_OF_AUDIENCE, RULE_GONE
 from customer_tiering.follow_up.waiting import WAITING
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.capacity import Capacity
@@ -36,7 +37,7 @@ class Decision:
 	full: list[tuple[frappe._dict, str]] = field(default_factory=list)  # row and the user it waits for
 	withdrawn: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # reason: names
 	rules: dict[str, "frappe.Document"] = field(default_factory=dict)
-	day_off: int = 0  # how many wait as it is a holiday
+	day_off: list[tuple[frappe._dict, str | None]] = field(default_factory=list)  # as it is a holiday
 	broken: set[str] = field(default_factory=set)
 	failed_texts: Counter[str] = field(default_factory=Counter)  # by rule: for how many customers
 
@@ -49,12 +50,16 @@ def decide(day: date) -> Decision:
 		return decision
 	decision.rules = _rules({row.rule for row in rows})
 	rows = list(_still_due(rows, decision, day))
+	off = {name for name in decision.rules if is_day_off(day, name)}
 	capacity = Capacity(day)
 	owners = Owners({row.customer for row in rows}, day, absent=capacity.away)
 	assignees = Assignees(decision.rules.values(), owners, capacity)
 	for row in rows:
 		handed_to = row.handed_to if owners.works(row.handed_to) else None
 		user = handed_to or assignees.user_for(row.rule, row.customer)
+		if row.rule in off:  # else all of a long weekend would be due on the day after it
+			decision.day_off.append((row, user))
+			continue
 		if user and not capacity.has_room(user):
 			decision.full.append((row, user))
 			continue
@@ -73,8 +78,8 @@ def _rules(names: set[str]) -> dict[str, "frappe.Document"]:
 
 def _still_due(rows: list[frappe._dict], decision: Decision, day: date) -> Iterator[frappe._dict]:
 	audiences = _audiences(rows, decision, day)
-	off = {name for name in decision.rules if is_day_off(day, name)}
 	for row in rows:
+		about = key_date_of(row.follow_up_key, row.detail)
 		if not row.is_there:
 			decision.withdrawn[CUSTOMER_DELETED].append(row.name)
 		elif row.rule not in decision.rules:
@@ -83,8 +88,8 @@ def _still_due(rows: list[frappe._dict], decision: Decision, day: date) -> Itera
 			continue
 		elif row.customer not in audiences[row.rule]:
 			decision.withdrawn[OUT_OF_AUDIENCE].append(row.name)
-		elif row.rule in off:  # else all of a long weekend would be due on the day after it
-			decision.day_off += 1
+		elif about and about < day:
+			decision.withdrawn[DATE_PASSED].append(row.name)
 		else:
 			yield row
 

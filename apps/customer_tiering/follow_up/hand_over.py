@@ -207,7 +207,8 @@ def _wait_for(move: Move, user: str, mark: dict) -> bool:
 	"""The next run gives it to whom it waits for now, as soon as there is room."""
 	name = frappe.db.get_value("Follow Up", {"name": move.name, "status": WAITING}, for_update=True)
 	if name:
-		values = {**_in_chain(name, mark), "told": 0, "user": move.to, "handed_to": move.to}
+		values = {**_in_chain(name, mark), "told": 0, "user": move.to}
+		values["handed_to"] = move.to if values["handed_over_at"] else None  # else as if it had never been
 		frappe.db.set_value("Follow Up", name, values, update_modified=False)
 	return bool(name)
 

@@ -1,11 +1,13 @@
 """Due dates by the Holiday List of a rule or its company."""
 
-from datetime import date
+from collections.abc import Container
+from datetime import date, timedelta
 from functools import cache
 
 import frappe
 
 from customer_tiering.engine.working_days import due_date
+from customer_tiering.tiering.holiday_lists import days_off, list_of
 
 
 class DueDates:
@@ -25,22 +27,16 @@ def working_days_ahead(day: date, days: int, rule: str | None) -> date:
 	return due_date(day, days, _holidays(_rule(rule)))
 
 
+def last_day_before_work(day: date, rule: str | None) -> date:
+	"""The day itself, or the last one of the days off that follow it."""
+	return due_date(day + timedelta(days=1), 0, _holidays(_rule(rule))) - timedelta(days=1)
+
+
 def _rule(name: str | None) -> "frappe.Document | frappe._dict":
 	there = name and frappe.db.exists("Follow Up Rule", name)
 	return frappe.get_doc("Follow Up Rule", name) if there else frappe._dict()
 
 
-def list_of(rule: "frappe.Document | frappe._dict") -> str | None:
-	"""The rule's Holiday List, else that of its company or the site's."""
-	company = rule.audience_company or frappe.defaults.get_global_default("company")
-	return rule.holiday_list or (company and frappe.db.get_value("Company", company, "default_holiday_list"))
-
-
-def _holidays(rule: "frappe.Document | frappe._dict") -> frozenset[date]:
+def _holidays(rule: "frappe.Document | frappe._dict") -> Container[date]:
 	chosen = list_of(rule)
-	if not chosen:
-		return frozenset()
-	days = frappe.get_all(
-		"Holiday", filters={"parent": chosen, "parenttype": "Holiday List"}, pluck="holiday_date"
-	)
-	return frozenset(days)
+	return days_off(chosen) if chosen else frozenset()

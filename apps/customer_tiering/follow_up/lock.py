@@ -13,21 +13,9 @@ PATIENCE = 10  # seconds that somebody waits who has pressed a button
 
 
 @contextmanager
-def only_one(wait: int) -> Iterator[bool]:
-	"""Whether the lock was got within `wait` seconds. The database server frees it when its holder dies."""
-	name = f"{frappe.conf.db_name}.{NAME}"[-64:]
-	got = bool(frappe.db.sql("SELECT GET_LOCK(%s, %s)", (name, wait))[0][0])
-	try:
-		yield got
-	finally:
-		if got:
-			frappe.db.sql("SELECT RELEASE_LOCK(%s)", name)
-
-
-@contextmanager
-def only_one_or_refuse() -> Iterator[None]:
-	"""For what a person gives to others. Raises ValidationError if a run or another person is still at it after a while."""
+def alone(wait: int | None = None) -> Iterator[None]:
+	"""Raises RunInProgressError if a run or another person is still at it after `wait` seconds, or those of somebody at a button."""
 	refusal = _("Follow-ups are being handed out at this moment. Try again in a minute.")
-	with lock.only_one(NAME, refusal, PATIENCE):
+	with lock.only_one(NAME, refusal, PATIENCE if wait is None else wait):
 		frappe.db.commit()  # what was committed while we waited must be seen
 		yield

@@ -8,7 +8,7 @@ from frappe import _
 from frappe.utils import format_datetime, get_fullname, now_datetime
 
 from customer_tiering.follow_up.hand_out import Decision
-from customer_tiering.follow_up.reasons import BROKEN_AUDIENCE, BROKEN_TEXT
+from customer_tiering.follow_up.reasons import BROKEN_AUDIENCE, BROKEN_TEXT, DATE_PASSED
 from customer_tiering.tiering.language import language_of
 
 SHOWN = 5
@@ -46,7 +46,9 @@ def _sentences(counts: dict[str, int], decision: Decision, broken: Collection[st
 		more = " …" if len(users) > SHOWN else ""
 		said.append(_("{0} wait for a rep with room: {1}").format(len(decision.full), names + more))
 	if decision.day_off:
-		said.append(_("{0} wait for the next working day.").format(decision.day_off))
+		said.append(_("{0} wait for the next working day.").format(len(decision.day_off)))
+	if passed := decision.withdrawn.get(DATE_PASSED):
+		said.append(_("{0} were dropped, as their day had passed while they waited.").format(len(passed)))
 	if counts["unowned"]:
 		said.append(
 			_("{0} have nobody to do them: give their customers an account manager.").format(

@@ -1,16 +1,26 @@
 """What came of a follow-up: kept on its ToDo, and told on the customer's timeline."""
 
+from datetime import date
+
 import frappe
 from frappe import _
 from frappe.utils import cint, escape_html, getdate
 
-from customer_tiering.follow_up.escalate import ESCALATED, tell_of_vain_tries
+from customer_tiering.follow_up.escalate import tell_of_vain_tries
 from customer_tiering.follow_up.holidays import working_days_ahead
+from customer_tiering.follow_up.keys import ESCALATED, key_date_of
 from customer_tiering.follow_up.settle import SETTLED
 
 LOST, NOT_REACHED = "Lost", "Not Reached"
 OUTCOMES = ("Reached", NOT_REACHED, "Order Expected", LOST)
 MOST_TRIES = 3
+# What a manager is told of as overdue is the rep's; after tries in vain it is the manager's own. For queries with values.
+IS_OWN = f"""(todo.follow_up_key NOT LIKE '%%{ESCALATED}' OR EXISTS (
+	SELECT 1 FROM `tabToDo` tried
+	WHERE tried.follow_up_key = LEFT(todo.follow_up_key, CHAR_LENGTH(todo.follow_up_key) - {len(ESCALATED)})
+		AND tried.status = 'Closed' AND tried.follow_up_outcome = '{NOT_REACHED}' AND tried.follow_up_tries >= {MOST_TRIES}))"""
+# Sites that are older than the field have closed ones without it.
+CLOSED_ON = "COALESCE(todo.follow_up_closed_on, DATE(todo.modified))"
 
 
 def validate(todo: "frappe.Document", method: str | None = None) -> None:
@@ -32,6 +42,20 @@ def validate(todo: "frappe.Document", method: str | None = None) -> None:
 		frappe.throw(_("Say in a word why the customer is lost."), title=_("Lost Reason"))
 	if todo.get("follow_up_outcome") != LOST:
 		todo.follow_up_lost_reason = None
+	_note_closing(todo, before)
+
+
+def _note_closing(todo: "frappe.Document", before: "frappe.Document | None") -> None:
+	"""When and by whom it was closed, whatever is edited later. `flags.closed` says it of one that was closed before."""
+	closed = (None, None)
+	if todo.status == "Closed" and before and before.status == "Closed":
+		closed = (
+			before.get("follow_up_closed_on") or getdate(before.modified),
+			before.get("follow_up_closed_by"),
+		)
+	elif todo.status == "Closed":
+		closed = todo.flags.closed or (getdate(), frappe.session.user)
+	todo.follow_up_closed_on, todo.follow_up_closed_by = closed
 
 
 def _refuse_settled(todo: "frappe.Document", before: "frappe.Document | None") -> None:
@@ -41,13 +65,23 @@ def _refuse_settled(todo: "frappe.Document", before: "frappe.Document | None") -
 
 
 def _try_again(todo: "frappe.Document") -> None:
-	"""Some working days later, unless it was tried often enough."""
+	"""Some working days later, unless it was tried often enough; on a key date no later than that day."""
 	todo.follow_up_tries = cint(todo.follow_up_tries) + 1
 	days = cint(frappe.db.get_single_value("Tiering Settings", "try_again_after_days"))
 	if days and todo.follow_up_tries < MOST_TRIES:
+		last = _key_date(todo)
+		if last and last <= getdate():
+			return
 		again = working_days_ahead(getdate(), days, todo.get("follow_up_rule"))
-		todo.date = max(again, getdate(todo.date or again))
+		again = max(again, getdate(todo.date or again))
+		todo.date = min(again, last or again)
 		todo.follow_up_outcome = None
+
+
+def _key_date(todo: "frappe.Document") -> date | None:
+	"""The day that it is about, after which nobody needs it."""
+	about = frappe.db.get_value("Follow Up", {"todo": todo.name}, ["follow_up_key", "detail"])
+	return key_date_of(*about) if about else None
 
 
 def on_update(todo: "frappe.Document", method: str | None = None) -> None:

@@ -7,7 +7,8 @@ import frappe
 from frappe.utils import add_days, add_months, getdate
 
 from customer_tiering.engine.cadence import periods_begun
-from customer_tiering.follow_up.waiting import WAITING, Due, add
+from customer_tiering.follow_up.holidays import last_day_before_work
+from customer_tiering.follow_up.waiting import WAITING, Due, add, make_way
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.lock import connection_is_lost
 from customer_tiering.tiering.readers import consume_batches
@@ -74,7 +75,7 @@ def _note_dates(name: str, day: date, commit: Commit) -> None:
 	commit()  # what another worker commits while we wait for its lock must be seen
 	rule = frappe.get_doc("Follow Up Rule", name, for_update=True)
 	after = getdate(rule.planned_until) if rule.planned_until else day - DAY
-	if rule.enabled and after < day:
+	if rule.enabled and (after < day or (after == day and rule.trigger == "Key Date")):
 		add(FINDERS[rule.trigger](rule, after, day))
 	if rule.enabled and after != day:  # later only where a clock was ahead: those days are still to come
 		rule.db_set("planned_until", day, update_modified=False)
@@ -97,25 +98,32 @@ def _still_at_it(rule: str) -> set[str]:
 
 
 def _key_date(rule: "frappe.Document", after: date, day: date) -> Iterable[Due]:
-	"""All that come round from the first day that wasn't planned: also those that became known, or of interest, late."""
+	"""All that come round from the first day that wasn't planned: also those that became known, or of interest, late.
+
+	What falls on the days off to come is found before them: after them it would be too late. Where the day was planned already,
+	those that were typed in on it.
+	"""
 	import numpy as np
 	import pandas as pd
 
 	from customer_tiering.engine.key_dates import PREFIX, next_anniversary
 
 	field = PREFIX + frappe.scrub(rule.key_date)
-	dates = dict(
-		frappe.get_all("Customer", filters={field: ("is", "set")}, fields=["name", field], as_list=True)
-	)
-	ahead = timedelta(days=rule.days_ahead or 0)
-	coming = next_anniversary(pd.Series(dates, dtype="datetime64[s]"), after + DAY)
-	is_near = coming <= np.datetime64(day + ahead, "D")
+	filters = {field: ("is", "set")}
+	if after == day:
+		filters["modified"] = (">=", day)
+	dates = dict(frappe.get_all("Customer", filters=filters, fields=["name", field], as_list=True))
+	until = last_day_before_work(day, rule.name) + timedelta(days=rule.days_ahead or 0)
+	coming = next_anniversary(pd.Series(dates, dtype="datetime64[s]"), min(after + DAY, day))
+	is_near = coming <= np.datetime64(until, "D")
 	near = dict(zip(np.array(list(dates), dtype=object)[is_near], coming[is_near].tolist(), strict=True))
-	for customer in sorted(
-		customers_in(rule.audience_filters, rule.audience_company, among=set(near), as_of=day)
-	):
-		on = near[customer]
-		yield Due(rule.name, customer, f"{customer}|{rule.key_date}|{on.year}", day, day, detail=str(on))
+	names = customers_in(rule.audience_filters, rule.audience_company, among=set(near), as_of=day)
+	found = [
+		Due(rule.name, name, f"{name}|{rule.key_date}|{near[name].year}", day, day, detail=str(near[name]))
+		for name in sorted(names)
+	]
+	make_way(found)
+	return found
 
 
 def _best_of_the_month(rule: "frappe.Document", after: date, day: date) -> Iterable[Due]:

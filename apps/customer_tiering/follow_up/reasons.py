@@ -7,6 +7,9 @@ def _(text: str) -> str:
 
 
 FULL = _("The rep has as many as fit in a day.")
+DAY_OFF = _("It is a holiday.")
+DATE_PASSED = _("The day that it was about had passed.")
+DATE_CHANGED = _("The key date of the customer was changed.")
 CUSTOMER_DELETED = _("The customer was deleted.")
 CUSTOMER_MERGED = _("Another customer was merged into this one.")
 RULE_GONE = _("The rule was switched off or deleted.")

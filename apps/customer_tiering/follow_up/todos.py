@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection
 from datetime import date
+from html import unescape
 from typing import NamedTuple
 
 import frappe
@@ -19,6 +20,7 @@ from frappe.utils import add_days, escape_html, get_fullname, getdate, sanitize_
 from customer_tiering.follow_up.assignees import IN_TURN
 from customer_tiering.follow_up.hand_out import Decision
 from customer_tiering.follow_up.holidays import DueDates
+from customer_tiering.follow_up.keys import key_date_of
 from customer_tiering.follow_up.reasons import EMPTY_TEXT
 from customer_tiering.follow_up.sharing import let_see
 from customer_tiering.follow_up.waiting import HANDED_OUT
@@ -107,9 +109,15 @@ class Known:
 
 
 def customer_values(names: Collection[str]) -> dict[str, dict]:
-	"""What texts may say of customers: their columns, `interests` and `sales_team`."""
+	"""What texts may say of customers: their columns, `interests` and `sales_team`. Texts escape the name themselves, where the
+	framework stores some escaped ("A & <b>" of a form as "A &amp; <b></b>")."""
 	customers = {
-		row.name: {**row, "interests": [], "sales_team": []}
+		row.name: {
+			**row,
+			"customer_name": unescape(row.customer_name or ""),
+			"interests": [],
+			"sales_team": [],
+		}
 		for row in rows_of("SELECT * FROM `tabCustomer` WHERE name IN %(names)s", names)
 	}
 	for table, field in (("tabCustomer Interest", "interests"), ("tabSales Team", "sales_team")):
@@ -161,7 +169,7 @@ def _written(
 		raise  # the batch is undone and decided again the next time
 	except EmptyText:
 		done.failed_texts[rule.name] += 1
-		_mark(row, {"due_from": add_days(day, 1), "reason": EMPTY_TEXT})
+		_mark(row, {"due_from": add_days(day, 1), "reason": EMPTY_TEXT, "user": user})
 		return False
 	except Exception as error:
 		frappe.db.rollback(save_point="follow_up")
@@ -170,7 +178,7 @@ def _written(
 			reference_doctype="Customer",
 			reference_name=row.customer,
 		)
-		_mark(row, {"due_from": add_days(day, 1), "reason": strip_html(str(error))[:500]})
+		_mark(row, {"due_from": add_days(day, 1), "reason": strip_html(str(error))[:500], "user": user})
 		return False
 	done.rows.append((row, user, todo))
 	if rule.assign_to == IN_TURN:
@@ -208,7 +216,7 @@ def _insert(
 		reference_type="Customer",
 		reference_name=row.customer,
 		priority=rule.priority,
-		date=due,
+		date=min(filter(None, (due, key_date_of(row.follow_up_key, row.detail)))),
 		follow_up_rule=rule.name,
 		follow_up_key=row.follow_up_key,
 	)
@@ -217,7 +225,8 @@ def _insert(
 		Comment(row.customer, comment_type, text)
 	)
 	todo.update_in_reference = lambda: None
-	todo.flags.update(ignore_links=True, queued_together=True)
+	# the first one of a batch is looked up: so the framework learns that there are ToDos about customers
+	todo.flags.update(ignore_links=bool(done.rows), queued_together=True)
 	todo.insert(ignore_permissions=True)
 	if user:  # else the framework says that somebody assigned it to himself or herself
 		done.comments.extend(said)

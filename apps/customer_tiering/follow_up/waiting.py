@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import frappe
 
-from customer_tiering.tiering.chunks import chunks
+from customer_tiering.follow_up.keys import ESCALATED, key_of
+from customer_tiering.tiering.chunks import chunks, rows_of
 
 WAITING, HANDED_OUT, WITHDRAWN = "Waiting", "Handed Out", "Withdrawn"
 
@@ -24,7 +25,7 @@ class Due(NamedTuple):
 
 	@property
 	def key(self) -> str:
-		return f"{self.rule}|{self.period}"
+		return key_of(self.rule, self.period)
 
 
 COLUMNS = (
@@ -49,6 +50,24 @@ def add(found: Iterable[Due]) -> None:
 			ON DUPLICATE KEY UPDATE name = name""",
 			rows,
 		)
+
+
+OF_ANOTHER_DAY = """
+	SELECT name, follow_up_key, detail FROM `tabFollow Up` WHERE follow_up_key IN %(names)s
+"""
+
+
+def make_way(found: Iterable[Due]) -> None:
+	"""What these are about was on another day before somebody corrected it: what was made then gives up its key. The caller commits."""
+	day = {due.key: due.detail for due in found}
+	for row in rows_of(OF_ANOTHER_DAY, day):
+		if row.detail == day[row.follow_up_key]:
+			continue
+		for doctype in ("Follow Up", "ToDo"):
+			for ending in ("", ESCALATED):
+				key = {"follow_up_key": row.follow_up_key + ending}
+				free = f"{row.follow_up_key}|{row.name}{ending}"
+				frappe.db.set_value(doctype, key, "follow_up_key", free, update_modified=False)
 
 
 def note_handed_out(todo: "frappe.Document") -> None:

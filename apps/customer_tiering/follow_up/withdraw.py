@@ -6,8 +6,8 @@ import frappe
 from frappe import _
 from frappe.utils import getdate
 
-from customer_tiering.follow_up.escalate import ESCALATED
-from customer_tiering.follow_up.reasons import CUSTOMER_MERGED, UNDONE, VOID
+from customer_tiering.follow_up.keys import ESCALATED, LABELS_OF_DATES, escaped, in_sql
+from customer_tiering.follow_up.reasons import CUSTOMER_MERGED, DATE_CHANGED, UNDONE, VOID
 from customer_tiering.follow_up.waiting import withdraw
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.tried import Tried, tried_rules
@@ -20,9 +20,9 @@ ANSWERED = f"""
 		AND COALESCE(todo.follow_up_outcome, '') != 'Not Reached'
 	ORDER BY told.name
 """
-WAITING_FOR_NOTHING = """
+WAITING_FOR_NOTHING = f"""
 	SELECT void.cause = 'Policy' AS undone, waiting.name FROM `tabFollow Up` waiting
-	JOIN `tabTiering Event` void ON void.voids = SUBSTRING(waiting.follow_up_key, CHAR_LENGTH(waiting.rule) + 2)
+	JOIN `tabTiering Event` void ON void.voids = SUBSTRING(waiting.follow_up_key, CHAR_LENGTH({in_sql("waiting.rule")}) + 2)
 	WHERE waiting.status = 'Waiting'
 """
 # Nobody but the job that made it has done anything with it.
@@ -35,7 +35,7 @@ UNTOUCHED = """
 # Rules that were undone take along only what nobody has worked on.
 VOIDED = f"""
 	SELECT void.cause = 'Policy' AS undone, todo.name FROM `tabToDo` todo
-	JOIN `tabTiering Event` void ON void.voids = SUBSTRING(todo.follow_up_key, CHAR_LENGTH(todo.follow_up_rule) + 2)
+	JOIN `tabTiering Event` void ON void.voids = SUBSTRING(todo.follow_up_key, CHAR_LENGTH({in_sql("todo.follow_up_rule")}) + 2)
 	WHERE todo.status = 'Open' AND COALESCE(todo.follow_up_key, '') != '' AND (void.cause != 'Policy' OR {UNTOUCHED})
 	ORDER BY todo.name
 """
@@ -51,6 +51,22 @@ OF_PUT_BACK = f"""
 """
 PUT_BACK_LATELY = timedelta(days=7)
 REASONS = {0: VOID, 1: UNDONE}  # by whether rules were undone
+# The same day in the year that it was made for: of 29 February, the 28th in others.
+CORRECTED = f"""
+	SELECT undone.name, undone.todo FROM (
+		SELECT name, NULL AS todo, rule, customer, detail, follow_up_key FROM `tabFollow Up` WHERE status = 'Waiting'
+		UNION ALL
+		SELECT follow_up.name, todo.name, follow_up.rule, follow_up.customer, follow_up.detail, follow_up.follow_up_key
+		FROM `tabToDo` todo JOIN `tabFollow Up` follow_up ON follow_up.todo = todo.name
+		WHERE todo.status = 'Open'
+	) undone
+	JOIN `tabCustomer` customer ON customer.name = undone.customer
+	WHERE undone.follow_up_key =
+			CONCAT({in_sql("undone.rule")}, '|', undone.customer, '|', %(what)s, '|', LEFT(undone.detail, 4))
+		AND NOT CAST(undone.detail AS DATE)
+			<=> customer.{{field}} + INTERVAL (LEFT(undone.detail, 4) - YEAR(customer.{{field}})) YEAR
+	ORDER BY undone.name
+"""
 
 
 def withdraw_follow_ups(day: date | None = None) -> int:
@@ -65,6 +81,7 @@ def withdraw_follow_ups(day: date | None = None) -> int:
 	withdrawn += sum(
 		_withdrawn(name, _(UNDONE)) for tried in tried_rules(day) for name in _put_back(tried, day)
 	)
+	withdrawn += _withdraw_corrected()
 	for name in frappe.db.sql(ANSWERED, pluck=True):
 		_withdrawn(name, _("What was overdue has been dealt with."))
 	return withdrawn
@@ -97,6 +114,20 @@ def _inside(rule: str, customers: set[str], day: date) -> set[str]:
 		return customers
 
 
+def _withdraw_corrected() -> int:
+	"""What is about a key date that the customer has no more."""
+	from customer_tiering.engine.key_dates import PREFIX
+
+	withdrawn = 0
+	for what in LABELS_OF_DATES:
+		query = CORRECTED.format(field=PREFIX + frappe.scrub(what))
+		rows = frappe.db.sql(query, {"what": what}, as_dict=True)
+		withdrawn += withdraw([row.name for row in rows if not row.todo], DATE_CHANGED)
+		frappe.db.commit()
+		withdrawn += sum(_withdrawn(row.todo, _(DATE_CHANGED)) for row in rows if row.todo)
+	return withdrawn
+
+
 def _withdrawn(name: str, reason: str) -> bool:
 	"""One that can't be saved is logged, so that the others don't wait for it for ever."""
 	try:
@@ -117,22 +148,21 @@ def _withdraw(name: str, reason: str) -> None:
 		todo.add_comment("Info", reason)
 
 
-# Keys begin with the rule, then, behind a stroke, the customer.
 RENAME_CUSTOMER = """
 	UPDATE IGNORE `tab{doctype}`
-	SET follow_up_key = CONCAT({rule}, '|', %(new)s, SUBSTRING(
-		follow_up_key, CHAR_LENGTH(CONCAT({rule}, '|', %(old)s)) + 1))
+	SET follow_up_key = CONCAT({in_key}, '|', %(new)s, SUBSTRING(
+		follow_up_key, CHAR_LENGTH(CONCAT({in_key}, '|', %(old)s)) + 1))
 	WHERE {customer} = %(new)s
-		AND LEFT(follow_up_key, CHAR_LENGTH(CONCAT({rule}, '|', %(old)s, '|'))) = CONCAT({rule}, '|', %(old)s, '|')
+		AND LEFT(follow_up_key, CHAR_LENGTH(CONCAT({in_key}, '|', %(old)s, '|'))) = CONCAT({in_key}, '|', %(old)s, '|')
 """
 RENAME_RULE = """
-	UPDATE IGNORE `tab{doctype}` SET follow_up_key = CONCAT(%(new)s, SUBSTRING(follow_up_key, CHAR_LENGTH(%(old)s) + 1))
-	WHERE {rule} = %(new)s AND LEFT(follow_up_key, CHAR_LENGTH(%(old)s) + 1) = CONCAT(%(old)s, '|')
+	UPDATE IGNORE `tab{doctype}` SET follow_up_key = CONCAT(%(new_key)s, SUBSTRING(follow_up_key, CHAR_LENGTH(%(old_key)s) + 1))
+	WHERE {rule} = %(new)s AND LEFT(follow_up_key, CHAR_LENGTH(%(old_key)s) + 1) = CONCAT(%(old_key)s, '|')
 """
 # What a merged customer had that the other one has, too.
-TWICE = """
+TWICE = f"""
 	SELECT name FROM `tabFollow Up` WHERE customer = %(new)s AND status = 'Waiting'
-		AND LEFT(follow_up_key, CHAR_LENGTH(CONCAT(rule, '|', %(old)s, '|'))) = CONCAT(rule, '|', %(old)s, '|')
+		AND LEFT(follow_up_key, CHAR_LENGTH(CONCAT({in_sql("rule")}, '|', %(old)s, '|'))) = CONCAT({in_sql("rule")}, '|', %(old)s, '|')
 """
 KEPT_IN = (
 	{
@@ -147,7 +177,8 @@ KEPT_IN = (
 def after_rename(customer: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
 	"""The keys carry the customer's name. What both had that were merged waits once."""
 	for place in KEPT_IN:
-		frappe.db.sql(RENAME_CUSTOMER.format(**place), {"old": old, "new": new})
+		query = RENAME_CUSTOMER.format(**place, in_key=in_sql(place["rule"]))
+		frappe.db.sql(query, {"old": old, "new": new})
 	if merge:
 		withdraw(
 			frappe.db.sql(TWICE, {"old": old, "new": new}, pluck=True),
@@ -157,5 +188,6 @@ def after_rename(customer: "frappe.Document", method: str, old: str, new: str, m
 
 def after_rule_renamed(rule: "frappe.Document", method: str, old: str, new: str, merge: bool = False) -> None:
 	"""The keys carry the rule's name, too."""
+	values = {"new": new, "old_key": escaped(old), "new_key": escaped(new)}
 	for place in KEPT_IN:
-		frappe.db.sql(RENAME_RULE.format(**place), {"old": old, "new": new})
+		frappe.db.sql(RENAME_RULE.format(**place), values)

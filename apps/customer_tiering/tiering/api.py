@@ -6,12 +6,13 @@ from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import cint, escape_html, flt, get_link_to_form, getdate
+from frappe.utils import cint, escape_html, flt, format_date, get_link_to_form, getdate
 from frappe.utils.background_jobs import get_workers
 from frappe.utils.scheduler import is_scheduler_disabled
 
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.audience import validate as validate_audience
+from customer_tiering.tiering.holiday_lists import ended_lists
 from customer_tiering.tiering.jobs import enqueue_preview, enqueue_recompute, take_result
 from customer_tiering.tiering.lifetime_value_jobs import enqueue_fit
 from customer_tiering.tiering.outgoing import has_outgoing_account
@@ -124,7 +125,13 @@ def get_policy() -> dict:
 
 def _pending() -> str | None:
 	"""What waits, for a full run or for the administrator, in sentences."""
-	found = (_pending_run(), _last_run_failed(), _scheduler_is_off(), _no_outgoing_account())
+	found = (
+		_pending_run(),
+		_last_run_failed(),
+		_scheduler_is_off(),
+		_no_outgoing_account(),
+		*_ended_holiday_lists(),
+	)
 	return " ".join(filter(None, found)) or None
 
 
@@ -167,6 +174,16 @@ def _no_outgoing_account() -> str | None:
 	return _(
 		"This site has no default outgoing Email Account: reps are told of new follow-ups on the Desk alone, and no mail goes out. Set one up in Email Account."
 	)
+
+
+def _ended_holiday_lists() -> list[str]:
+	said = _(
+		"The Holiday List {0} ended on {1}: since then only its weekly days off count. Choose the next one in the follow-up rules or their company."
+	)
+	return [
+		said.format(frappe.bold(escape_html(name)), format_date(ends))
+		for name, ends in ended_lists(getdate())
+	]
 
 
 def _pending_run() -> str | None:

@@ -1,7 +1,6 @@
 """Where customers would stand had documents that are gone now, or rules that were undone, never been: decided once more,
 day by day."""
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,10 +16,10 @@ from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.replay import Entry, Standing, replay
 from customer_tiering.engine.signals import FIRST_ORDER
 from customer_tiering.tiering.chunks import chunks, rows_of
-from customer_tiering.tiering.documents import Document, entries_of, read_documents
+from customer_tiering.tiering.documents import Document, entries_of, read_documents, versions_of
 from customer_tiering.tiering.evidence import Evidence
 from customer_tiering.tiering.groups import ways_up
-from customer_tiering.tiering.history import LOOK_BACK, grouped_at
+from customer_tiering.tiering.history import grouped_at
 from customer_tiering.tiering.tried import Tried, tried_rules
 
 # Between the moment that a cancellation is stamped with and that of its row in the work list, at the most.
@@ -31,17 +30,20 @@ SLACK = timedelta(minutes=10)
 class Restored:
 	"""Where a customer would stand now; `below_cause` says what brought it below the keep value, if neither an order nor a day.
 
-	`stood` is the last tier (None: none) in which it was and would have been, of the days before rules were tried, and `cause`
-	what has moved it from there, if neither an order nor a day did: Policy or Edit. `has_ordered` says that a run has counted its first order before, and told nobody.
-	`way` is how it would have come there.
+	`stood` is the last tier (None: none) in which it was and would have been, of the days before rules were tried, `agreed_on`
+	that day (None: never), and `cause` what has moved it from there, if neither an order nor a day did: Policy or Edit.
+	`has_ordered` says that a run has counted its first order before, and told nobody. `way` is how it would have come there,
+	instead of what became of it by the runs that began from `since` on.
 	"""
 
 	standing: Standing
 	below_cause: str | None
 	stood: str | None
+	agreed_on: date | None
 	cause: str | None
 	has_ordered: bool
 	way: "Way"
+	since: datetime
 
 	@property
 	def moved(self) -> bool:
@@ -60,6 +62,15 @@ class Way:
 	def tier_on(self, day: date) -> str | None:
 		known = (standing.tier for standing in reversed(self.standings) if standing.day <= day)
 		return next(known, self.standings[0].tier)
+
+	@property
+	def moves(self) -> list[tuple[date, str | None, str | None]]:
+		"""The days on which the tier is another one than before, with both, the oldest first."""
+		return [
+			(after.day, before.tier, after.tier)
+			for before, after in pairwise(self.standings)
+			if before.tier != after.tier
+		]
 
 
 def restored(
@@ -115,7 +126,8 @@ def _restored(
 		customer: past.start(since[root], events[customer], root) for customer, root in rows["root"].items()
 	}
 	ways = {
-		root: past.way_on(starts[root], root, documents[root]) for root in set(rows["root"]) & set(rows.index)
+		root: past.way_on(starts[root][0], root, documents[root])
+		for root in set(rows["root"]) & set(rows.index)
 	}
 	found, welcomed = {}, _welcomed(list(rows.index))
 	for customer, root in rows["root"].items():
@@ -123,17 +135,21 @@ def _restored(
 			continue
 		way = ways[root]
 		if customer != root:
-			way = replace(way, standings=past.carried(starts[customer], customer, root, documents[root], way))
+			way = replace(
+				way, standings=past.carried(starts[customer][0], customer, root, documents[root], way)
+			)
+		first = past.first_ordered([each for each in documents[root] if each.customer == customer])
 		until = undone.first.as_of if undone and root in tried_with else evidence.as_of
 		agreed_on, stood = past.last_agreed(way, events[customer], until)
 		found[customer] = Restored(
 			way.standings[-1],
 			_below_cause(way, rows.loc[customer]),
 			stood,
+			agreed_on,
 			_cause(way, agreed_on, past.days_of_joining(root)),
-			customer not in welcomed
-			and past.has_ordered([document for document in documents[root] if document.customer == customer]),
+			first is not None and (customer, first.started_at) not in welcomed,
 			way,
+			starts[customer][1],
 		)
 	return found
 
@@ -166,12 +182,7 @@ class _Past:
 	@cached_property
 	def runs(self) -> list[frappe._dict]:
 		"""Those that decided, the oldest first; what was tried and undone since counts as if it had never applied."""
-		runs = frappe.db.sql(
-			"""SELECT started_at, as_of, scope = 'Full' AS is_full, rule_version FROM `tabTiering Run`
-			WHERE status = 'Completed' AND as_of >= %s ORDER BY started_at""",
-			self.evidence.as_of - LOOK_BACK,
-			as_dict=True,
-		)
+		runs = self.evidence.runs
 		for tried in self._tried:
 			self.evidence.know(tried.policy)
 			for run in runs:
@@ -183,8 +194,11 @@ class _Past:
 	def _tried(self) -> list[Tried]:
 		return tried_rules(self.evidence.as_of)
 
-	def start(self, first: frappe._dict, events: Sequence[frappe._dict], root: str) -> Standing:
-		"""Where the customer stood before that run; or what somebody, and no document, decided since.
+	def start(
+		self, first: frappe._dict, events: Sequence[frappe._dict], root: str
+	) -> tuple[Standing, datetime]:
+		"""Where the customer stood before that run, or what somebody, and no document, decided since; and from which run on what
+		became of it is decided once more.
 
 		Who came into its group, by the runs that joined it first, comes into it as the days are gone through again. What runs
 		by undone rules did, and the one that took it back, is left out.
@@ -193,28 +207,21 @@ class _Past:
 		since = [event for event in events if event.read_at >= first.started_at]
 		for event in reversed(since):
 			if event.cause == "Override Ended":
-				return Standing(event.as_of, Decimal(0), None, None, None)
+				return Standing(event.as_of, Decimal(0), None, None, None), event.read_at
 			if event.cause == "Edit" and event.read_at not in joined:
-				return _standing(event)
+				return _standing(event), event.read_at
 		before = [event for event in events if event.read_at < first.started_at and event.cause != "Override"]
 		while before and (tried := self._tried_by(before[-1])):
 			before.pop()
 			first = min(first, tried.first, key=lambda run: run.started_at)
-		return _standing(before[-1]) if before else Standing(first.as_of, Decimal(0), None, None, None)
+		standing = _standing(before[-1]) if before else Standing(first.as_of, Decimal(0), None, None, None)
+		return standing, first.started_at
 
 	def _tried_by(self, event: frappe._dict) -> Tried | None:
 		"""The undone rules by which a run brought the event about, or the way back from them."""
 		if event.cause in ("Override Ended", "Edit"):
 			return None
 		return next((tried for tried in self._tried if tried.includes_or_undoes(event.read_at)), None)
-
-	@cached_property
-	def _starts(self) -> list[datetime]:
-		return [run.started_at for run in self.runs]
-
-	def first_run_after(self, moment: datetime) -> frappe._dict | None:
-		place = bisect_right(self._starts, moment)
-		return self.runs[place] if place < len(self.runs) else None
 
 	def gone(self, documents: Sequence[Document]) -> list[Document]:
 		"""Those that a run has counted and that were cancelled since, or closed before anything was billed."""
@@ -228,18 +235,13 @@ class _Past:
 		]
 
 	def _was_counted(self, document: Document) -> bool:
-		run = self._first_to_count(document)
+		run = self.evidence.first_to_count(document)
 		return run is not None and run.started_at < document.modified
 
 	def first_run(self, documents: Sequence[Document]) -> frappe._dict:
 		"""The first one that counted any of these."""
-		runs = (self._first_to_count(document) for document in documents)
+		runs = (self.evidence.first_to_count(document) for document in documents)
 		return min(runs, key=lambda run: (run.as_of, run.started_at))
-
-	def _first_to_count(self, document: Document) -> frappe._dict | None:
-		"""A document dated ahead counts from its day on."""
-		later = self.runs[bisect_right(self._starts, document.entered) :]
-		return next((run for run in later if document.day <= run.as_of <= self.evidence.as_of), None)
 
 	def has_gone_lately(
 		self, documents: Sequence[Document], gone: Sequence[Document], moment: datetime
@@ -249,17 +251,21 @@ class _Past:
 		lately = {document.name for document in gone if document.modified >= moment - SLACK}
 		for document in documents:
 			if document.entered >= moment - SLACK:
-				lately |= {earlier.name for earlier in _versions(document, by_name)}
+				lately |= {earlier.name for earlier in versions_of(document, by_name)}
 		return bool(lately & {document.name for document in gone})
 
-	def has_ordered(self, documents: Sequence[Document]) -> bool:
-		"""Whether a run has counted the first order before it was amended."""
+	def first_ordered(self, documents: Sequence[Document]) -> frappe._dict | None:
+		"""The run that counted the first order before it was amended, if it was."""
 		entries, by_name = entries_of(documents), {document.name: document for document in documents}
 		orders = [each for each in documents if each.name in entries and entries[each.name].is_order]
 		if not orders:
-			return False
-		original = _first_version(min(orders, key=lambda each: each.day), by_name)
-		return original.cancelled and self._was_counted(original)
+			return None
+		original = versions_of(min(orders, key=lambda each: each.day), by_name)[-1]
+		return (
+			self.evidence.first_to_count(original)
+			if original.cancelled and self._was_counted(original)
+			else None
+		)
 
 	def way_on(
 		self, start: Standing, customer: str, documents: Sequence[Document], until: date | None = None
@@ -355,7 +361,7 @@ class _Past:
 				entries[document.name],
 				known_on=self._known_on(
 					document.day,
-					_first_version(document, by_name).entered,
+					versions_of(document, by_name)[-1].entered,
 					*self._grouped_since(customer, document.customer),
 				),
 			)
@@ -374,33 +380,23 @@ class _Past:
 
 	def _known_on(self, day: date, *moments: datetime) -> date:
 		"""On which the first run came after all of these; the given one if there was none before."""
-		if not self._starts or max(moments) < self._starts[0]:
+		if not self.runs or max(moments) < self.runs[0].started_at:
 			return day
-		run = self.first_run_after(max(moments))
+		run = self.evidence.first_run_after(max(moments))
 		return run.as_of if run else self.evidence.as_of
 
 	def joined(self, root: str) -> set[datetime]:
 		"""When the runs began that were the first ones for somebody new in the group."""
 		members = self.evidence.members[root]
-		runs = (self.first_run_after(self._grouped[name]) for name in members if name in self._grouped)
+		runs = (
+			self.evidence.first_run_after(self._grouped[name]) for name in members if name in self._grouped
+		)
 		return {run.started_at for run in runs if run}
 
 	def _grouped_since(self, one: str, other: str) -> list[datetime]:
 		"""When those customers were put where they are now that link these two."""
 		links = {*self._ways[one]} ^ {*self._ways[other]}
 		return [self._grouped[link] for link in links if link in self._grouped]
-
-
-def _first_version(document: Document, by_name: Mapping[str, Document]) -> Document:
-	return _versions(document, by_name)[-1]
-
-
-def _versions(document: Document, by_name: Mapping[str, Document]) -> list[Document]:
-	"""The document and what it was amended from, the first one last."""
-	versions = [document]
-	while versions[-1].amended_from in by_name:
-		versions.append(by_name[versions[-1].amended_from])
-	return versions
 
 
 def _by_root(lowered: Mapping[str, datetime], evidence: Evidence) -> dict[str, datetime]:
@@ -427,10 +423,12 @@ def _tier_events(customers: Collection[str]) -> dict[str, list[frappe._dict]]:
 	return found
 
 
-def _welcomed(customers: Collection[str]) -> set[str]:
-	"""Who has had a First Order, whatever became of it."""
-	query = "SELECT DISTINCT customer FROM `tabTiering Event` WHERE customer IN %(names)s AND `signal` = %(signal)s"
-	return {row.customer for row in rows_of(query, customers, signal=FIRST_ORDER)}
+def _welcomed(customers: Collection[str]) -> set[tuple[str, datetime]]:
+	"""Who has had a First Order, whatever became of it, and when the run began that told of it."""
+	query = """SELECT event.customer, run.started_at FROM `tabTiering Event` event
+		JOIN `tabTiering Run` run ON run.name = event.run
+		WHERE event.customer IN %(names)s AND event.`signal` = %(signal)s"""
+	return {(row.customer, row.started_at) for row in rows_of(query, customers, signal=FIRST_ORDER)}
 
 
 def _standing(event: frappe._dict) -> Standing:

@@ -1,6 +1,6 @@
 """What differs between the decisions and what stands on the customers, and the ledger rows that tell it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -10,6 +10,7 @@ import pandas as pd
 
 from customer_tiering.engine.policy import ASLEEP, Policy
 from customer_tiering.engine.signals import FIRST_ORDER, SIGNALS, SUPER_PROMOTER
+from customer_tiering.tiering.as_if_never import Restored
 from customer_tiering.tiering.customer import COMPUTED_FIELDS
 from customer_tiering.tiering.rule_records import KINDS
 from customer_tiering.tiering.signals import (
@@ -55,8 +56,10 @@ class Context:
 	`ordered` are customers whose orders changed since the last run, `lowered` those who did more than buy, `edited` those who were merged, regrouped, disabled or
 	enabled, made internal or not, or referred others, `…_in_group` also those tiered with them, `referrers_of_ordered` those
 	who referred them; `old` is None where the rules have not changed since, `conditions` those that hold and are not in the ledger yet (columns CONDITION), `voids` the
-	ledger's signals whose cause is gone (see find_voids), `tiers_before`, `moved_by` and `ordered_before` what is said of those of whom a counted document is gone: where they
-	stood, what has moved them since, and whose first order is not their first (see as_if_never), `refitted_whales` orders that are whales
+	ledger's signals whose cause is gone (see find_voids), `back` those who were decided once more (see as_if_never), `moved_by` what
+	has moved them and `ordered_before` whose first order is not their first, `taken_back` signals that they had and that were taken
+	back (customer, signal, tier), `slept_before` who slept since that order already, which nobody was told
+	(customer, stage, day), `refitted_whales` orders that are whales
 	only because the median order is another one now, `untouched` customers to whom nothing has happened and for whom no day
 	has come, `not_ordered` also those of whom somebody changed what has nothing to do with money: what their tiers changed
 	by is an exchange rate, a cost or a figure of the population. So are the ways down of those `not_lowered`, who have done
@@ -78,6 +81,9 @@ class Context:
 	voids: pd.DataFrame
 	undone: TakenBack
 	tiers_before: dict[str, str | None]
+	back: Mapping[str, Restored]
+	taken_back: frozenset[tuple[str, str, str]]
+	slept_before: frozenset[tuple[str, str, date]]
 	moved_by: dict[str, str]
 	ordered_before: frozenset[str]
 	refitted_whales: frozenset[str]
@@ -101,6 +107,11 @@ class Context:
 		stages = {row["current_lifecycle_stage"], row["lifecycle_stage"]}
 		asleep = any(self.meanings.get(stage) in ASLEEP for stage in stages)
 		return row["current_customer_tier"] != row["customer_tier"] and bool(stages & for_top) and not asleep
+
+	@cached_property
+	def voided_keys(self) -> frozenset[str]:
+		"""Of the signals that are being taken back now, and may come again for real."""
+		return frozenset(self.voids["signal_key"])
 
 	def goes_back(self, customer: str, decision: str, new: str | None) -> bool:
 		"""Whether it is nothing but a way back out of rules that were undone."""
@@ -362,6 +373,8 @@ def _happened(customer: str, ordered: Collection[str], edited: Collection[str]) 
 def _signal(event: dict, before: str | None, first_order: pd.Timestamp, context: Context) -> Signal | None:
 	"""Counted from `before`, where the customer stood before what is taken back now; the way back there is no news."""
 	new = event["new_value"]
+	if event["decision"] == "Tier" and event["customer"] in context.back:
+		return _news_of_way(context.back[event["customer"]], event, context)
 	if before != event["old_value"] and (new == before or _undoes(event, before, context)):
 		return None
 	if event["decision"] == "Tier":
@@ -370,11 +383,24 @@ def _signal(event: dict, before: str | None, first_order: pd.Timestamp, context:
 		found = stage_signal(
 			context.meanings.get(before), context.meanings.get(new), event["last_order_date"]
 		)
+		slept = (event["customer"], new, event["last_order_date"]) in context.slept_before
+		if slept and event["cause"] == "Order":
+			return None
 		if found and found.name == FIRST_ORDER:
 			known = event["customer"] in context.ordered_before or _is_history(first_order, context)
 			return None if known else found
 		return found
 	return None
+
+
+def _news_of_way(back: Restored, event: dict, context: Context) -> Signal | None:
+	"""The last move of who was decided once more, if it was heard of on no day, or is no more."""
+	day, before, new = back.way.moves[-1] if back.way.moves else (None, None, None)
+	signal = tier_signal(before, new, context.entry_values, context.as_of)
+	if not signal or new != event["new_value"]:
+		return None
+	unheard = back.agreed_on is None or day > back.agreed_on
+	return signal if unheard or (event["customer"], signal.name, new) in context.taken_back else None
 
 
 def _is_history(first_order: pd.Timestamp, context: Context) -> bool:
@@ -399,8 +425,10 @@ def _keep_new_signals(candidates: list[tuple[dict, Signal | None]], context: Con
 	if not keys:
 		yield from (event for event, _ in candidates)
 		return
-	free = free_keys(keys, context.undone.keys)
-	recent = recent_tier_signals([event["customer"] for event, signal in candidates if signal], context.as_of)
+	free = free_keys(keys, context.voided_keys)
+	recent = recent_tier_signals(
+		[event["customer"] for event, signal in candidates if signal], context.as_of, context.voided_keys
+	)
 	for event, signal in candidates:
 		if signal:
 			key = free.get(signal.key(event["customer"]))
@@ -409,16 +437,18 @@ def _keep_new_signals(candidates: list[tuple[dict, Signal | None]], context: Con
 		yield event
 
 
-def recent_tier_signals(customers: list[str], as_of: date) -> set[tuple[str, str, str]]:
-	"""Customer, signal and tier of what was signalled in the last TIER_QUIET_DAYS days and not taken back since."""
+def recent_tier_signals(
+	customers: list[str], as_of: date, taken_back: Collection[str]
+) -> set[tuple[str, str, str]]:
+	"""Customer, signal and tier of what was signalled in the last TIER_QUIET_DAYS days and not taken back since, or now."""
 	rows = frappe.db.sql(
-		"""SELECT event.customer, event.signal, event.new_value FROM `tabTiering Event` event
+		"""SELECT event.customer, event.signal, event.new_value, event.signal_key FROM `tabTiering Event` event
 		WHERE event.customer IN %(customers)s AND event.decision = 'Tier' AND event.signal_key IS NOT NULL
 			AND event.as_of > %(after)s
 			AND NOT EXISTS (SELECT 1 FROM `tabTiering Event` void WHERE void.voids = event.signal_key)""",
 		{"customers": customers, "after": as_of - timedelta(days=TIER_QUIET_DAYS)},
 	)
-	return set(rows)
+	return {tuple(row) for *row, key in rows if key not in taken_back}
 
 
 def _same(left: pd.Series, right: pd.Series) -> pd.Series:

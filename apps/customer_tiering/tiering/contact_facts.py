@@ -41,7 +41,7 @@ FOLLOW_UPS = """
 	{join} `tabCall Log` talk ON talk.name = link.parent
 	WHERE link.parenttype = 'Call Log'
 	UNION ALL
-	SELECT party.customer, DATE(todo.modified)
+	SELECT party.customer, COALESCE(todo.follow_up_closed_on, DATE(todo.modified))
 	FROM party {join} `tabToDo` todo ON todo.reference_type = party.doctype AND todo.reference_name = party.name
 	WHERE todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') NOT IN ('Not Reached', 'Settled')
 """

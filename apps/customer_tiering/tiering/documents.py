@@ -1,6 +1,6 @@
 """The documents of some customers one by one, with what each is worth: what an explanation is made of."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -106,6 +106,14 @@ def entries_of(documents: Collection[Document]) -> dict[str, Entry]:
 		)
 		for d in counting
 	}
+
+
+def versions_of(document: Document, by_name: Mapping[str, Document]) -> list[Document]:
+	"""The document and what it was amended from, the first one last."""
+	versions = [document]
+	while versions[-1].amended_from in by_name:
+		versions.append(by_name[versions[-1].amended_from])
+	return versions
 
 
 def _days(policy: Policy) -> tuple[date | None, date | None]:

@@ -1,11 +1,13 @@
 """What the documents of today say of the events in the ledger: which of them would not have come about."""
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
+from itertools import islice
 
 import frappe
 import pandas as pd
@@ -13,13 +15,15 @@ import pandas as pd
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.signals import SIGNALS, SUPER_PROMOTER
 from customer_tiering.engine.voids import Fired, Known, is_void
+from customer_tiering.tiering.documents import Document, entries_of, read_documents, versions_of
 from customer_tiering.tiering.groups import referred
+from customer_tiering.tiering.history import LOOK_BACK
 from customer_tiering.tiering.signals import signal_period
 
 # Judged by the rules that they came about by, and by no others.
 RULED_SIGNALS = {name for name, about in SIGNALS.items() if about.by_rules}
 # The columns that an event is judged by, of `event` left joined with its `run`.
-EVENT = """event.customer, event.signal, event.signal_key, event.as_of, event.last_order_date, event.decision, event.cause,
+EVENT = """event.name, event.customer, event.signal, event.signal_key, event.as_of, event.last_order_date, event.decision, event.cause,
 	event.old_value, event.new_value, event.rule_version, COALESCE(run.started_at, event.creation) AS read_at"""
 
 
@@ -46,8 +50,13 @@ class Evidence:
 			return frozenset()
 		return frozenset(self.friends[self.friends.index.isin(list(customers))])
 
-	def gone(self, events: Iterable[frappe._dict]) -> list[frappe._dict]:
-		"""Those of the events (columns EVENT) that would not have come about, had today's documents been known."""
+	def gone(
+		self, events: Iterable[frappe._dict], lowered: Collection[str] | None = None
+	) -> list[frappe._dict]:
+		"""Those of the events (columns EVENT) that would not have come about, had today's documents been known.
+
+		Only of `lowered` customers, if they are given, documents have gone that haven't been asked about yet.
+		"""
 		events = list(events)
 		by_rules: dict[str, list[frappe._dict]] = defaultdict(list)
 		for event in events:
@@ -56,7 +65,7 @@ class Evidence:
 		for version, same in by_rules.items():
 			policy = self.policy_of(version)
 			judged = same if policy else [event for event in same if event.signal not in RULED_SIGNALS]
-			found |= {id(event) for event in self.gone_by(judged, policy or self.policy)}
+			found |= {id(event) for event in self.gone_by(judged, policy or self.policy, lowered)}
 		return [event for event in events if id(event) in found]
 
 	def policy_of(self, version: str) -> Policy | None:
@@ -69,20 +78,50 @@ class Evidence:
 			self._policies[version] = Policy.from_json(text) if text else None
 		return self._policies[version]
 
+	@cached_property
+	def runs(self) -> list[frappe._dict]:
+		"""Those that decided, of LOOK_BACK, the oldest first: started_at, as_of, is_full, rule_version."""
+		return frappe.db.sql(
+			"""SELECT started_at, as_of, scope = 'Full' AS is_full, rule_version FROM `tabTiering Run`
+			WHERE status = 'Completed' AND as_of >= %s ORDER BY started_at""",
+			self.as_of - LOOK_BACK,
+			as_dict=True,
+		)
+
+	def first_run_after(self, moment: datetime) -> frappe._dict | None:
+		return next(iter(self._runs_after(moment)), None)
+
+	def first_to_count(self, document: Document) -> frappe._dict | None:
+		"""A document dated ahead counts from its day on."""
+		later = self._runs_after(document.entered)
+		return next((run for run in later if document.day <= run.as_of <= self.as_of), None)
+
+	def _runs_after(self, moment: datetime) -> Iterator[frappe._dict]:
+		return islice(self.runs, bisect_right(self._starts, moment), None)
+
+	@cached_property
+	def _starts(self) -> list[datetime]:
+		return [run.started_at for run in self.runs]
+
 	def know(self, policy: Policy) -> None:
 		"""Rules that no run has kept."""
 		self._policies[policy.rule_version] = policy
 
-	def gone_by(self, events: list[frappe._dict], policy: Policy) -> list[frappe._dict]:
+	def gone_by(
+		self, events: list[frappe._dict], policy: Policy, lowered: Collection[str] | None = None
+	) -> list[frappe._dict]:
 		"""Those of the events that would not have come about by these rules, whichever they came about by."""
 		promoters = {event.customer for event in events if event.signal == SUPER_PROMOTER}
 		friends = self.friends[self.friends.isin(promoters)]
 		groups = {event.customer: self.members[self.roots[event.customer]] for event in events}
-		documents = _documents(set(friends.index).union(*groups.values()), policy, self.as_of)
+		documents = self._documents(set(friends.index).union(*groups.values()), policy)
 
 		def known(event: frappe._dict) -> list[Known]:
 			whose = groups[event.customer] if event.decision == "Tier" else {event.customer}
-			return [document for name in whose for document in documents[name]]
+			asked = lowered is None or event.customer in lowered
+			return [
+				document for name in whose for document in documents[name] if asked or not document.gone_at
+			]
 
 		def of_friends(event: frappe._dict) -> list[Known]:
 			return [
@@ -97,11 +136,36 @@ class Evidence:
 
 	def orders_of(self, customers: Collection[str]) -> dict[str, list[Known]]:
 		"""By customer the orders that count today."""
-		documents = _documents(customers, self.policy, self.as_of) if customers else {}
+		documents = self._documents(customers, self.policy) if customers else {}
 		return {
 			name: [each for each in documents[name] if each.is_order and each.gone_at is None]
 			for name in customers
 		}
+
+	def _documents(self, customers: Collection[str], policy: Policy) -> dict[str, list[Known]]:
+		"""Those that count, and those that don't any more."""
+		documents = read_documents(customers, policy)
+		entries, by_name = entries_of(documents), {document.name: document for document in documents}
+		found = defaultdict(list)
+		for document in documents:
+			entry = entries.get(document.name)
+			if not entry and (not document.in_company or document.is_opening):
+				continue
+			original = versions_of(document, by_name)[-1]
+			counted_by = self.first_to_count(original)
+			found[document.customer].append(
+				Known(
+					document.name,
+					document.day,
+					document.money or Decimal(0),
+					is_order=bool(entry) and entry.is_order_on(self.as_of),
+					entered=document.entered,
+					gone_at=None if entry else document.modified,
+					original=original.name,
+					counted_at=counted_by.started_at if counted_by else None,
+				)
+			)
+		return found
 
 	@cached_property
 	def members(self) -> dict[str, set[str]]:
@@ -123,23 +187,3 @@ def _fired(event: frappe._dict) -> Fired:
 		event.new_value,
 		event.read_at,
 	)
-
-
-def _documents(customers: Collection[str], policy: Policy, as_of: date) -> dict[str, list[Known]]:
-	"""Those that count, and those that don't any more."""
-	from customer_tiering.tiering.documents import entries_of, read_documents
-
-	documents = read_documents(customers, policy)
-	entries = entries_of(documents)
-	found = defaultdict(list)
-	for document in documents:
-		entry = entries.get(document.name)
-		if entry:
-			known = Known(document.name, entry.day, entry.money, entry.is_order_on(as_of), document.entered)
-		elif document.in_company and not document.is_opening:
-			money = document.money or Decimal(0)
-			known = Known(document.name, document.day, money, False, document.entered, document.modified)
-		else:
-			continue
-		found[document.customer].append(known)
-	return found

@@ -9,6 +9,7 @@ from customer_tiering.engine.classify import classify
 from customer_tiering.engine.conditions import conditions, whale_from
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.population import Population, fit
+from customer_tiering.engine.signals import WHALE_ORDER
 from customer_tiering.tiering.order_facts import median_order, whales
 
 
@@ -46,4 +47,7 @@ def _judgement(
 ) -> Judgement:
 	decisions = classify(facts, policy, as_of, population)
 	held = conditions(facts, decisions, policy, as_of, population, large)
+	originals = dict(zip(large["order"], large["original"], strict=True))
+	is_whale = held["signal"] == WHALE_ORDER  # one that is amended is the one that was told of
+	held["period"] = held["period"].mask(is_whale, held["period"].map(originals))
 	return Judgement(population, decisions, held, large, whale_from(policy, population))

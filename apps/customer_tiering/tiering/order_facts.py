@@ -76,11 +76,23 @@ def whales(
 ) -> pd.DataFrame:
 	"""Counted customers' orders in the window of at least that much money, returns left aside; none without a threshold.
 
-	Columns customer, order, day (datetime64), money; of everybody, or of `customers`; the oldest first.
+	Columns customer, order, day (datetime64), money, original (what the order was amended from, in the end, else the order);
+	of everybody, or of `customers`; the oldest first.
 	"""
 	rows = () if threshold is None else _orders_from(threshold, policy, as_of, customers)
-	frame = pd.DataFrame.from_records(rows, columns=["customer", "order", "day", "money"])
+	frame = pd.DataFrame.from_records(rows, columns=["customer", "order", "day", "money", "original"])
+	doctype = Orders(policy.orders_from).doctype
+	frame["original"] = [
+		_original(doctype, name, before)
+		for name, before in zip(frame["order"], frame["original"], strict=True)
+	]
 	return frame.astype({"money": "float64"}).assign(day=pd.to_datetime(frame["day"]))
+
+
+def _original(doctype: str, order: str, amended_from: str | None) -> str:
+	while amended_from:
+		order, amended_from = amended_from, frappe.db.get_value(doctype, amended_from, "amended_from")
+	return order
 
 
 def _orders_from(
@@ -90,7 +102,7 @@ def _orders_from(
 	if customers is not None:
 		open_scope(customers)
 	return frappe.db.sql(
-		f"""SELECT document.customer, document.name, {orders.day}, CAST({orders.money()} AS DOUBLE)
+		f"""SELECT document.customer, document.name, {orders.day}, CAST({orders.money()} AS DOUBLE), document.amended_from
 		FROM {_documents(orders, customers is not None)} {orders.money_joins()}
 		WHERE {in_window} AND {orders.money()} >= %(threshold)s AND {orders.is_order_by_itself}
 		ORDER BY {orders.day}, document.name""",

@@ -125,7 +125,7 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	from customer_tiering.tiering.facts import read_facts
 	from customer_tiering.tiering.judgement import judge
 	from customer_tiering.tiering.limits import within_limits
-	from customer_tiering.tiering.signals import new_conditions
+	from customer_tiering.tiering.signals import new_conditions, slept_before, taken_back_before
 	from customer_tiering.tiering.take_back import touched, with_signals, with_stages
 	from customer_tiering.tiering.tried import to_take_back
 	from customer_tiering.tiering.voids import find_voids, without_voids
@@ -136,19 +136,22 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	progress(0, 0, _("Deciding"))
 	in_groups = _in_groups_of(scope.ordered, facts)
 	evidence = Evidence(facts["root"], policy, as_of)
-	voids = find_voids(in_groups, scope.edited, facts, evidence)
 	tried = to_take_back(as_of) if scope.is_full else None
-	undone = _undone(tried, policy)
+	lowered = _in_groups_of(scope.lowered, facts)
+	changed = (in_groups, lowered, scope.edited, facts, evidence)
+	gone = frozenset(find_voids(*changed, {})["signal_key"]) if tried else frozenset()
+	undone = _undone(tried, policy, gone)
 	met = _in_groups_of(undone.met, facts)
 	again = _in_groups_of(touched(tried, met, facts, policy), facts) if tried else frozenset()
 	back = restored(scope.lowered, facts, evidence, tried, again)
 	put_back = {name: back[name] for name in again & back.keys()}
+	once_more = {name: back[name] for name in back.keys() - again}
+	voids = find_voids(*changed, once_more)
 	stored = facts
 	facts = with_stages(with_standings(without_voids(facts, voids), back), undone.stages)
 	judged = judge(facts, policy, as_of, scope.population)
 	decisions = judged.decisions
 	if tried:
-		gone = frozenset(voids["signal_key"])
 		undone = with_signals(undone, facts, judged, put_back, evidence, gone)
 	last = last_full_run()
 	if last and scope.is_full and not _is_readable(last.name):
@@ -162,7 +165,7 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		baseline=last is None,
 		ordered=scope.ordered | undone.met,
 		ordered_in_group=in_groups | met,
-		lowered_in_group=_in_groups_of(scope.lowered, facts) | met,
+		lowered_in_group=lowered | met,
 		edited=scope.edited,
 		edited_in_group=_in_groups_of(scope.edited, facts),
 		referrers_of_ordered=evidence.referrers_of(scope.ordered | undone.met),
@@ -171,6 +174,9 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		voids=pd.concat([voids, undone.voids], ignore_index=True),
 		undone=undone,
 		tiers_before={customer: each.stood for customer, each in back.items()} | undone.tiers,
+		back=once_more,
+		taken_back=taken_back_before(once_more) if once_more else frozenset(),
+		slept_before=slept_before(scope.lowered) if scope.lowered else frozenset(),
 		moved_by={customer: each.cause for customer, each in back.items() if each.cause},
 		ordered_before=frozenset(customer for customer, each in back.items() if each.has_ordered),
 		refitted_whales=_refitted_whales(judged.whales, scope, last),
@@ -198,12 +204,12 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 	return Decided(summary, judged.population, facts, decisions, changes, context)
 
 
-def _undone(tried: "Tried | None", policy: Policy) -> "TakenBack":
+def _undone(tried: "Tried | None", policy: Policy, gone: Collection[str]) -> "TakenBack":
 	from customer_tiering.tiering.take_back import TakenBack, ordered_since, stages_before
 
 	if not tried:
 		return TakenBack()
-	return TakenBack(tried, stages=stages_before(tried, policy), met=ordered_since(tried, policy))
+	return TakenBack(tried, stages=stages_before(tried, policy, gone), met=ordered_since(tried, policy))
 
 
 def _in_groups_of(customers: Collection[str], facts: "pd.DataFrame") -> frozenset[str]:
@@ -245,7 +251,7 @@ def _refitted_whales(large: "pd.DataFrame", scope: Scope, last: "frappe._dict | 
 	if not last or not scope.is_full:
 		return frozenset()
 	least = whale_from(scope.policy, _population_of(last.name))
-	return frozenset(large["order"] if least is None else large["order"][large["money"] < least])
+	return frozenset(large["original"] if least is None else large["original"][large["money"] < least])
 
 
 def _is_readable(run: str) -> bool:

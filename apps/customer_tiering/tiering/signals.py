@@ -82,6 +82,22 @@ def free_keys(keys: Collection[str], taken_back: Collection[str] = ()) -> dict[s
 	return free
 
 
+def taken_back_before(customers: Collection[str]) -> frozenset[tuple[str, str, str]]:
+	"""Customer, signal and tier of the ways up and down that these customers had and that were taken back since."""
+	query = """SELECT event.customer, event.signal, event.new_value FROM `tabTiering Event` event
+		JOIN `tabTiering Event` void ON void.voids = event.signal_key
+		WHERE event.customer IN %(names)s AND event.decision = 'Tier'"""
+	return frozenset((row.customer, row.signal, row.new_value) for row in rows_of(query, customers))
+
+
+def slept_before(customers: Collection[str]) -> frozenset[tuple[str, str, date]]:
+	"""Customer, stage and last order of what these customers came to be without a signal: asleep before anybody looked."""
+	query = """SELECT customer, new_value, last_order_date, MAX(`signal`) AS told FROM `tabTiering Event`
+		WHERE customer IN %(names)s AND decision = 'Stage' AND last_order_date IS NOT NULL
+		GROUP BY customer, new_value, last_order_date HAVING told IS NULL"""
+	return frozenset((row.customer, row.new_value, row.last_order_date) for row in rows_of(query, customers))
+
+
 def _in_ledger(column: str, keys: Sequence[str]) -> set[str]:
 	"""In plain SQL: by the ten thousand the framework's own query spends longer on quoting than the database on finding."""
 	query = f"SELECT {column} FROM `tabTiering Event` WHERE {column} IN %(names)s"

@@ -82,24 +82,27 @@ def with_stages(facts: pd.DataFrame, stages: Mapping[str, str | None]) -> pd.Dat
 	return facts.assign(current_stage=facts["current_stage"].mask(facts.index.isin(list(stages)), stood))
 
 
-def stages_before(tried: Tried, policy: Policy) -> dict[str, str | None]:
-	"""By customer: the stage before the rules were tried, or to which days and orders would have brought it since."""
+def stages_before(tried: Tried, policy: Policy, gone: Collection[str]) -> dict[str, str | None]:
+	"""By customer: the stage before the rules were tried, or to which days and orders would have brought it since; but for
+	what signals that are void, or `gone` now, tell of."""
 	stages: dict[str, str | None] = {}
 	by_name = {stage.name: stage for stage in policy.stages}
-	for customer, old, new, cause, as_of, last_order, signal in frappe.db.sql(
-		"""SELECT customer, old_value, new_value, cause, as_of, last_order_date, `signal` FROM `tabTiering Event`
-		WHERE run >= %s AND decision = 'Stage' AND merged_from IS NULL ORDER BY name""",
+	for customer, old, new, cause, as_of, last_order, key, void in frappe.db.sql(
+		"""SELECT event.customer, event.old_value, event.new_value, event.cause, event.as_of, event.last_order_date,
+			event.signal_key, void.name
+		FROM `tabTiering Event` event LEFT JOIN `tabTiering Event` void ON void.voids = event.signal_key
+		WHERE event.run >= %s AND event.decision = 'Stage' AND event.merged_from IS NULL ORDER BY event.name""",
 		tried.first.name,
 	):
 		stood = by_name.get(stages.setdefault(customer, old))
 		stage = by_name.get(new)
-		if cause not in FIRING_CAUSES or not stage:
+		if cause not in FIRING_CAUSES or not stage or void or key in gone:
 			continue
 		if stage.meaning in ASLEEP:
 			came = last_order and (as_of - last_order).days >= stage.min_days_since_order
 		else:
 			woke = not stood or stood.never_ordered or stood.meaning in ASLEEP
-			came = signal or stage.never_ordered or not woke
+			came = key or stage.never_ordered or not woke
 		if came:
 			stages[customer] = new
 	return stages

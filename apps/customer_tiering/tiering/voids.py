@@ -1,12 +1,13 @@
 """Finds the signals in the ledger whose cause is gone."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 
 import frappe
 import pandas as pd
 
-from customer_tiering.engine.signals import SUPER_PROMOTER, WON_BACK
+from customer_tiering.engine.signals import SUPER_PROMOTER, TIER_DOWN, TIER_UP, WON_BACK
+from customer_tiering.tiering.as_if_never import Restored, Way
 from customer_tiering.tiering.chunks import rows_of
 from customer_tiering.tiering.evidence import EVENT, Evidence
 from customer_tiering.tiering.history import LOOK_BACK
@@ -16,12 +17,18 @@ COLUMNS = ["customer", "signal", "signal_key", "decision", "old_value", "new_val
 
 
 def find_voids(
-	ordered: Collection[str], edited: Collection[str], facts: pd.DataFrame, evidence: Evidence
+	ordered: Collection[str],
+	lowered: Collection[str],
+	edited: Collection[str],
+	facts: pd.DataFrame,
+	evidence: Evidence,
+	back: Mapping[str, Restored],
 ) -> pd.DataFrame:
 	"""Signals that would not have fired, had today's documents been known: of the customers whose orders changed, and as
 	promoters also of who referred them and of those `edited`, whose referrals may be others.
 
-	Columns COLUMNS, the oldest of a customer first.
+	Of those `lowered` documents may have gone; who is decided once more (`back`) has the tier signals of the way that was found, and no others. Columns COLUMNS, the oldest
+	of a customer first.
 	"""
 	customers = set(ordered) & set(facts.index)
 	referrers = {*edited, *evidence.referrers_of(customers)} & set(facts.index) - customers
@@ -29,8 +36,30 @@ def find_voids(
 		*_fired(sorted(customers), evidence.as_of),
 		*(row for row in _fired(sorted(referrers), evidence.as_of) if row.signal == SUPER_PROMOTER),
 	]
-	void = evidence.gone(fired)
+	decided = [row for row in fired if _is_decided_again(row, back)]
+	entry = {tier.name: tier.entry_value for tier in evidence.policy.tiers}
+	gone = [row for row in decided if not _is_on(back[row.customer].way, row, entry)]
+	keys = {row.signal_key for row in decided}
+	gone += evidence.gone((row for row in fired if row.signal_key not in keys), lowered)
+	void = sorted(gone, key=lambda row: row.name)
 	return pd.DataFrame([[row[column] for column in COLUMNS] for row in void], columns=COLUMNS)
+
+
+def _is_decided_again(fired: frappe._dict, back: Mapping[str, Restored]) -> bool:
+	return (
+		fired.signal in (TIER_UP, TIER_DOWN)
+		and fired.customer in back
+		and fired.read_at >= back[fired.customer].since
+	)
+
+
+def _is_on(way: Way, fired: frappe._dict, entry: Mapping[str, float]) -> bool:
+	"""Whether the way leads into that tier, and from the same side."""
+	up = fired.signal == TIER_UP
+	return any(
+		new == fired.new_value and old in entry and (new not in entry or (entry[new] > entry[old]) is up)
+		for _day, old, new in way.moves
+	)
 
 
 def stood_before(voids: pd.DataFrame, decision: str, current: pd.Series) -> dict[str, str]:

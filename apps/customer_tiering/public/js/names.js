@@ -1,3 +1,5 @@
+frappe.provide("customer_tiering");
+
 // What tiers, stages and the like are called. Elsewhere on the Desk the same word may be another one ("Repeat" of a calendar), and
 // the framework translates the names of records without saying whose they are.
 (() => {
@@ -26,3 +28,12 @@
 		return NAMED.includes(doctype) ? __(name, null, doctype) : plain.call(this, name);
 	};
 })();
+
+// Of users whom the Desk has not met in this session. Resolves to whether names came that weren't there before.
+customer_tiering.load_names = async function (users) {
+	const unknown = [...new Set(users.filter(Boolean))].filter((user) => !frappe.boot.user_info[user]);
+	if (!unknown.length) return false;
+	const method = "frappe.desk.form.load.get_user_info_for_viewers";
+	frappe.update_user_info((await frappe.call(method, { users: JSON.stringify(unknown) })).message);
+	return true;
+};

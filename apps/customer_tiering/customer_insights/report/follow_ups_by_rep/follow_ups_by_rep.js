@@ -23,8 +23,9 @@ frappe.query_reports["Follow-ups by Rep"] = {
 	onload(report) {
 		report.page.main.on("click", "[data-hand-over]", async (e) => {
 			e.preventDefault();
+			const user = $(e.currentTarget).attr("data-hand-over");
 			await frappe.require("/assets/customer_tiering/js/follow_up.js");
-			customer_tiering.hand_over($(e.currentTarget).attr("data-hand-over"), () => report.refresh());
+			customer_tiering.hand_over(user, () => report.refresh());
 		});
 	},
 	// Below a rep what is open and what waits; who may hands all of it over.

@@ -1,10 +1,11 @@
 """Follow-ups by Rep: what each rep has to do now, one by one below with what waits, and what became of the rest in a period; for managers.
 
 Follow-ups are ToDos of rules and sequences about customers whom the user may read, whoever they are assigned to. What a
-manager is told of as overdue is the rep's and isn't counted again.
+manager is told of as overdue is the rep's and isn't counted again; what was tried in vain is the manager's from then on.
 
-* open, overdue (due before today), waiting (for a rep who has as many as fit in a day): as of now;
-* closed by the rep: closed in the period otherwise than by themselves; settled: they closed by themselves in the period.
+* open, overdue (due before today), waiting (for a rep who has as many as fit in a day, or on a holiday): as of now;
+* closed by the rep, or by others (a manager, say): by a person in the period; settled: they closed by themselves in the period;
+* the outcomes are those of both, the rep and others.
 """
 
 from datetime import date
@@ -21,26 +22,28 @@ from customer_tiering.customer_insights.filters import (
 	visible_customers,
 	whole,
 )
-from customer_tiering.follow_up.escalate import ESCALATED
-from customer_tiering.follow_up.outcome import OUTCOMES
+from customer_tiering.follow_up.outcome import CLOSED_ON, IS_OWN, OUTCOMES
 from customer_tiering.follow_up.settle import SETTLED
 
-COUNTS = ("open", "overdue", "waiting", "closed", *OUTCOMES, "settled")
+COUNTS = ("open", "overdue", "waiting", "closed", "by_others", *OUTCOMES, "settled")
+BY_REP = "(COALESCE(todo.follow_up_closed_by, todo.allocated_to) <=> todo.allocated_to)"
 SHOWN = 2000
 
-# The day on which a ToDo was closed is that of its last change.
+# What was closed since some day was changed since: for that there is an index.
 TODOS = """
 	SELECT COALESCE(todo.allocated_to, '') AS user,
 		SUM(todo.status = 'Open') AS open,
 		SUM(todo.status = 'Open' AND todo.date < %(today)s) AS overdue,
-		SUM(todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') != %(settled)s) AS closed,
+		SUM(todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') != %(settled)s AND {by_rep}) AS closed,
+		SUM(todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') != %(settled)s AND NOT {by_rep}) AS by_others,
 		{outcomes},
 		SUM(todo.status = 'Closed' AND todo.follow_up_outcome = %(settled)s) AS settled
 	FROM `tabToDo` todo LEFT JOIN `tabCustomer` ON `tabCustomer`.name = todo.reference_name
 	WHERE todo.reference_type = 'Customer' AND COALESCE(todo.follow_up_key, '') != ''
-		AND todo.follow_up_key NOT LIKE %(escalated)s
+		AND {own}
 		AND (todo.status = 'Open' OR (
-			todo.status = 'Closed' AND todo.modified >= %(from_date)s AND todo.modified < %(after)s))
+			todo.status = 'Closed' AND todo.modified >= %(from_date)s
+			AND {closed_on} >= %(from_date)s AND {closed_on} < %(after)s))
 		AND {customers}
 		AND {todos}
 	GROUP BY COALESCE(todo.allocated_to, '')
@@ -50,7 +53,7 @@ OPEN = """
 		`tabCustomer`.customer_name, `tabCustomer`.customer_tier AS tier
 	FROM `tabToDo` todo LEFT JOIN `tabCustomer` ON `tabCustomer`.name = todo.reference_name
 	WHERE todo.reference_type = 'Customer' AND COALESCE(todo.follow_up_key, '') != ''
-		AND todo.follow_up_key NOT LIKE %(escalated)s AND todo.status = 'Open' AND {customers} AND {todos}
+		AND {own} AND todo.status = 'Open' AND {customers} AND {todos}
 	ORDER BY todo.date, todo.name
 	LIMIT %(shown)s
 """
@@ -150,10 +153,15 @@ def _select(query: str, rep: str, rule: str, values: dict) -> list[frappe._dict]
 		f"SUM(todo.status = 'Closed' AND todo.follow_up_outcome <=> '{outcome}') AS `{outcome}`"
 		for outcome in OUTCOMES
 	)
-	query = query.format(customers=visible_customers(), outcomes=outcomes, **conditions)
-	return frappe.db.sql(
-		query, {**values, "escalated": f"%{ESCALATED}", "rep": rep, "rule": rule}, as_dict=True
+	query = query.format(
+		customers=visible_customers(),
+		outcomes=outcomes,
+		own=IS_OWN,
+		by_rep=BY_REP,
+		closed_on=CLOSED_ON,
+		**conditions,
 	)
+	return frappe.db.sql(query, {**values, "rep": rep, "rule": rule}, as_dict=True)
 
 
 def columns() -> list[dict]:
@@ -166,6 +174,7 @@ def columns() -> list[dict]:
 		column("overdue", _("Overdue", context="Follow Up")),
 		column("waiting", _("Waiting")),
 		column("closed", _("Closed by the Rep"), width=130),
+		column("by_others", _("Closed by Others"), width=130),
 		*(column(outcome, _(outcome, context="ToDo"), width=120) for outcome in OUTCOMES),
 		column("settled", _("Closed by Itself"), width=130),
 		column("tier", _("Tier"), "Data", 90),
@@ -178,7 +187,10 @@ def message(from_date: date, to_date: date) -> str:
 		_("Follow-ups as they stand now, and those closed from {0}.").format(period_text(from_date, to_date)),
 		[
 			_(
-				"Overdue: open, and due before today. Waiting: not handed out, as the rep has as many as fit in a day."
+				"Overdue: open, and due before today. Waiting: not handed out, as the rep has as many as fit in a day or as it is a holiday."
+			),
+			_(
+				"Closed by others: by somebody who didn't have it, like a manager. Outcomes are counted whoever closed it."
 			),
 			_("Closed by itself: the customer ordered or wrote, or an opportunity was closed."),
 		],

@@ -6,15 +6,6 @@ customer_tiering.reason_in_words = (reason, user) =>
 		? __("{0} has as many as fit in a day.", [frappe.user_info(user).fullname])
 		: __(reason || "");
 
-// Resolves to whether names came that weren't there before.
-customer_tiering.load_names = async function (users) {
-	const unknown = [...new Set(users.filter(Boolean))].filter((user) => !frappe.boot.user_info[user]);
-	if (!unknown.length) return false;
-	const method = "frappe.desk.form.load.get_user_info_for_viewers";
-	frappe.update_user_info((await frappe.call(method, { users: JSON.stringify(unknown) })).message);
-	return true;
-};
-
 frappe.listview_settings["Follow Up"] = {
 	hide_name_column: true,
 	add_fields: ["user", "reason"],

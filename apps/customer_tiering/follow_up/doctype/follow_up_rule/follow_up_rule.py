@@ -5,8 +5,8 @@ from frappe.utils import add_days, cint, escape_html, format_date, getdate
 from jinja2 import TemplateSyntaxError
 
 from customer_tiering.follow_up import example
-from customer_tiering.follow_up.holidays import list_of
 from customer_tiering.tiering import audience
+from customer_tiering.tiering.holiday_lists import list_of
 from customer_tiering.tiering.readers import start_from_now
 from customer_tiering.tiering.templates import compile_text
 
@@ -120,14 +120,14 @@ class FollowUpRule(Document):
 			example.text_for(self, customer)
 
 	def warn_of_ended_holidays(self) -> None:
-		"""After a list's end every day is a working day, without a word."""
+		"""After a list's end its weekly days off are all that is known."""
 		chosen = list_of(self) if self.enabled else None
 		ends = chosen and frappe.db.get_value("Holiday List", chosen, "to_date")
 		if ends and ends < getdate():
 			frappe.msgprint(
-				_("The Holiday List {0} ended on {1}: since then every day counts as a working day.").format(
-					frappe.bold(escape_html(chosen)), format_date(ends)
-				),
+				_(
+					"The Holiday List {0} ended on {1}: since then only its weekly days off count. Choose the next one in the follow-up rules or their company."
+				).format(frappe.bold(escape_html(chosen)), format_date(ends)),
 				indicator="orange",
 				title=_(self.meta.get_label("holiday_list")),
 			)

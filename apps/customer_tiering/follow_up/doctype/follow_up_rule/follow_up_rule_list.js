@@ -6,7 +6,8 @@ frappe.listview_settings["Follow Up Rule"] = {
 			? [__("Broken"), "red", "enabled,=,1|last_problem,is,set"]
 			: doc.enabled ? [__("Enabled"), "green", "enabled,=,1"] : [__("Disabled"), "gray", "enabled,=,0"],
 	formatters: {
-		trigger: (_value, _field, doc) => in_cell(`${when(doc)} · ${who(doc)}`), // small screens have room for one column
+		trigger: (_value, _field, doc) => in_cell(is_wide() ? when(doc) : `${when(doc)} · ${who(doc)}`),
+		assign_to: (_value, _field, doc) => in_cell(who(doc)),
 	},
 	button: {
 		show: () => true,
@@ -19,6 +20,7 @@ frappe.listview_settings["Follow Up Rule"] = {
 				: frappe.set_route("List", "ToDo", { follow_up_rule: doc.name, status: "Open" }),
 	},
 	async refresh(list) {
+		if (await customer_tiering.load_names(list.data.map((doc) => doc.assign_to === "User" && doc.user))) list.render_list();
 		const { message: open } = await frappe.call("customer_tiering.follow_up.api.open_follow_ups_by_rule");
 		list.$result.find(".btn-action").each((_, button) => {
 			const number = open[decodeURIComponent($(button).data("name"))] || 0;
@@ -26,6 +28,9 @@ frappe.listview_settings["Follow Up Rule"] = {
 		});
 	},
 };
+
+// Below that, lists have room for one column.
+const is_wide = () => window.innerWidth > 1366;
 
 const in_cell = (text) =>
 	`<span class="ellipsis" title="${frappe.utils.escape_html(text)}">${frappe.utils.escape_html(text)}</span>`;

@@ -95,7 +95,7 @@ class MyFollowUps {
 		const about = [
 			row.date &&
 				`<span class="${late ? "text-danger" : ""}">${
-					late ? __("Overdue since {0}", [frappe.datetime.str_to_user(row.date)]) : __("Due {0}", [frappe.datetime.str_to_user(row.date)])
+					late ? __("Overdue since {0}", [frappe.datetime.str_to_user(frappe.datetime.add_days(row.date, 1))]) : __("Due {0}", [frappe.datetime.str_to_user(row.date)])
 				}</span>`,
 			row.escalated_to &&
 				`<span class="text-danger">${__("Reported to {0}", [escape(row.escalated_to)])}</span>`,
