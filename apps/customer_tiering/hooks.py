@@ -65,6 +65,7 @@ override_doctype_class = {
 # The way out of mails: short, so that it fits into their headers.
 website_route_rules = [
 	{"from_route": "/leave/<t>", "to_route": "outreach-unsubscribe"},
+	{"from_route": "/o/<t>", "to_route": "outreach-unsubscribe"},
 	{"from_route": "/survey/<t>", "to_route": "customer-survey"},
 ]
 
@@ -105,6 +106,7 @@ doc_events = {
 		"after_rename": [
 			"customer_tiering.tiering.customer.after_rename",
 			"customer_tiering.follow_up.withdraw.after_rename",
+			"customer_tiering.outreach.merged.after_rename",
 		],
 	},
 	"Customer Tier": {
@@ -167,6 +169,7 @@ doc_events = {
 		"on_change": "customer_tiering.tiering.queue.on_sales_order",
 		"on_submit": [REDEMPTION["on_submit"], "customer_tiering.outreach.exits.on_order_submitted"],
 	},
+	"Coupon Code": {"on_trash": "customer_tiering.outreach.offers.refuse_while_held"},
 	"Currency Exchange": {"on_trash": "customer_tiering.tiering.scope.on_rate_deleted"},
 	"Contact": {event: "customer_tiering.tiering.queue.on_contact" for event in ("on_update", "on_trash")},
 	**{
@@ -210,12 +213,17 @@ permission_query_conditions = {
 	"Follow Up": "customer_tiering.tiering.permissions.follow_up_query",
 	"Outreach Enrollment": "customer_tiering.tiering.permissions.outreach_enrollment_query",
 	"Outreach Touch": "customer_tiering.tiering.permissions.outreach_touch_query",
+	"Outreach Consent": "customer_tiering.tiering.permissions.outreach_consent_query",
+	"Outreach Suppression": "customer_tiering.tiering.permissions.outreach_suppression_query",
+	"Outreach Hit": "customer_tiering.tiering.permissions.outreach_hit_query",
 	"Interest Signal": "customer_tiering.tiering.permissions.interest_signal_query",
 	"Customer Feedback": "customer_tiering.tiering.permissions.customer_feedback_query",
 }
 has_permission = {
 	**dict.fromkeys(permission_query_conditions, "customer_tiering.tiering.permissions.has_permission"),
 	"Customer Feedback": "customer_tiering.tiering.permissions.has_feedback_permission",
+	"Outreach Suppression": "customer_tiering.tiering.permissions.has_suppression_permission",
+	"Outreach Hit": "customer_tiering.tiering.permissions.has_hit_permission",
 }
 
 # Frappe tells scheduled jobs apart by the last two parts of their names alone.

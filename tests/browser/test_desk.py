@@ -54,6 +54,18 @@ def test_a_run(page: Page) -> None:
 	expect(field(page, "status")).to_contain_text("Completed", timeout=SLOW)
 
 
+def test_what_others_say_of_a_message_is_no_html(page: Page) -> None:
+	written = "<img src=x onerror=\"document.title='ran'\"> <p>refused</p>"
+	values = {"customer": NAME, "status": "Failed", "reason": written, "address": written[:60]}
+	touch = frappe.get_doc(doctype="Outreach Touch", **values)
+	touch.db_insert()
+	frappe.db.commit()
+	page.goto(f"/app/outreach-touch/{touch.name}")
+	expect(field(page, "reason")).to_contain_text(written, timeout=SLOW)
+	expect(field(page, "address")).to_contain_text(written[:60])
+	assert page.title() != "ran"
+
+
 def test_the_workspace(page: Page) -> None:
 	page.goto("/app/customer-tiering")
 	expect(page.get_by_text("Dormant Customers").first).to_be_visible(timeout=SLOW)

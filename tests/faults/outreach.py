@@ -221,7 +221,7 @@ def days_pass(number: int) -> None:
 	moved = {
 		"Outreach Enrollment": ("entered_on", "ended_on", "next_due_on", "not_before"),
 		"Outreach Touch": ("touched_on", "deferred_until", "modified"),
-		"Email Queue": ("modified",),
+		"Email Queue": ("modified", "send_after"),
 	}
 	for doctype, fields in moved.items():
 		shift = ", ".join(f"`{field}` = `{field}` - INTERVAL {number} DAY" for field in fields)

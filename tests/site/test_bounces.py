@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import frappe
 import pytest
+from frappe.email.receive import InboundMail
 
 from customer_tiering.outreach.dispatch import dispatch_due
+from customer_tiering.outreach.exits import stop_enrollments
 from tests.site.sleepers import clean_slate, day
 from tests.site.test_outreach import default_account, enrollment, touches
 from tests.site.test_sequences import MAIL, NAME, entered, sequence
@@ -64,13 +66,14 @@ def name() -> str:
 	return name
 
 
-def arrive(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def arrive(text: str, monkeypatch: pytest.MonkeyPatch) -> InboundMail:
 	"""Through the framework's own way of reading an account, but for the server."""
 	account = frappe.get_doc("Email Account", "Nobody Listens")
 	account.enable_incoming, account.use_imap, account.email_sync_option = 1, 0, "ALL"
 	server = SimpleNamespace(get_messages=lambda: {"latest_messages": [text.encode()]}, logout=lambda: None)
 	monkeypatch.setattr(account, "get_incoming_server", lambda **_values: server)
-	assert len(account.get_inbound_mails()) == 1
+	(mail,) = account.get_inbound_mails()
+	return mail
 
 
 def bounce(name: str, action: str = "failed", status: str = "5.1.1", **values: str) -> str:
@@ -84,6 +87,14 @@ def test_a_hard_bounce_stops_the_address_at_once(name: str, monkeypatch: pytest.
 	assert touches(name)[0].bounce == "Hard"
 	assert frappe.get_all("Outreach Suppression", pluck="source") == ["Bounce"]
 	assert enrollment(name).exit_reason == "Bounced"
+
+
+def test_a_mailbox_that_is_full_is_no_address_that_is_gone(
+	name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	arrive(bounce(name, "failed", "4.2.2"), monkeypatch)
+	assert touches(name)[0].bounce == "Soft"
+	assert enrollment(name).status == "Active" and not frappe.db.count("Outreach Suppression")
 
 
 def test_a_soft_one_only_the_third_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,3 +126,29 @@ def test_a_mail_that_can_t_be_read_arrives_nevertheless(name: str, monkeypatch: 
 	monkeypatch.setattr(email_account, "note_bounce", fail)
 	arrive(bounce(name), monkeypatch)
 	assert enrollment(name).status == "Active"
+
+
+@pytest.mark.parametrize(
+	("header", "replied"),
+	[
+		("Auto-Submitted: auto-replied (vacation)", 0),
+		("Precedence: bulk", 0),
+		("X-Autoreply: yes", 0),
+		("Auto-Submitted: no", 1),
+	],
+)
+def test_nobody_has_answered_who_is_out_of_office(
+	name: str, monkeypatch: pytest.MonkeyPatch, header: str, replied: int
+) -> None:
+	frappe.db.set_value("Outreach Sequence", NAME, "exit_on_reply", 1)
+	frappe.db.set_value("Outreach Touch", {"customer": name}, "creation", day(-1), update_modified=False)
+	address = touches(name)[0].address
+	mail = arrive(f"From: {address}\nTo: sender@example.com\nSubject: Away\n{header}\n\nBye\n", monkeypatch)
+	communication = mail.process()
+	try:
+		assert communication.sender == address
+		assert communication.is_automatic_answer == 1 - replied  # follow-ups, goals and reports go by it, too
+		assert stop_enrollments(day(0)) == replied
+	finally:
+		frappe.delete_doc("Communication", communication.name, force=True)
+		frappe.db.commit()

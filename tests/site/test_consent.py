@@ -7,10 +7,10 @@ import frappe
 import pytest
 from frappe.utils import add_to_date, now_datetime
 
-from customer_tiering.outreach.consent import needs_consent
+from customer_tiering.outreach.consent import last_word, needs_consent, note
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.unsubscribe import ALL, leave
-from tests.site.sleepers import contact, day
+from tests.site.sleepers import contact, customer, day
 from tests.site.test_outreach import touches
 from tests.site.test_reports import as_user
 from tests.site.test_sequences import MAIL, SMS, alone, entered, sequence, sms_gateway  # noqa: F401
@@ -122,6 +122,20 @@ def test_a_withdrawn_text_message_is_left_out_for_good_though_consent_is_not_nee
 	assert touch.status == "Skipped" and "withdrawn" in touch.reason
 
 
+def test_the_last_word_is_the_last_one_though_the_clock_ran_ahead() -> None:
+	who = customer()
+	word = said(who, "Withdrawn", minutes_ago=0)
+	ahead = {
+		"decided_on": add_to_date(now_datetime(), days=1),
+		"creation": add_to_date(now_datetime(), days=1),
+	}
+	frappe.db.set_value("Outreach Consent", word.name, ahead)
+	note("Given", who, "Email", ADDRESS, "Preference Page")
+	assert last_word(who, "Email", ADDRESS).decision == "Given"
+	note("Withdrawn", who, "Email", ADDRESS, "Preference Page")
+	assert last_word(who, "Email", ADDRESS).decision == "Withdrawn"
+
+
 def test_a_word_can_only_be_added() -> None:
 	sequence(MAIL)
 	who = entered()
@@ -144,3 +158,21 @@ def test_a_word_can_only_be_added() -> None:
 	as_user("Accounts User")
 	with pytest.raises(frappe.PermissionError):
 		said(who)
+
+
+def test_a_rep_speaks_for_no_other_s_customer_and_no_other_address() -> None:
+	theirs, own = customer("Their Ltd"), customer("Own Ltd")
+	user = as_user("Sales User", Customer=own)
+	permission = frappe.db.get_value("User Permission", {"user": user})
+	narrow = {"apply_to_all_doctypes": 0, "applicable_for": "Customer"}
+	frappe.db.set_value("User Permission", permission, narrow)  # as the README recommends
+	frappe.cache.hdel("user_permissions", user)
+	for values in ({}, {"address": "their_ltd@example.com"}):
+		with pytest.raises(frappe.PermissionError):
+			said(theirs, "Withdrawn", **values)
+	with pytest.raises(frappe.ValidationError, match="no address of the customer"):
+		said(own, "Withdrawn", address="their_ltd@example.com")
+	with pytest.raises(frappe.ValidationError, match="reader's own page"):
+		said(own, source="Preference Page")
+	said(own, "Withdrawn", address="Own_Ltd@example.com")
+	assert frappe.get_all("Outreach Suppression", pluck="address") == ["own_ltd@example.com"]

@@ -238,6 +238,13 @@ class TestWhoMayUseACode:
 			with pytest.raises(frappe.ValidationError, match=message):
 				document(owner, coupon_code=code)
 
+	def test_it_is_not_deleted_while_a_customer_may_use_it(self) -> None:
+		owner, code = with_code()
+		with pytest.raises(frappe.ValidationError, match=f"{owner}.* was given this code"):
+			frappe.delete_doc("Coupon Code", code)
+		frappe.db.set_value("Coupon Code", code, "valid_upto", make.days_ago(1))
+		frappe.delete_doc("Coupon Code", code)
+
 	def test_codes_that_are_not_ours_are_left_to_erpnext(self) -> None:
 		_owner, code = with_code()
 		frappe.db.delete("Outreach Touch", {"coupon_code": code})
@@ -301,6 +308,10 @@ class TestRedeeming:
 		assert (touch(name).redeemed_in, touch(name).redeemed_amount, count_of(code)) == (None, 0, 0)
 		amended = frappe.copy_doc(order)
 		amended.update({"amended_from": order.name, "docstatus": 0, "transaction_date": day(0)})
+		without = frappe.copy_doc(amended)
+		without.update({"amended_from": order.name, "coupon_code": None}).insert()
+		assert without.net_total == 100  # the code may have been used in another order meanwhile
+		without.delete()
 		amended.insert().submit()
 		assert (amended.coupon_code, amended.net_total, count_of(code)) == (code, 95, 1)
 		assert touch(name).redeemed_in == amended.name

@@ -5,7 +5,7 @@ import pytest
 
 from customer_tiering.follow_up.waiting import Due
 from customer_tiering.outreach.survey import reasons
-from customer_tiering.patches.v1_0 import escape_rules_in_follow_up_keys
+from customer_tiering.patches.v1_0 import escape_rules_in_follow_up_keys, hide_webhook_addresses
 from customer_tiering.patches.v1_0.make_records_of_feedback_reasons import execute
 from tests.site import factories as make
 
@@ -69,6 +69,26 @@ def test_the_seeded_reasons_are_there_first_and_a_second_time_changes_nothing(cu
 	frappe.db.set_value(REASON, "Price", "disabled", 1)
 	execute()
 	assert frappe.db.get_value(REASON, "Price", "disabled") == 1
+
+
+def test_the_keys_in_addresses_of_webhooks_are_forgotten(customer: str) -> None:
+	secret, host = "https://hooks.example.com/send?key=S3CRET", "https://hooks.example.com"
+	values = {"customer": customer, "channel": "Webhook", "enrollment": "E", "step": "S", "address": secret}
+	told = f"Max retries exceeded with url: {secret} (refused)"
+	touch = frappe.get_doc(doctype="Outreach Touch", touch_key=f"E|S|{secret}", reason=told, **values)
+	touch.db_insert()
+	row = {"changed": [["webhook_url", None, secret]], "added": [["steps", {"webhook_url": secret}]]}
+	version = frappe.get_doc(doctype="Version", ref_doctype="Outreach Sequence", data=frappe.as_json(row))
+	version.docname = customer
+	version.db_insert()
+	hide_webhook_addresses.execute()
+	touch.reload()
+	assert (touch.address, touch.touch_key) == (host, f"E|S|{host}")
+	assert touch.reason == "Max retries exceeded with url: … (refused)"
+	data = frappe.db.get_value("Version", version.name, "data")
+	assert "S3CRET" not in data and data.count(host) == 2
+	hide_webhook_addresses.execute()
+	assert frappe.get_doc("Outreach Touch", touch.name).address == host
 
 
 def test_keys_of_rules_with_strokes_are_those_that_a_run_looks_for(customer: str) -> None:

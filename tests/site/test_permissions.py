@@ -11,7 +11,8 @@ from customer_tiering.tiering.templates import fill
 from tests.site import factories as make
 
 AS_OF = date(2026, 6, 30)
-LEDGERS = tuple(permission_query_conditions)
+HIT = "Outreach Hit"  # knows its customer by its touch
+LEDGERS = tuple({*permission_query_conditions} - {HIT})
 
 
 @pytest.fixture
@@ -47,15 +48,23 @@ def test_ledgers_follow_the_permissions_of_the_customer() -> None:
 		make.make_invoice(customer, 10, AS_OF)
 		for doctype in {*LEDGERS} - {"Tiering Event"}:
 			frappe.get_doc(doctype=doctype, customer=customer).db_insert()
+		touch = frappe.db.get_value("Outreach Touch", {"customer": customer})
+		frappe.get_doc(doctype=HIT, name=customer, touch=touch).db_insert()
+	frappe.get_doc(doctype="Outreach Suppression", address="anybody@example.com").insert()
 	make.recompute(AS_OF)
 	place = frappe.get_doc(doctype="Territory", territory_name="Tiering Land", is_group=0).insert().name
 	frappe.db.set_value("Customer", seen, "territory", place)
-	user = make.ensure_user("ledger@example.com", "Sales User")
+	user = make.ensure_user("ledger@example.com", "Sales User", "Sales Manager")
 	frappe.get_doc(doctype="User Permission", user=user, allow="Territory", for_value=place).insert()
 	frappe.set_user(user)
 	for doctype in LEDGERS:
 		assert set(frappe.get_list(doctype, pluck="customer")) == {seen}, doctype
+	assert frappe.get_list(HIT, pluck="name") == [seen]
+	assert [frappe.has_permission(HIT, doc=name) for name in (seen, hidden)] == [True, False]
 	frappe.set_user("Administrator")
+	assert {seen, hidden} <= set(frappe.get_list(HIT, pluck="name"))
+	of_nobody = frappe.db.get_value("Outreach Suppression", {"address": "anybody@example.com"})
+	assert not frappe.has_permission("Outreach Suppression", doc=of_nobody, user=user)
 	for doctype in LEDGERS:
 		(row, *_more) = frappe.get_all(doctype, filters={"customer": hidden}, pluck="name")
 		assert not frappe.has_permission(doctype, doc=row, user=user), doctype

@@ -11,7 +11,9 @@ from customer_tiering.outreach.deliver import ATTEMPTS, deliver_waiting
 from customer_tiering.outreach.dispatch import dispatch_due
 from tests.site.sleepers import contact, day, output_of, start_process
 from tests.site.test_outreach import touches
+from tests.site.test_reports import as_user
 from tests.site.test_sequences import (  # noqa: F401
+	NAME,
 	SMS,
 	Receiver,
 	alone,
@@ -41,6 +43,12 @@ def state(customer: str) -> str:
 	return touches(customer)[0].status
 
 
+def time_passes() -> None:
+	"""Until what was put off is tried again."""
+	frappe.db.set_value("Outreach Touch", {"status": "Queued"}, "deferred_until", day(-1))
+	frappe.db.commit()
+
+
 def test_it_is_tried_again_only_where_it_surely_was_not_taken(waiting: str, receiver: Receiver) -> None:  # noqa: F811
 	name = touches(waiting)[0].name
 	for answers, status, times in (
@@ -50,12 +58,14 @@ def test_it_is_tried_again_only_where_it_surely_was_not_taken(waiting: str, rece
 		((500, 200), "In Doubt", 1),
 		((HANGS_UP, 200), "In Doubt", 1),
 	):
-		frappe.db.set_value("Outreach Touch", name, {"status": "Queued", "attempts": 0, "reason": None})
+		again = {"status": "Queued", "attempts": 0, "reason": None}
+		frappe.db.set_value("Outreach Touch", name, again)
 		receiver.requests.clear()
 		restored.forget()  # that it went out
 		restored.begin()
 		for answer in answers:
 			receiver.status, receiver.hangs_up = answer, answer == HANGS_UP
+			time_passes()
 			deliver_waiting()
 		assert (state(waiting), len(receiver.requests)) == (status, times)
 		reason = touches(waiting)[0].reason
@@ -64,12 +74,13 @@ def test_it_is_tried_again_only_where_it_surely_was_not_taken(waiting: str, rece
 
 def test_it_is_tried_again_when_there_was_nobody_to_take_it(waiting: str, receiver: Receiver) -> None:  # noqa: F811
 	closed = "http://127.0.0.1:9/"
-	touch = touches(waiting)[0]
 	with sms_gateway(closed):
-		if touch.channel == "Webhook":
-			frappe.db.set_value("Outreach Touch", touch.name, "address", closed)
+		frappe.db.set_value("Outreach Step", {"parent": NAME}, "webhook_url", closed)
 		assert deliver_waiting() == {"Queued": 1}
-	frappe.db.set_value("Outreach Touch", touch.name, "address", touch.address)
+	assert "connection" in touches(waiting)[0].reason
+	assert deliver_waiting() == {}  # not at once
+	time_passes()
+	frappe.db.set_value("Outreach Step", {"parent": NAME}, "webhook_url", receiver.url)
 	with sms_gateway(receiver.url):
 		assert deliver_waiting() == {"Sent": 1}
 
@@ -107,3 +118,28 @@ def test_a_worker_that_is_killed(waiting: str, receiver: Receiver, hook: str) ->
 	frappe.db.set_value("Outreach Touch", {"customer": waiting}, "modified", day(-1), update_modified=False)
 	assert deliver_waiting() == {}
 	assert (state(waiting), len(receiver.requests)) == ("In Doubt", taken)
+
+
+@pytest.mark.parametrize("answer", [503, 404, HANGS_UP])
+def test_whatever_goes_wrong_the_keys_of_the_other_side_are_not_told(
+	waiting: str,
+	receiver: Receiver,  # noqa: F811
+	answer: int,
+) -> None:
+	secret = receiver.url.replace("/hook", "/hook?apikey=S3CRET")
+	touch = touches(waiting)[0]
+	with sms_gateway(secret if answer else secret.replace("127.0.0.1", "127.0.0.2")):
+		if touch.channel == "Webhook":
+			sequence = frappe.get_doc("Outreach Sequence", touch.sequence)
+			sequence.steps[0].webhook_url = secret
+			sequence.save()
+		receiver.status, receiver.hangs_up = answer, answer == HANGS_UP
+		deliver_waiting()
+	kept = frappe.get_doc("Outreach Touch", touch.name)
+	versions = frappe.get_all("Version", {"docname": touch.sequence}, pluck="data")
+	assert kept.reason and "S3CRET" not in f"{kept.as_json()} {versions}"
+	user = as_user("Sales User")
+	sequence = frappe.get_doc("Outreach Sequence", touch.sequence)
+	sequence.apply_fieldlevel_read_permissions()
+	assert "http" not in sequence.as_json(), user
+	frappe.set_user("Administrator")

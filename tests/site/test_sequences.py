@@ -23,6 +23,7 @@ from customer_tiering.outreach.suppress import suppress
 from customer_tiering.outreach.unsubscribe import ALL, leave
 from tests.site.sleepers import contact, customer, day, invoice, sleeper, user
 from tests.site.test_outreach import GREETING, NEWS, alone_with, enrollment, new_sequence, statuses, touches
+from tests.site.test_reports import as_user
 from tests.site.test_tracking import tracking
 
 NAME = "Tried"
@@ -157,6 +158,8 @@ class TestChannels:
 		assert deliver_waiting() == {"Queued": 1}
 		assert touches(name)[0].reason == "The other side answered 503."
 		receiver.status = 200
+		assert deliver_waiting() == {}  # not at once
+		frappe.db.set_value("Outreach Touch", {"customer": name}, "deferred_until", day(-1))
 		assert deliver_waiting() == {"Sent": 1}
 		assert deliver_waiting() == {}
 		(first, body), (second, again) = receiver.requests
@@ -172,6 +175,37 @@ class TestChannels:
 		receiver.status = 404
 		assert deliver_waiting() == {"Failed": 1}
 		assert "404" in touches(name)[0].reason
+
+	def test_only_a_system_manager_lets_webhooks_into_the_own_network(self, receiver: Receiver) -> None:
+		webhook = {"day_offset": 0, "channel": "Webhook", "webhook_url": receiver.url}
+		allowed = sequence(webhook)
+		manager = as_user("Tiering Manager", "Sales User")
+		for inside in (
+			"http://localhost:8000/",
+			"http://2130706433/",
+			"http://[::ffff:10.0.0.1]/",
+			"http://169.254.169.254/",
+		):
+			document = frappe.get_doc("Outreach Sequence", allowed.name)
+			document.append("steps", {**webhook, "webhook_url": inside, "webhook_inside": 1})
+			with pytest.raises(frappe.ValidationError, match="inside your own network"):
+				document.save()
+		document = frappe.get_doc("Outreach Sequence", allowed.name)
+		document.append("steps", {**webhook, "day_offset": 1, "webhook_url": "https://example.com/"})
+		document.save()  # what was allowed stays so
+		assert [step.webhook_inside for step in document.steps] == [1, 0]
+		who = entered()
+		frappe.set_user("Administrator")
+		assert dispatch_due(day(0)) == {"Queued": 1}
+		frappe.db.set_value(
+			"Outreach Step", document.steps[0].name, "webhook_inside", 0
+		)  # as if its name led elsewhere before
+		assert deliver_waiting() == {"Failed": 1} and not receiver.requests
+		assert "inside" in touches(who)[0].reason
+		frappe.set_user(manager)
+		with pytest.raises(frappe.ValidationError, match="could not be sent"):
+			api.send_me_a_test(document.name, document.steps[0].name, who)
+		assert not receiver.requests
 
 	def test_a_text_message_goes_to_the_number_and_waits_for_one(self, receiver: Receiver) -> None:
 		sequence(SMS)
@@ -437,6 +471,19 @@ class TestWaysIn:
 
 
 class TestLookingAhead:
+	def test_it_lists_nobody_whom_its_reader_may_not_see(self) -> None:
+		sequence(MAIL)
+		seen, _hidden = entered("Seen Ltd"), entered("Hidden Ltd")
+		as_user("Tiering Manager")
+		with pytest.raises(frappe.PermissionError):
+			api.preview_sequence(NAME)
+		frappe.set_user("Administrator")
+		as_user("Tiering Manager", "Sales User", Customer=seen)
+		found = api.preview_sequence(NAME)
+		assert found["by_channel"] == {"Email": 2}
+		assert [row["customer"] for row in found["outgoing"]] == [seen]
+		frappe.set_user("Administrator")
+
 	def test_the_preview_says_what_then_happens(self) -> None:
 		document = sequence(
 			MAIL,
@@ -568,6 +615,7 @@ class TestLookingAhead:
 		({**SMS, "message": " "}, {}, "the text is missing"),
 		({**MAIL, "preview_text": "{{ nothing }}"}, {}, "the preview text can't be filled in"),
 		({"day_offset": 0, "channel": "Webhook", "webhook_url": "ftp://x"}, {}, "begins with https://"),
+		({"day_offset": 0, "channel": "Webhook", "webhook_url": "http://a b/"}, {}, "can't be used"),
 		(MAIL, {"send_from_hour": 18, "send_until_hour": 9}, "hours from 0 to 24"),
 		(MAIL, {"send_from_hour": ""}, "hours from 0 to 24"),
 		(MAIL, {"send_until_hour": "abc"}, "hours from 0 to 24"),

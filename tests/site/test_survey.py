@@ -9,13 +9,16 @@ import frappe
 import pytest
 import requests
 
+from customer_tiering.outreach import touch_link
 from customer_tiering.outreach.goals import note_goals
-from customer_tiering.outreach.survey import reasons, survey_url, touch_of
+from customer_tiering.outreach.render import SAMPLE, render
+from customer_tiering.outreach.survey import answer, reasons, survey_url, touch_of
 from customer_tiering.outreach.timeline import outreach_of
-from customer_tiering.outreach.unsubscribe import unsubscribe_url
+from customer_tiering.outreach.unsubscribe import subscribe, unsubscribe, unsubscribe_url
 from tests.browser.conftest import base_url, chromium  # noqa: F401
 from tests.conftest import CHECKOUT
 from tests.site.sleepers import clean_slate, customer, day, user
+from tests.site.test_reports import as_user
 
 METHOD = "/api/method/customer_tiering.outreach.survey.answer"
 SCREENSHOTS = CHECKOUT / "tests/.screenshots"
@@ -27,6 +30,7 @@ def alone(on_site: None) -> Iterator[None]:
 	with clean_slate():
 		yield
 		frappe.db.delete("Customer Feedback", {"source": "Web Form"})
+		frappe.db.delete("Notification Log", {"document_type": "Customer Feedback"})
 		frappe.db.commit()
 
 
@@ -76,6 +80,50 @@ def test_an_answer_lands_on_the_customer_and_counts_as_a_reply(base_url: str, to
 	note_goals(day(0))
 	assert frappe.db.get_value("Outreach Enrollment", touch.enrollment, "goal_reached_on") == day(0)
 	assert frappe.db.exists("Tiering Queue", {"customer": touch.customer})
+
+
+def test_nobody_changes_or_makes_up_what_a_customer_answered(touch: frappe._dict) -> None:
+	values = {"doctype": "Customer Feedback", "customer": touch.customer, "score": "0"}
+	given = frappe.get_doc({**values, "touch": touch.name, "source": "Web Form"})
+	given.insert(ignore_permissions=True)
+	as_user("Sales User", "Tiering Manager")
+	own = frappe.get_doc(values).insert()
+	own.update({"score": "7"}).save()
+	for document, change, refusal in (
+		(frappe.get_doc("Customer Feedback", given.name), {"score": "10"}, "not changed"),
+		(frappe.get_doc("Customer Feedback", given.name), {"touch": None}, "not changed"),
+		(frappe.copy_doc(own), {"touch": touch.name}, "not changed"),
+		(frappe.copy_doc(own), {"source": "Web Form"}, "in the browser"),
+		(own, {"source": "Web Form"}, "in the browser"),
+	):
+		with pytest.raises(frappe.ValidationError, match=refusal):
+			document.update(change).save()
+	frappe.set_user("Administrator")
+	own.delete()
+
+
+def test_a_link_written_out_works_in_plain_text_too() -> None:
+	values = {**SAMPLE, "survey_url": "https://example.com/survey/ab.c_d-e_f"}
+	template = frappe._dict(subject="Why", use_html=1, response_html="<p>Tell us: {{ survey_url }}</p>")
+	assert f"Tell us: {values['survey_url']}" in render(template, values).text
+
+
+def refused() -> bool:
+	return frappe.local.response.pop("http_status_code", None) == 429
+
+
+def test_a_link_is_not_used_without_end(touch: frappe._dict, monkeypatch: pytest.MonkeyPatch) -> None:
+	monkeypatch.setattr(touch_link, "MOST_A_DAY", 2)
+	token = unsubscribe_url(touch.name).rsplit("/", 1)[1]
+	for number in range(4):
+		answer(t=touch.token, score=str(number))
+		assert refused() == (number > 1)
+		unsubscribe(t=token)  # always
+		assert not refused()
+		subscribe(t=token)
+		assert refused() == (number > 1)
+	assert [row.score for row in answers()] == ["1"]
+	assert frappe.db.count("Outreach Consent") == 5  # withdrawn, given, withdrawn, given, withdrawn
 
 
 def test_the_last_answer_wins(base_url: str, touch: frappe._dict) -> None:

@@ -576,6 +576,8 @@ class TestOutreachResults:
 		)
 		make.make_communication("Customer", people[2], add_days(START, DAYS + 1), sent_or_received="Received")
 		make.make_communication("Customer", people[2], START)
+		away = {"sent_or_received": "Received", "is_automatic_answer": 1}
+		make.make_communication("Customer", people[2], add_days(START, 1), **away)
 		answered = frappe.db.get_value("Outreach Touch", {"customer": people[2], "step": "later"})
 		make.make_feedback(people[2], 3, START, source="Web Form", touch=answered)
 		row, total = execute({"from_date": START, "to_date": START, "order_days": str(DAYS)})[1]

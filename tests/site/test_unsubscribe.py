@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from customer_tiering.outreach.suppress import suppress
-from customer_tiering.outreach.unsubscribe import ALL, leave, touch_of, unsubscribe_url
+from customer_tiering.outreach.unsubscribe import ALL, SHORT_PAGE, leave, touch_of, unsubscribe_url
 from tests.browser.conftest import base_url, chromium  # noqa: F401
 from tests.conftest import CHECKOUT
 from tests.sandbox.sites import ADMIN_PASSWORD
@@ -103,6 +103,8 @@ def test_the_one_click_of_mail_programs_works(base_url: str, touch: frappe._dict
 	url = f"{base_url}{METHOD}?t={touch.token}"
 	assert requests.post(url, data={"List-Unsubscribe": "One-Click"}, timeout=60).status_code == 200
 	assert suppressed() == ["sleepy_ltd@example.com"]
+	short = f"{base_url}/{SHORT_PAGE}/{touch.token}"  # as it stands in headers
+	assert requests.post(short, data={"List-Unsubscribe": "One-Click"}, timeout=60).status_code == 200
 
 
 def test_a_forged_link_tells_nothing(base_url: str, touch: frappe._dict) -> None:
@@ -169,7 +171,7 @@ def test_who_left_may_come_back_by_channel(base_url: str, touch: frappe._dict) -
 	frappe.db.commit()
 	fields = ["channel", "address", "decision", "source", "owner"]
 	words = frappe.get_all("Outreach Consent", {}, fields, order_by="creation", as_list=True)
-	mail, text = ("Email", "sleepy_ltd@example.com"), ("SMS", "+49 170 1234567")
+	mail, text = ("Email", "sleepy_ltd@example.com"), ("SMS", "+491701234567")
 	assert [row[:3] for row in words] == [
 		(*mail, "Withdrawn"),
 		(*text, "Withdrawn"),

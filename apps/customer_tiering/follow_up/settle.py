@@ -49,14 +49,14 @@ WRITTEN = """
 	JOIN `tabCommunication` mail
 		ON mail.reference_doctype = party.doctype AND mail.reference_name = party.name
 	WHERE mail.communication_type = 'Communication' AND mail.sent_or_received = 'Received'
-		AND mail.communication_date > undone.begun
+		AND COALESCE(mail.is_automatic_answer, 0) = 0 AND mail.communication_date > undone.begun
 	UNION
 	SELECT undone.name, undone.todo FROM undone
 	JOIN party ON party.customer = undone.customer
 	JOIN `tabCommunication Link` link ON link.link_doctype = party.doctype AND link.link_name = party.name
 	JOIN `tabCommunication` mail ON mail.name = link.parent
 	WHERE mail.communication_type = 'Communication' AND mail.sent_or_received = 'Received'
-		AND mail.communication_date > undone.begun
+		AND COALESCE(mail.is_automatic_answer, 0) = 0 AND mail.communication_date > undone.begun
 """
 
 

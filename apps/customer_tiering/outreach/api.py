@@ -69,12 +69,17 @@ def who_runs_the_workflow() -> str:
 
 @frappe.whitelist()
 def sending_state() -> dict:
-	"""{"waits": why nothing goes out, None if all is well; "may_go_on": whether the session's user may change that}."""
+	"""{"waits": why nothing goes out, None if all is well; "may_go_on": whether the session's user may change that; "lacks": what mails
+	go out without, None if nothing is missing}.
+	"""
 	frappe.only_for((*MANAGERS, "Sales Manager"))
 	from customer_tiering.outreach import restored
 
 	waits = restored.message() if restored.must_wait() else None
-	return {"waits": waits, "may_go_on": is_manager(frappe.session.user)}
+	# The framework's sender logs into a site when it is imported
+	from customer_tiering.outreach.mail import headers_problem
+
+	return {"waits": waits, "may_go_on": is_manager(frappe.session.user), "lacks": headers_problem()}
 
 
 @frappe.whitelist(methods=["POST"])
@@ -83,7 +88,9 @@ def go_on_sending(leave_out: int | str) -> None:
 	frappe.only_for(MANAGERS)
 	from customer_tiering.outreach.restored import go_on
 
-	go_on(bool(cint(leave_out)))
+	if str(leave_out) not in ("0", "1"):
+		frappe.throw(_("Say whether what was due is left out: {0} must be 0 or 1.").format("leave_out"))
+	go_on(str(leave_out) == "1")
 
 
 @frappe.whitelist()
@@ -97,8 +104,9 @@ def merge_variables() -> list[dict]:
 
 @frappe.whitelist()
 def preview_sequence(sequence: str) -> dict:
-	"""Who would enter and what would go out over the next 30 days; see `preview.preview`."""
+	"""Who would enter and what would go out over the next 30 days; see `preview.preview`. It lists customers: needs to read them."""
 	frappe.only_for(MANAGERS)
+	frappe.has_permission("Customer", "read", throw=True)
 	from customer_tiering.outreach.preview import preview
 
 	return preview(_sequence(sequence), getdate())
@@ -130,11 +138,12 @@ def show_step(sequence: str, step: str, customer: str) -> dict:
 
 @frappe.whitelist(methods=["POST"])
 def enrol_by_hand(sequence: str, customers: str | list) -> dict:
-	"""Enter customers now; {"entered": number, "refused": [why not], "waiting": [who has no address]}. Needs to read the sequence, and to write the customers or to
-	manage sequences.
+	"""Enter customers now; {"entered": number, "refused": [why not], "waiting": [who has no address]}.
+
+	Needs to read the sequence, and to write the customers or to manage sequences.
 	"""
-	names = _names(customers)
 	frappe.has_permission("Outreach Sequence", "read", doc=sequence, throw=True)
+	names = _names(customers)
 	for name in names:
 		_refuse_stranger(name)
 	from customer_tiering.outreach.by_hand import enter_by_hand
@@ -215,7 +224,10 @@ def try_again(touches: str | list) -> dict:
 
 def _names(names: str | list) -> list[str]:
 	"""Of up to 500 documents."""
-	names = json.loads(names) if isinstance(names, str) else names
+	try:
+		names = json.loads(names) if isinstance(names, str) else names
+	except ValueError:
+		names = None
 	if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) > 500:
 		frappe.throw(_("Choose up to 500 rows."))
 	return names

@@ -7,7 +7,7 @@ from itertools import islice
 import frappe
 from frappe.utils import add_days
 
-from customer_tiering.outreach.enter import AUDIENCE, BACKLOG, enrollment_row
+from customer_tiering.outreach.enter import AUDIENCE, BACKLOG, enrollment_row, last_orders, locked
 from customer_tiering.outreach.rows import stamp
 from customer_tiering.outreach.suppress import stopped_customers
 from customer_tiering.tiering.audience import customers_in
@@ -17,8 +17,7 @@ CHUNK = 1000
 
 def enrol_audience(sequence_name: str, day: date) -> int:
 	"""Enter who is in the audience now and may enter, as many as the day still allows; returns how many did. Commits."""
-	frappe.db.commit()
-	sequence = frappe.get_doc("Outreach Sequence", sequence_name, for_update=True)
+	sequence = locked(sequence_name)
 	if not sequence.enabled:
 		return 0
 	candidates = may_enter(sequence, customers_in(sequence.audience_filters, as_of=day), day)
@@ -33,7 +32,7 @@ def enrol_audience(sequence_name: str, day: date) -> int:
 
 
 def enrol_backlog(sequence: "frappe.Document", customers: Collection[str], per_day: int, day: date) -> int:
-	"""Enter these customers, `per_day` of them each day from `day` on; returns how many will. The caller commits.
+	"""Enter these customers into the (locked) sequence, `per_day` of them each day from `day` on; returns how many will. The caller commits.
 
 	Everybody is written down at once, with the day; who orders before it leaves before the first message.
 	"""
@@ -79,6 +78,9 @@ def may_enter(sequence: "frappe.Document", customers: Collection[str], day: date
 			fields=["name", "last_order_date", "annual_value", "customer_name"],
 			order_by=None,
 		)
+	unknown = last_orders([row.name for row in rows if not row.last_order_date], day)
+	for row in rows:
+		row.last_order_date = row.last_order_date or unknown.get(row.name)
 	return sorted(rows, key=lambda row: (-(row.annual_value or 0), row.name))
 
 

@@ -9,6 +9,7 @@ from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.leavers import leavers
 from customer_tiering.outreach.rows import insert_all, stamp
 from customer_tiering.outreach.steps import touches_of
+from customer_tiering.tiering.audience import conditions_of
 
 STATE = ("status", "ended_on", "next_due_on", "not_before")
 TOUCH_COLUMNS = (
@@ -54,6 +55,8 @@ class Batch:
 		self.sequences = {
 			name: frappe.get_doc("Outreach Sequence", name) for name in {row.sequence for row in enrollments}
 		}
+		self.unreadable = {name for name, sequence in self.sequences.items() if _is_unreadable(sequence)}
+		self.is_single = len(names) == 1
 		self.leavers = set(leavers(moment.date(), among=names))
 		self.touches = touches_of(names)
 		self.unknown_until = restored.unknown_until()
@@ -83,6 +86,22 @@ class Batch:
 		self.new_touches, self.states = [], {}
 		self.written_to.clear()
 
+	def drop(self) -> None:
+		"""What was not written yet."""
+		self.outbox.drop()
+		self.new_touches = []
+		self.written_to.clear()
+
 	def note(self) -> None:
 		if self.newest:
 			restored.note_queued(self.newest)
+
+
+def _is_unreadable(sequence: "frappe.Document") -> bool:
+	"""Whether nobody knows who is to leave it as out of its audience."""
+	try:
+		conditions_of(sequence.audience_filters if sequence.exit_out_of_audience else None)
+		return False
+	except frappe.ValidationError:
+		frappe.clear_last_message()
+		return True

@@ -21,6 +21,8 @@ def note_bounce(mail: Message) -> None:
 	soft, hard = (_addresses(found) for found in all_failures(mail))
 	if not soft and not hard:
 		return
+	not_for_good = _not_for_good(mail)
+	soft, hard = soft | (hard & not_for_good), hard - not_for_good
 	for touch in _touches(mail):
 		if touch.address in hard:
 			_note(touch, HARD)
@@ -37,6 +39,20 @@ def _note(touch: frappe._dict, kind: str) -> None:
 		return
 	suppress(touch.address, "Bounce", customer=touch.customer)
 	leave_if_due(touch.customer)
+
+
+def _not_for_good(mail: Message) -> set[str]:
+	"""Addresses that a server gave up, but for a reason that may pass: a full mailbox (RFC 3463, class 4)."""
+	found = set()
+	for part in mail.walk():
+		if part.get_content_type() == "message/delivery-status" and part.is_multipart():
+			for block in part.get_payload():
+				address = (block.get("Final-Recipient") or block.get("Original-Recipient") or "").split(";")[
+					-1
+				]
+				if (block.get("Status") or "").strip().startswith("4."):
+					found.add(address.strip(" <>").lower())
+	return found
 
 
 def _soft_bounces(address: str) -> int:

@@ -7,15 +7,16 @@ import frappe
 from frappe import _
 
 from customer_tiering.outreach.audience_entry import enrol_backlog
-from customer_tiering.outreach.enter import HAND, enrollment_row, enter, why_not
+from customer_tiering.outreach.enter import HAND, enrollment_row, enter, last_orders, locked, why_not
 from customer_tiering.outreach.exits import end
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
 
 
 def enter_by_hand(sequence: "frappe.Document", customers: Collection[str], day: date) -> dict:
 	"""Enter these customers today; {"entered": their number, "refused": [a sentence for each of the others], "waiting": [one for each who
-	can't be written to]}. The caller commits.
+	can't be written to]}. Commits before, and the caller afterwards.
 	"""
+	sequence = locked(sequence.name)
 	refuse_switched_off(sequence)
 	entered, refused, waiting = 0, [], []
 	for name in dict.fromkeys(customers):
@@ -29,7 +30,8 @@ def enter_by_hand(sequence: "frappe.Document", customers: Collection[str], day: 
 			refused.append(reason)
 			continue
 		key = f"{HAND}|{name}|{frappe.utils.now()}"
-		entered += enter(enrollment_row(sequence, name, key, HAND, day, customer.last_order_date))
+		last = customer.last_order_date or last_orders([name], day).get(name)
+		entered += enter(enrollment_row(sequence, name, key, HAND, day, last))
 		waiting += _can_t_be_reached(sequence, name)
 	return {"entered": entered, "refused": refused, "waiting": waiting}
 
@@ -45,6 +47,8 @@ def _can_t_be_reached(sequence: "frappe.Document", name: str) -> list[str]:
 
 
 def enter_backlog(sequence: "frappe.Document", customers: Collection[str], per_day: int, day: date) -> dict:
+	"""Commits before, and the caller afterwards."""
+	sequence = locked(sequence.name)
 	refuse_switched_off(sequence)
 	if not 1 <= per_day <= 10000:
 		frappe.throw(_("{0} must be between 1 and 10,000.").format(_("Customers a day")))

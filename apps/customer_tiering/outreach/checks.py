@@ -8,6 +8,7 @@ from customer_tiering.outreach.merge_values import SAMPLE
 from customer_tiering.outreach.render import RenderError, render, render_text
 from customer_tiering.outreach.tracked_links import track_links
 from customer_tiering.outreach.unsubscribe import unsubscribe_url
+from customer_tiering.outreach.web_address import is_usable
 
 # Marks, in a seeded template, what is to be replaced before it is sent to anybody.
 TO_WRITE = "data-to-write"
@@ -27,6 +28,8 @@ def problem_of(step: "frappe.Document", enabled: bool) -> str | None:
 		elif step.channel == "Webhook":
 			if not (step.webhook_url or "").startswith(("https://", "http://")):
 				return _("the webhook needs an address that begins with https://.")
+			if not is_usable(step.webhook_url):
+				return _("the webhook's address can't be used.")
 			render_text(step.message or "", SAMPLE)
 		elif not (step.message or "").strip():
 			return _("the text is missing.")

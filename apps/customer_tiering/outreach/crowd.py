@@ -10,6 +10,7 @@ from functools import cached_property
 import frappe
 from frappe.utils import add_days
 
+from customer_tiering.outreach.address import comparable
 from customer_tiering.outreach.suppress import stopped_among
 from customer_tiering.tiering.capacity import Capacity
 from customer_tiering.tiering.chunks import rows_of
@@ -21,7 +22,7 @@ CAP_DAYS = 30  # for so long a message counts against the cap, and the same step
 
 CONTACTS = """
 	SELECT link.link_name AS customer, contact.name, contact.email_id, contact.mobile_no, contact.full_name,
-		contact.first_name, contact.is_primary_contact, contact.creation, contact.buying_role
+		contact.first_name, contact.is_primary_contact, contact.creation, contact.buying_role, contact.unsubscribed
 	FROM `tabDynamic Link` link JOIN `tabContact` contact ON contact.name = link.parent
 	WHERE link.parenttype = 'Contact' AND link.link_doctype = 'Customer' AND link.link_name IN %(names)s
 """
@@ -55,6 +56,17 @@ BUSY = """
 CONSENTS = """
 	SELECT customer, channel, address, decision, decided_on FROM `tabOutreach Consent` WHERE customer IN %(names)s
 	ORDER BY decided_on, creation
+"""
+# Whoever comes back after a while gets a step again, of two ways through a sequence at once only one does
+WHO_GOT = """
+	SELECT touch.customer FROM `tabOutreach Touch` touch
+	WHERE touch.address = %(address)s AND touch.step = %(step)s AND touch.sequence = %(sequence)s
+		AND touch.status IN %(reached)s AND touch.touched_on > %(after)s AND touch.customer != %(customer)s
+	UNION SELECT touch.customer FROM `tabOutreach Touch` touch
+		JOIN `tabOutreach Enrollment` own ON own.name = %(enrollment)s AND touch.creation >= own.creation
+	WHERE touch.customer = %(customer)s AND touch.step = %(step)s AND touch.sequence = %(sequence)s
+		AND touch.status IN %(reached)s AND touch.touched_on > %(after)s AND touch.enrollment != own.name
+	LIMIT 1
 """
 WRITTEN_TO = """
 	SELECT customer AS who FROM `tabOutreach Touch` WHERE customer IN %(names)s AND touched_on > %(after)s
@@ -134,7 +146,14 @@ class Crowd:
 	@cached_property
 	def stopped(self) -> set[str]:
 		"""Addresses of theirs that may get nothing of some sequence, to be checked one by one."""
-		return stopped_among({address for name in self.names for address in self.addresses_of(name)})
+		addresses = {address for name in self.names for address in self.addresses_of(name)}
+		return stopped_among(addresses) | self.unsubscribed
+
+	@cached_property
+	def unsubscribed(self) -> set[str]:
+		"""Addresses of those of their contacts whose own mark says so."""
+		rows = [row for rows in self.contacts.values() for row in rows if row.unsubscribed]
+		return _addresses(rows)
 
 	@cached_property
 	def written_to(self) -> set[str]:
@@ -156,21 +175,14 @@ class Crowd:
 		return query.run(pluck=True)
 
 	def who_got(self, touch: frappe._dict, address: str, after: date) -> str | None:
-		"""Another customer who got the touch's step at this address, later than that day."""
-		got = {
-			"address": address,
-			"step": touch.step,
-			"enrollment": ("!=", touch.enrollment),
-			"status": ("in", REACHED),
-			"touched_on": (">", after),
-			"customer": ("!=", touch.customer),
-		}
-		return frappe.db.get_value("Outreach Touch", got, "customer")
+		"""Who got the touch's step later than that day: another customer at this address, or this one, who is in the sequence twice."""
+		values = {"address": address, "after": after, "reached": REACHED}
+		values |= {field: touch.get(field) for field in ("customer", "sequence", "step", "enrollment")}
+		return next(iter(frappe.db.sql(WHO_GOT, values, pluck=True)), None)
 
 	def addresses_of(self, customer: str) -> set[str]:
-		"""All mail addresses and mobile numbers."""
-		rows = [*self.contacts.get(customer, ()), self.customers.get(customer) or frappe._dict()]
-		return {value.strip().lower() for row in rows for value in (row.email_id, row.mobile_no) if value}
+		"""All mail addresses and mobile numbers, as `address.comparable` makes them."""
+		return _addresses([*self.contacts.get(customer, ()), self.customers.get(customer) or frappe._dict()])
 
 	@cached_property
 	def capacity(self) -> Capacity:
@@ -198,6 +210,10 @@ class Crowd:
 			["name", "email", "full_name"],
 		)
 		return {row.name: row for row in rows}
+
+
+def _addresses(rows: Collection[frappe._dict]) -> set[str]:
+	return {comparable(value) for row in rows for value in (row.email_id, row.mobile_no)} - {""}
 
 
 def _address(company: str) -> str:

@@ -1,24 +1,38 @@
 """Sends what can't be sent in a transaction: text messages and webhooks, each in a state that says what is known of it.
 
-One that the other side surely did not take is tried again. One of which nobody knows whether it was taken is *In Doubt*, and
+One that the other side surely did not take is tried again, over some days: a gateway may be down for a weekend. One of which nobody knows whether it was taken is *In Doubt*, and
 never sent again by itself; the key that a webhook carries lets whoever sends it once more by hand do no harm.
 """
+
+from datetime import timedelta
+from time import time
 
 import frappe
 import requests
 from frappe import _
-from frappe.utils import add_to_date, now_datetime, strip_html
+from frappe.utils import add_to_date, now_datetime
 from urllib3.exceptions import NewConnectionError
 
 from customer_tiering.outreach import restored
-from customer_tiering.outreach.channels import sms, webhook
+from customer_tiering.outreach.channels import Skip, sms, webhook
+from customer_tiering.outreach.deferral import Deferral
+from customer_tiering.outreach.failure import reason_of
+from customer_tiering.outreach.last_look import look
+from customer_tiering.outreach.recipients import as_typed
+from customer_tiering.tiering.lock import connection_is_lost
 from customer_tiering.tiering.time_limit import time_limit
 
 CHANNELS = ("SMS", "Webhook")
-ATTEMPTS = 6
+PAUSES = (5, 30, 120, 360, 720, 1440, 1440)  # minutes, after each attempt but the last
+ATTEMPTS = len(PAUSES) + 1
 STALE_MINUTES = 30
 PATIENCE = 30  # seconds; the framework waits for a gateway as long as that keeps the line open
 NOT_TAKEN_YET = (408, 425, 429, 503)  # answers that promise the request did nothing
+DUE = """
+	SELECT name FROM `tabOutreach Touch` WHERE status = 'Queued' AND channel IN %(channels)s
+		AND (deferred_until IS NULL OR deferred_until <= %(now)s) ORDER BY creation
+"""
+SLOT = 600  # seconds in which delivery is started once: the job of a worker that was killed counts as running for longer
 
 
 def deliver_waiting() -> dict[str, int]:
@@ -27,16 +41,18 @@ def deliver_waiting() -> dict[str, int]:
 		return {}
 	_look_after_the_dead()
 	results: dict[str, int] = {}
-	names = frappe.get_all(
-		"Outreach Touch", {"status": "Queued", "channel": ("in", CHANNELS)}, pluck="name", order_by="creation"
-	)
-	for name in names:
-		touch = _begin(name)
+	for name in _due():
+		touch, values = _begin_alone(name)
 		if touch:
 			values = _send(touch)
 			_note(name, values)
+		if values:
 			results[values["status"]] = results.get(values["status"], 0) + 1
 	return results
+
+
+def _due() -> list[str]:
+	return frappe.db.sql(DUE, {"channels": CHANNELS, "now": now_datetime()}, pluck=True)
 
 
 def _note(name: str, values: dict[str, str | None]) -> None:
@@ -48,45 +64,76 @@ def _note(name: str, values: dict[str, str | None]) -> None:
 
 def start_delivery() -> None:
 	"""Have a worker do it, if something is waiting."""
-	if frappe.db.exists("Outreach Touch", {"status": "Queued", "channel": ("in", CHANNELS)}):
-		frappe.enqueue(
-			deliver_waiting, queue="long", job_id="customer_tiering.deliver", deduplicate=True, timeout=3600
-		)
+	if _due():
+		slot = int(time() // SLOT)
+		job = f"customer_tiering.deliver.{slot}"
+		frappe.enqueue(deliver_waiting, queue="long", job_id=job, deduplicate=True, timeout=3600)
 
 
-def _begin(name: str) -> "frappe._dict | None":
-	"""Take it, so that everybody sees it is under way; None if another worker was faster."""
+def _begin_alone(name: str) -> "tuple[frappe._dict | None, dict | None]":
+	"""As `_begin`; one that can't be begun waits, and the others don't."""
+	try:
+		return _begin(name)
+	except Exception as error:
+		if connection_is_lost(error):
+			raise
+		frappe.db.rollback()
+		frappe.log_error(title="Outreach delivery", reference_doctype="Outreach Touch", reference_name=name)
+		frappe.db.commit()
+		return None, None
+
+
+def _begin(name: str) -> "tuple[frappe._dict | None, dict | None]":
+	"""Take it, so that everybody sees it is under way: the touch, or what it says of why it isn't sent (now). None of both if
+	another worker was faster.
+	"""
 	frappe.db.commit()
 	rows = frappe.db.sql(
-		"""SELECT name, channel, address, text, step, sequence, attempts FROM `tabOutreach Touch`
+		"""SELECT name, customer, channel, address, text, step, variant, sequence, attempts FROM `tabOutreach Touch`
 		WHERE name = %s AND status = 'Queued' FOR UPDATE SKIP LOCKED""",
 		name,
 		as_dict=True,
 	)
-	if rows:
-		frappe.db.set_value("Outreach Touch", name, {"status": "Sending", "attempts": rows[0].attempts + 1})
+	if not rows:
+		frappe.db.commit()
+		return None, None
+	kept_back = _kept_back(name)
+	under_way = {"status": "Sending", "attempts": rows[0].attempts + 1}
+	frappe.db.set_value("Outreach Touch", name, kept_back or under_way)
 	frappe.db.commit()
-	return rows[0] if rows else None
+	return (None, kept_back) if kept_back else (rows[0], None)
+
+
+def _kept_back(name: str) -> dict | None:
+	try:
+		look(name, now_datetime())
+	except Skip as reason:
+		return {"status": "Skipped", "reason": str(reason), "deferred_until": None}
+	except Deferral as reason:
+		return {"status": "Queued", "reason": str(reason), "deferred_until": reason.until}
+	return None
 
 
 def _send(touch: frappe._dict) -> dict[str, str | None]:
 	try:
 		with time_limit(PATIENCE):
 			if touch.channel == "SMS":
-				sms.send(touch.address, touch.text)
+				sms.send(as_typed(touch.customer, touch.address), touch.text)
 			else:
-				webhook.send(touch.address, touch.name, touch.text)
+				webhook.send(webhook.address_for(touch), touch.name, touch.text)
+	except webhook.NoAddress as error:
+		return {"status": "Failed", "reason": str(error)}
 	except requests.HTTPError as error:
-		return _refused(touch, error.response.status_code)
+		return _refused(touch, error)
 	except Exception as error:
 		frappe.db.rollback()
-		reason = strip_html(str(error))[:500] or type(error).__name__
+		reason = reason_of(error)
 		return _not_taken(touch, reason) if _never_left(error) else _unknown(reason)
-	return {"status": "Sent", "reason": None}
+	return {"status": "Sent", "reason": None, "deferred_until": None}
 
 
-def _refused(touch: frappe._dict, code: int) -> dict[str, str]:
-	reason = _("The other side answered {0}.").format(code)
+def _refused(touch: frappe._dict, error: requests.HTTPError) -> dict[str, object]:
+	reason, code = reason_of(error), error.response.status_code
 	if code in NOT_TAKEN_YET:
 		return _not_taken(touch, reason)
 	return _unknown(reason) if code >= 500 else {"status": "Failed", "reason": reason}
@@ -98,8 +145,11 @@ def _never_left(error: Exception) -> bool:
 	return isinstance(error, requests.ConnectTimeout) or isinstance(cause, NewConnectionError)
 
 
-def _not_taken(touch: frappe._dict, reason: str) -> dict[str, str]:
-	return {"status": "Queued" if touch.attempts + 1 < ATTEMPTS else "Failed", "reason": reason}
+def _not_taken(touch: frappe._dict, reason: str) -> dict[str, object]:
+	if touch.attempts >= len(PAUSES):
+		return {"status": "Failed", "reason": reason, "deferred_until": None}
+	again = now_datetime() + timedelta(minutes=PAUSES[touch.attempts])
+	return {"status": "Queued", "reason": reason, "deferred_until": again}
 
 
 def _unknown(reason: str) -> dict[str, str]:

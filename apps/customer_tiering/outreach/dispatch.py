@@ -4,10 +4,12 @@ from collections import Counter
 from datetime import date, datetime
 
 import frappe
+from frappe import _
 from frappe.utils import strip_html
 
 from customer_tiering.outreach import restored
 from customer_tiering.outreach.batch import Batch
+from customer_tiering.outreach.broken import is_passing, reason_of
 from customer_tiering.outreach.channels import Skip, Target, call_task, email, sms, webhook
 from customer_tiering.outreach.clock import moment_of
 from customer_tiering.outreach.crowd import REACHED
@@ -25,7 +27,6 @@ from customer_tiering.outreach.turns import turn
 BATCH = 100  # enrollments that are done and committed together
 QUEUED, FAILED, DEFERRED, SKIPPED = "Queued", "Failed", "Deferred", "Skipped"
 ENDED, ERROR = "Ended", "Error"
-STOPS = (Deferral, Skip, RenderError, frappe.OutgoingEmailError, frappe.ValidationError)
 PREPARE = {
 	"Email": email.prepare,
 	"SMS": sms.prepare,
@@ -137,24 +138,41 @@ def _note_what_is_next(enrollment: frappe._dict, coming: list[Due], batch: Batch
 def _touch(
 	enrollment: frappe._dict, sequence: "frappe.Document", due: Due, batch: Batch
 ) -> "frappe._dict | frappe.Document":
-	touch = _open_touch(enrollment, due)
-	writes = due.step.channel == CALL or due.step.get("offer")  # documents, at once
-	if writes:
+	"""Done, and written sooner or later; of one that is alone at once, so that it says itself if it can't be written."""
+	makes_documents = due.step.channel == CALL or due.step.get("offer")  # at once
+	can_go_back = makes_documents or batch.is_single
+	if can_go_back:
 		frappe.db.savepoint("touch")
-	values = {"reason": None, "deferred_until": None}
+	touch = _open_touch(enrollment, due)
 	try:
-		values.update(_prepare(due, touch, sequence, batch))
-	except STOPS as error:
-		if writes:
+		values = _prepare(due, touch, sequence, batch)
+	except Exception as error:
+		if can_go_back:
 			frappe.db.rollback(save_point="touch")
-		values.update(_stopped_by(error))
-	touch.update({**values, "touched_on": batch.moment.date()})
+		values = _stopped_by(error, enrollment.name)
+	try:
+		return _noted(touch, values, due, batch)
+	except Exception as error:
+		if not batch.is_single:
+			raise  # one after the other, then
+		frappe.db.rollback(save_point="touch")
+		batch.drop()
+		failed = _failed(error, enrollment.name)
+		return _noted(_open_touch(enrollment, due), failed, due, batch)
+
+
+def _noted(
+	touch: "frappe._dict | frappe.Document", values: dict, due: Due, batch: Batch
+) -> "frappe._dict | frappe.Document":
+	touch.update({"reason": None, "deferred_until": None, **values, "touched_on": batch.moment.date()})
 	touch.touch_key = f"{touch.enrollment}|{touch.step}|{touch.address or ''}"
 	if due.touch:
 		touch.flags.ignore_links = True  # a template that is gone must not keep the touch from telling so
 		touch.save(ignore_permissions=True)
 	else:
 		batch.add(touch)
+	if batch.is_single:
+		batch.write()
 	if touch.status in REACHED:
 		who = {touch.customer, *batch.crowd.addresses_of(touch.customer)}
 		batch.written_to |= who
@@ -164,21 +182,35 @@ def _touch(
 	return touch
 
 
-def _stopped_by(error: Exception) -> dict:
-	"""What a touch says of what kept it from being sent."""
+def _stopped_by(error: Exception, enrollment: str) -> dict:
+	"""What a touch says of what kept it from being sent. Raises what the next attempt may not meet again."""
 	if isinstance(error, Deferral):
 		return {"status": DEFERRED, "reason": str(error), "deferred_until": error.until}
 	if isinstance(error, frappe.OutgoingEmailError):
 		return {"status": DEFERRED, "reason": strip_html(str(error))}
 	if isinstance(error, Skip):
 		return {"status": SKIPPED, "reason": str(error)}
-	return {"status": FAILED, "reason": strip_html(str(error)) or type(error).__name__}
+	if isinstance(error, RenderError | frappe.ValidationError):
+		return {"status": FAILED, "reason": reason_of(error)}
+	return _failed(error, enrollment)
+
+
+def _failed(error: Exception, enrollment: str) -> dict:
+	"""By something that nobody foresaw."""
+	if is_passing(error):
+		raise error
+	frappe.log_error(
+		title="Outreach touch", reference_doctype="Outreach Enrollment", reference_name=enrollment
+	)
+	return {"status": FAILED, "reason": reason_of(error)}
 
 
 def _prepare(due: Due, touch: frappe._dict, sequence: "frappe.Document", batch: Batch) -> dict:
 	"""What the channel did, as values of the touch."""
 	if due.step.channel != CALL and due.on <= batch.unknown_until:
 		return restored.in_doubt()
+	if sequence.name in batch.unreadable:
+		raise Deferral(_("The audience of the sequence can't be read: it waits until that is mended."))
 	skip_if_late(sequence, due.step.channel, due.on, batch.moment, touch.get("reason"))
 	customer = batch.crowd.customers[touch.customer]
 	promise = promise_for(due.step, touch, customer, batch.moment.date())

@@ -10,8 +10,12 @@ import traceback
 import frappe
 from frappe import _
 from frappe.email.doctype.email_queue.email_queue import EmailQueue
+from frappe.utils import now_datetime
 
 from customer_tiering.outreach import restored
+from customer_tiering.outreach.channels import Skip
+from customer_tiering.outreach.deferral import Deferral
+from customer_tiering.outreach.last_look import look
 
 WAITING = ("Not Sent", "Partially Sent")
 # Of smtplib, the framework's own mail service, and the framework's note of a mail that was taken: what breaks off in there
@@ -23,10 +27,12 @@ class CarefulEmailQueue(EmailQueue):
 	def send(self, *arguments: object, **options: object) -> None:
 		"""As the framework does, unless another worker has it now or was faster, or nobody knows whether it was sent already."""
 		if not options.get("force_send"):
+			touch = self._touch() if self.can_send_now() else None
 			if (
 				not self.can_send_now()
-				or (self._touch() and restored.must_wait())
+				or (touch and restored.must_wait())
 				or not self._is_mine_to_send()
+				or (touch and not self._may_still_go(touch))
 			):
 				return
 		super().send(*arguments, **options)
@@ -40,6 +46,22 @@ class CarefulEmailQueue(EmailQueue):
 		)
 		return bool(status) and status[0] in WAITING
 
+	def _may_still_go(self, touch: str) -> bool:
+		"""If not, it says why, and is looked at again when it may; somebody who presses the button sends it nevertheless."""
+		try:
+			look(touch, now_datetime())
+			return True
+		except Deferral as error:
+			reason = str(error)
+			queue, says = {"send_after": error.until}, {"deferred_until": error.until}
+		except Skip as error:
+			reason = str(error)
+			queue, says = {"status": "Error", "error": reason}, {"status": "Skipped"}
+		frappe.db.set_value("Email Queue", self.name, queue)
+		frappe.db.set_value("Outreach Touch", touch, {**says, "reason": reason})
+		frappe.db.commit()
+		return False
+
 	def update_status(self, status: str, commit: bool = False, **values: object) -> None:
 		"""A mail of ours that may have gone out is in doubt, and waits for somebody who decides."""
 		if status in (*WAITING, "Error") and _may_have_gone_out() and (touch := self._touch()):
@@ -48,6 +70,8 @@ class CarefulEmailQueue(EmailQueue):
 			frappe.db.set_value("Outreach Touch", touch, doubt)
 		super().update_status(status, commit=commit, **values)
 		if status == "Sent" and (touch := self._touch()):
+			if self.send_after:
+				frappe.db.set_value("Outreach Touch", touch, {"reason": None, "deferred_until": None})
 			restored.note_sent(touch)
 
 	def _touch(self) -> str | None:

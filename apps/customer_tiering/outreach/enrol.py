@@ -5,11 +5,12 @@ from datetime import date
 import frappe
 from frappe.utils import getdate
 
-from customer_tiering.outreach import restored
+from customer_tiering.outreach import broken, restored
 from customer_tiering.outreach.audience_entry import enrol_audience
 from customer_tiering.outreach.enter import SIGNAL, enrollment_row, enter, why_not
 from customer_tiering.outreach.key_date import begins_on
 from customer_tiering.tiering.audience import customers_in
+from customer_tiering.tiering.lock import connection_is_lost
 from customer_tiering.tiering.readers import consume
 
 
@@ -20,13 +21,22 @@ def enrol(as_of: date | None = None) -> int:
 	enabled = frappe.get_all(
 		"Outreach Sequence", filters={"enabled": 1}, fields=["name", "entry_by"], order_by="name"
 	)
-	return sum(
-		consume("Outreach Sequence", sequence.name, "entry_signal", _enrol)
-		if sequence.entry_by == SIGNAL
-		else enrol_audience(sequence.name, as_of or getdate())
-		for sequence in enabled
-		if sequence.entry_by != "Hand"
-	)
+	return sum(_enter(sequence, as_of or getdate()) for sequence in enabled if sequence.entry_by != "Hand")
+
+
+def _enter(sequence: frappe._dict, day: date) -> int:
+	"""One that can't be done, as its audience asks for a field that is gone, stops no other."""
+	try:
+		if sequence.entry_by == SIGNAL:
+			return consume("Outreach Sequence", sequence.name, "entry_signal", _enrol)
+		return enrol_audience(sequence.name, day)
+	except Exception as error:
+		if connection_is_lost(error):
+			raise
+		frappe.db.rollback()
+		broken.report(sequence.name, error)
+		frappe.db.commit()
+		return 0
 
 
 def _enrol(sequence: "frappe.Document", event: frappe._dict) -> bool:

@@ -1,5 +1,6 @@
 """How a customer enters a sequence, whichever way: one place, one set of rules."""
 
+from collections.abc import Collection
 from datetime import date
 
 import frappe
@@ -7,12 +8,21 @@ from frappe import _
 from frappe.utils import add_days, getdate
 
 from customer_tiering.engine.assignment import is_held_out
+from customer_tiering.tiering.chunks import rows_of
+from customer_tiering.tiering.orders import orders_from_settings
 
 SIGNAL, AUDIENCE, HAND, BACKLOG = "Signal", "Audience", "Hand", "Backlog"
 
 
+def locked(sequence: str) -> "frappe.Document":
+	"""The sequence, into which nobody else enters customers until the next commit. Commits before: what others entered is seen."""
+	frappe.db.commit()
+	frappe.db.sql("SELECT name FROM `tabOutreach Sequence` WHERE name = %s FOR UPDATE", sequence)
+	return frappe.get_doc("Outreach Sequence", sequence)
+
+
 def why_not(sequence: "frappe.Document", customer: str, day: date) -> str | None:
-	"""Why the customer can't enter on that day, in a sentence; None if nothing is in the way."""
+	"""Why the customer can't enter the (locked) sequence on that day, in a sentence; None if nothing is in the way."""
 	known = frappe.get_all(
 		"Outreach Enrollment",
 		filters={"customer": customer, "sequence": sequence.name, "exit_reason": ("!=", "Void")},
@@ -30,6 +40,21 @@ def why_not(sequence: "frappe.Document", customer: str, day: date) -> str | None
 			frappe.format(add_days(ended, sequence.re_entry_days), "Date"),
 		)
 	return None
+
+
+LAST_ORDERS = """
+	SELECT document.customer, MAX({day}) AS day FROM {table} document
+	WHERE document.customer IN %(names)s AND {counts} AND {is_order} AND {day} <= %(as_of)s GROUP BY document.customer
+"""
+
+
+def last_orders(customers: Collection[str], day: date) -> dict[str, date]:
+	"""By customer the day of the last order until that day, from the documents: before the first run no customer knows it."""
+	orders = orders_from_settings()
+	query = LAST_ORDERS.format(
+		day=orders.day, table=orders.table, counts=orders.counts, is_order=orders.is_order_by_itself
+	)
+	return {row.customer: row.day for row in rows_of(query, customers, as_of=day)}
 
 
 def enrollment_row(

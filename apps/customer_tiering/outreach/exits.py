@@ -4,15 +4,15 @@ from collections.abc import Collection
 from datetime import date
 
 import frappe
+from frappe.query_builder.functions import Coalesce
 from frappe.utils import add_days, getdate
 
 from customer_tiering.outreach.crowd import REACHED, Crowd
 from customer_tiering.outreach.goals import note_goals
-from customer_tiering.outreach.leavers import leavers
+from customer_tiering.outreach.leavers import leavers, out_of_audience
 from customer_tiering.outreach.reached import reached
-from customer_tiering.outreach.recipients import recipient_of
+from customer_tiering.outreach.recipients import mobile_of, recipient_of
 from customer_tiering.outreach.suppress import is_suppressed
-from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.orders import INVOICE, orders_from_settings
 from customer_tiering.tiering.queue import PATIENTLY, log_exception, never_in_the_way
 
@@ -53,7 +53,9 @@ def stop_enrollments(as_of: date | None = None) -> int:
 	"""End every active enrollment that there is a reason to end, and note who reached the goal; returns how many ended."""
 	day = as_of or getdate()
 	frappe.db.commit()  # what was committed meanwhile must be seen
-	ended = sum(_end_if_due(name, day) for name in leavers(day))
+	found = leavers(day)
+	frappe.db.commit()  # what managers are told
+	ended = sum(_end_if_due(name, day) for name in found)
 	note_goals(day)
 	return ended
 
@@ -91,9 +93,7 @@ def end_if_due(enrollment: "frappe.Document", sequence: "frappe.Document", day: 
 		)
 	if sequence.exit_on_reply and has_replied(enrollment, _addresses(enrollment, customer)):
 		return end(enrollment, "Replied", day)
-	if sequence.exit_out_of_audience and not customers_in(
-		sequence.audience_filters, among=[customer.name], as_of=day
-	):
+	if sequence.exit_out_of_audience and out_of_audience(sequence, [customer.name], day):
 		return end(enrollment, "Out of Audience", day)
 	if enrollment.is_holdout and add_days(enrollment.entered_on, sequence.last_day()) < day:
 		return end(enrollment, None, day, status="Completed")
@@ -106,18 +106,22 @@ def stopped_addresses(
 	sequence: "frappe.Document",
 	crowd: Crowd | None = None,
 ) -> list[str]:
-	"""Of the customer's usual address and those that messages of the enrollment went to, the ones that may get nothing more."""
-	return [
-		each
-		for each in sorted(_addresses(enrollment, customer, crowd))
-		if is_suppressed(each, customer.name, sequence.name)
-	]
+	"""Of the customer's usual address (without one: mobile number) and those that messages of the enrollment went to, the ones that may
+	get nothing more and for which the customer leaves: who wants no text messages stays for the mails.
+	"""
+	addresses = _addresses(enrollment, customer, crowd)
+	stopped = [each for each in sorted(addresses) if is_suppressed(each, customer.name, sequence.name)]
+	others = any(step.channel in ("Email", "Webhook") for step in sequence.steps)
+	if any("@" in each for each in stopped) or not (others and recipient_of(customer, crowd)):
+		return stopped
+	of_this = {"address": ("in", stopped or [""]), "sequence": sequence.name}
+	return frappe.get_all("Outreach Suppression", of_this, pluck="address")
 
 
 def _addresses(
 	enrollment: "frappe.Document", customer: "frappe.Document", crowd: Crowd | None = None
 ) -> set[str]:
-	usual = recipient_of(customer, crowd)
+	usual = recipient_of(customer, crowd) or mobile_of(customer, crowd)
 	return reached([enrollment.name]).get(enrollment.name, set()) | ({usual.address} if usual else set())
 
 
@@ -166,6 +170,7 @@ def has_replied(enrollment: "frappe.Document", addresses: Collection[str]) -> bo
 		frappe.qb.from_(communication)
 		.select(communication.name)
 		.where((communication.sent_or_received == "Received") & (communication.creation > touches[0]))
+		.where(Coalesce(communication.is_automatic_answer, 0) == 0)
 		.where(of_customer | communication.sender.isin(list(addresses)) if addresses else of_customer)
 		.limit(1)
 	)

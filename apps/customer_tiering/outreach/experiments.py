@@ -14,6 +14,7 @@ from frappe.utils import add_days, cint, flt, getdate, now_datetime
 
 from customer_tiering.engine.experiment import Arm, compare, judge
 from customer_tiering.outreach.tested_step import CLICK, RUNNING, tested_rows
+from customer_tiering.outreach.web_address import host_of
 from customer_tiering.tiering.orders import Orders, orders_from_settings
 
 DRAFT, FINISHED, STOPPED = "Draft", "Finished", "Stopped"
@@ -48,7 +49,9 @@ CLICKED = "first.first_clicked_on < DATE_ADD(first.touched_on, INTERVAL %(window
 def start(experiment: "frappe.Document") -> None:
 	"""From now on messages count, and the step can't be changed. Raises ValidationError if that makes no sense."""
 	_expect(experiment, DRAFT)
-	if frappe.db.exists("Outreach Experiment", {"step": experiment.step, "status": RUNNING}):
+	if frappe.db.exists(
+		"Outreach Experiment", {"step": experiment.step, "sequence": experiment.sequence, "status": RUNNING}
+	):
 		frappe.throw(_("Another experiment is running with this step."))
 	tracking = frappe.db.get_single_value("Tiering Settings", "mail_tracking")
 	if experiment.metric == CLICK and tracking in (None, "", "Off"):
@@ -223,7 +226,7 @@ def _what(experiment: "frappe.Document", variant: str) -> str:
 	row = next(
 		(row for row in rows if row.step_key == experiment.step and row.variant == variant), frappe._dict()
 	)
-	return row.email_template or row.message or row.webhook_url or ""
+	return row.email_template or row.message or host_of(row.webhook_url)
 
 
 def _pace(experiment: "frappe.Document", day: date) -> int:

@@ -45,7 +45,7 @@ def _replies() -> str:
 		"""JOIN (
 			SELECT reference_name AS customer, DATE(communication_date) AS day FROM `tabCommunication`
 			WHERE reference_doctype = 'Customer' AND sent_or_received = 'Received'
-				AND communication_type = 'Communication'
+				AND communication_type = 'Communication' AND COALESCE(is_automatic_answer, 0) = 0
 			UNION ALL
 			SELECT customer, feedback_date FROM `tabCustomer Feedback` WHERE source = 'Web Form'
 		) reply ON reply.customer = enrollment.customer""",

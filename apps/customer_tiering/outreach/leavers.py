@@ -5,6 +5,7 @@ from datetime import date
 
 import frappe
 
+from customer_tiering.outreach.broken import is_passing, report
 from customer_tiering.outreach.crowd import REACHED, Crowd
 from customer_tiering.outreach.reached import reached
 from customer_tiering.outreach.suppress import STOPPED, stopped_among, stopped_customers
@@ -37,8 +38,9 @@ STOPPED_ON_THE_WAY = f"""
 WROTE = """
 	SELECT customer AS who FROM `tabCustomer Feedback` WHERE source = 'Web Form' AND creation > %(since)s
 	UNION SELECT IF(reference_doctype = 'Customer', reference_name, NULL) FROM `tabCommunication`
-		WHERE sent_or_received = 'Received' AND creation > %(since)s
-	UNION SELECT sender FROM `tabCommunication` WHERE sent_or_received = 'Received' AND creation > %(since)s
+		WHERE sent_or_received = 'Received' AND creation > %(since)s AND COALESCE(is_automatic_answer, 0) = 0
+	UNION SELECT sender FROM `tabCommunication`
+		WHERE sent_or_received = 'Received' AND creation > %(since)s AND COALESCE(is_automatic_answer, 0) = 0
 """
 
 
@@ -74,7 +76,7 @@ def _suppressed_among(active: list[frappe._dict]) -> set[str]:
 	addresses = {
 		row.name: crowd.addresses_of(row.customer) | written_to.get(row.name, set()) for row in active
 	}
-	stopped = stopped_among({each for some in addresses.values() for each in some})
+	stopped = stopped_among({each for some in addresses.values() for each in some}) | crowd.unsubscribed
 	return {row.name for row in active if not stopped.isdisjoint(addresses[row.name])}
 
 
@@ -120,6 +122,17 @@ def _out_of_audience(day: date, active: list[frappe._dict]) -> set[str]:
 	found = set()
 	for sequence in sequences:
 		customers = members[sequence.name]
-		inside = customers_in(sequence.audience_filters, among=list(set(customers.values())), as_of=day)
-		found |= {name for name, customer in customers.items() if customer not in inside}
+		gone = out_of_audience(sequence, set(customers.values()), day)
+		found |= {name for name, customer in customers.items() if customer in gone}
 	return found
+
+
+def out_of_audience(sequence: "frappe.Document", customers: Collection[str], day: date) -> set[str]:
+	"""Those of the customers who are not in the sequence's audience; nobody as long as that can't be read, which managers are told."""
+	try:
+		return set(customers) - customers_in(sequence.audience_filters, among=list(customers), as_of=day)
+	except Exception as error:
+		if is_passing(error):
+			raise
+		report(sequence.name, error)
+		return set()

@@ -12,7 +12,7 @@ FIND = """
 	SELECT touch.name, touch.status AS was, queue.status, queue.error
 	FROM `tabOutreach Touch` touch JOIN `tabEmail Queue` queue ON queue.message_id = touch.message_id
 	WHERE touch.channel = 'Email' AND (
-		(touch.status IN ('Queued', 'In Doubt', 'Failed') AND queue.status = 'Sent')
+		(touch.status IN ('Queued', 'In Doubt', 'Failed', 'Skipped') AND queue.status = 'Sent')
 		OR (touch.status = 'Queued' AND queue.status = 'Error')
 		OR (touch.status = 'Queued' AND queue.status = 'Sending' AND queue.modified <= %(stale)s)
 	)

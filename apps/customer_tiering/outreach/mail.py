@@ -1,14 +1,30 @@
 """Puts a mail into the framework's queue: in our own layout, with a plain-text part and the headers for leaving with one click."""
 
+from urllib.parse import urlsplit
+
 import frappe
+from frappe import _
 from frappe.email.doctype.email_queue.email_queue import QueueBuilder
 from frappe.email.email_body import get_email
 
+from customer_tiering.outreach.names import new_touch_name
 from customer_tiering.outreach.render import Mail
 from customer_tiering.outreach.rows import insert_all, stamp
+from customer_tiering.outreach.unsubscribe import short_url, unsubscribe_url
 
-# The framework's sender folds headers again and encodes longer values, which mail programs then don't understand.
-LONGEST_HEADER = 74
+# The framework's sender folds headers again and encodes what doesn't fit into a line, which mail programs then don't understand.
+LONGEST_HEADER = 77
+
+
+def headers_problem() -> str | None:
+	"""Why mail programs show no button of their own for leaving, in a sentence; None if they do."""
+	url = short_url(unsubscribe_url(new_touch_name()))
+	if len(f"<{url}>") <= LONGEST_HEADER:
+		return None
+	room = LONGEST_HEADER - len(f"<{url}>") + len(urlsplit(url).netloc)
+	return _(
+		"Mails carry no header for leaving with one click, which Gmail and Yahoo ask of bulk senders: with more than {0} letters the site's address is too long for it. Set a shorter host_name in the site's configuration."
+	).format(room)
 
 
 class OutreachMail(QueueBuilder):
@@ -40,8 +56,8 @@ class OutreachMail(QueueBuilder):
 			email_account=account,
 		)
 		email.set_message_id(self.message_id, self.is_notification)
-		value = f"<{self.leave_url}>"
-		if self.leave_url and len(value) <= LONGEST_HEADER:
+		value = f"<{short_url(self.leave_url)}>" if self.leave_url else ""
+		if value and len(value) <= LONGEST_HEADER:
 			email.msg_root["List-Unsubscribe"] = value
 			if self.leave_url.startswith("https://"):  # RFC 8058 asks for it
 				email.msg_root["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
@@ -80,6 +96,9 @@ class Outbox:
 	def write(self) -> None:
 		insert_all("Email Queue", self.rows)
 		insert_all("Email Queue Recipient", self.recipients)
+		self.drop()
+
+	def drop(self) -> None:
 		self.rows, self.recipients = [], []
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import frappe
 from frappe import _
-from frappe.utils import add_days, flt, fmt_money, getdate
+from frappe.utils import add_days, escape_html, flt, fmt_money, getdate
 from frappe.utils.password import get_encryption_key
 
 from customer_tiering.outreach.channels import Skip
@@ -134,3 +134,16 @@ def _still_open(code: str, day: date) -> Promise:
 		discount_text(offer, rule.discount_percentage if is_percentage else rule.discount_amount),
 		fmt_money(rule.min_amt, currency=rule.currency) if flt(rule.min_amt) else "",
 	)
+
+
+def refuse_while_held(coupon: "frappe.Document", method: str | None = None) -> None:
+	"""A code that a customer may still use isn't deleted: the message with it is out."""
+	held = {"coupon_code": coupon.name, "redeemed_in": ("is", "not set")}
+	touch = frappe.db.get_value("Outreach Touch", held, ["customer", "offer_end"], as_dict=True)
+	end = touch and (coupon.valid_upto or touch.offer_end)
+	if end and getdate(end) >= getdate():
+		frappe.throw(
+			_("{0} was given this code and may use it until {1}.").format(
+				frappe.bold(escape_html(touch.customer)), frappe.format(end, "Date")
+			)
+		)

@@ -1,6 +1,7 @@
 """Who would enter a sequence, and what would go out over the next days, were it switched on now. Reads set-wise, writes nothing."""
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import date
 
 import frappe
@@ -11,6 +12,7 @@ from customer_tiering.engine.assignment import is_held_out
 from customer_tiering.outreach.forecast import Entry, entries
 from customer_tiering.outreach.foresee import Outgoing, Run, foresee
 from customer_tiering.outreach.steps import CALL, touches_of
+from customer_tiering.outreach.web_address import host_of
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.chunks import chunks
 
@@ -20,7 +22,8 @@ REASONS = 10
 
 
 def preview(sequence: "frappe.Document", day: date, days: int = DAYS) -> dict:
-	"""For the Desk: entries and touches of the `days` from `day` on, with totals; lists are cut to the first SHOWN rows.
+	"""For the Desk: entries and touches of the `days` from `day` on, with totals; lists are cut to the first SHOWN rows, and to customers that the
+	session's user may see.
 
 	As things stand: orders, answers, and what other sequences will send are not foreseen.
 	"""
@@ -37,6 +40,8 @@ def preview(sequence: "frappe.Document", day: date, days: int = DAYS) -> dict:
 	)
 	goes = [row for row in outgoing if row.goes]
 	kept = [row for row in outgoing if not row.goes]
+	entering, shown = coming[:SHOWN], outgoing[:SHOWN]
+	visible = _visible({row.customer for row in (*entering, *shown)})
 	return {
 		"from": day,
 		"until": last,
@@ -49,9 +54,14 @@ def preview(sequence: "frappe.Document", day: date, days: int = DAYS) -> dict:
 		"late": sum(bool(row.waits_since) for row in goes),
 		"kept_back": len(kept),
 		"reasons": Counter(row.reason for row in kept).most_common(REASONS),
-		"entering": _entering(coming[:SHOWN]),
-		"outgoing": [_touch(row) for row in outgoing[:SHOWN]],
+		"entering": _entering([entry for entry in entering if entry.customer in visible]),
+		"outgoing": [_touch(row) for row in shown if row.customer in visible],
 	}
+
+
+def _visible(customers: Collection[str]) -> set[str]:
+	wanted = {"name": ("in", list(customers))}
+	return set(frappe.get_list("Customer", wanted, pluck="name", limit_page_length=0)) if customers else set()
 
 
 def how(sequence: "frappe.Document") -> str:
@@ -132,7 +142,7 @@ def _touch(row: Outgoing) -> dict:
 		"channel": step.channel,
 		"what": step.email_template
 		if step.channel == "Email"
-		else (step.message or step.webhook_url or "")[:200],
+		else (step.message or host_of(step.webhook_url))[:200],
 		"day_offset": step.day_offset,
 		"variant": _("one of the variants") if step.variant else "",
 		"address": reader and reader.address,

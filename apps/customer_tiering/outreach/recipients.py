@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import frappe
 
+from customer_tiering.outreach.address import mail_address, phone_number
 from customer_tiering.outreach.crowd import Crowd
 
 
@@ -24,9 +25,16 @@ def recipient_of(
 	`crowd`: what is known of a batch in which the customer is.
 	"""
 	for contact in _contacts(customer, crowd, role):
-		if contact.email_id:
-			return Recipient(contact.email_id.strip().lower(), _name(contact), contact.buying_role or None)
-	return Recipient(customer.email_id.strip().lower(), None) if customer.email_id else None
+		if address := mail_address(contact.email_id):
+			return Recipient(address, _name(contact), contact.buying_role or None)
+	address = mail_address(customer.email_id)
+	return Recipient(address, None) if address else None
+
+
+def unusable_address(customer: "frappe.Document", crowd: Crowd | None = None) -> str | None:
+	"""What stands where an address should, and isn't one: words, or several addresses."""
+	typed = [*(contact.email_id for contact in _contacts(customer, crowd, None)), customer.email_id]
+	return next((text for text in typed if text and not mail_address(text)), None)
 
 
 def mobile_of(
@@ -34,9 +42,20 @@ def mobile_of(
 ) -> Recipient | None:
 	"""The mobile number in the same order; None if there is none."""
 	for contact in _contacts(customer, crowd, role):
-		if contact.mobile_no:
-			return Recipient(contact.mobile_no.strip(), _name(contact), contact.buying_role or None)
-	return Recipient(customer.mobile_no.strip(), None) if customer.mobile_no else None
+		if number := phone_number(contact.mobile_no):
+			return Recipient(number, _name(contact), contact.buying_role or None)
+	number = phone_number(customer.mobile_no)
+	return Recipient(number, None) if number else None
+
+
+def as_typed(customer: str, number: str) -> str:
+	"""The mobile number as the customer's contacts have it: some gateways know only numbers of their own country."""
+	rows = [
+		*Crowd([customer]).contacts.get(customer, ()),
+		frappe.db.get_value("Customer", customer, ["mobile_no"], as_dict=True) or frappe._dict(),
+	]
+	typed = (row.mobile_no.strip() for row in rows if row.mobile_no and phone_number(row.mobile_no) == number)
+	return next(typed, number)
 
 
 def callee_of(

@@ -13,7 +13,7 @@ def before_validate(doc: "frappe.Document", method: str | None = None) -> None:
 	"""Who takes a code of ours out of a draft again gives its discount back: our rules no longer look at such a document."""
 	if doc.get("coupon_code") and _was_used_before(doc):
 		doc.coupon_code = None
-	before = doc.get_doc_before_save()
+	before = doc.get_doc_before_save() or _amended(doc)
 	if not before or not before.get("coupon_code") or before.coupon_code == doc.get("coupon_code"):
 		return
 	if not _touch_of(before.coupon_code):
@@ -23,6 +23,13 @@ def before_validate(doc: "frappe.Document", method: str | None = None) -> None:
 	given = flt(doc.additional_discount_percentage) or flt(doc.discount_amount)
 	if given == (flt(percent) or flt(amount)):
 		doc.additional_discount_percentage = doc.discount_amount = 0
+
+
+def _amended(doc: "frappe.Document") -> "frappe._dict | None":
+	"""What a new document puts right: its discount came from there."""
+	if not doc.get("amended_from"):
+		return None
+	return frappe.db.get_value(doc.doctype, doc.amended_from, ["coupon_code"], as_dict=True)
 
 
 def _was_used_before(doc: "frappe.Document") -> bool:

@@ -12,6 +12,11 @@ def is_reminder(touch: frappe._dict) -> bool:
 	return touch.step.endswith(ENDING)
 
 
+def step_of(key: str) -> str:
+	"""The key of the step itself, also of one that reminds of its code."""
+	return key.removesuffix(ENDING)
+
+
 def reminder_of(touch: frappe._dict) -> tuple[frappe._dict, "timedelta"] | None:
 	"""The step that reminds of the touch's code, and how long after the touch; None if there is nothing to remind of."""
 	if not touch.get("coupon_code") or touch.get("redeemed_in") or not touch.get("offer_end"):
@@ -31,7 +36,6 @@ def reminder_of(touch: frappe._dict) -> tuple[frappe._dict, "timedelta"] | None:
 		variant=touch.variant,
 		email_template=offer.reminder_template if by_mail else None,
 		message=None if by_mail else offer.reminder_text,
-		webhook_url=touch.get("address") if touch.channel == "Webhook" else None,
 		reminds_of=touch.coupon_code,
 	)
 	return step, after

@@ -16,7 +16,7 @@ import frappe
 from frappe import _
 from frappe.utils import add_days, format_datetime, get_datetime, getdate, now_datetime
 
-from customer_tiering.tiering.permissions import MANAGERS
+from customer_tiering.outreach import broken
 
 FILE = "customer_tiering_outreach.json"
 SETTINGS = "Tiering Settings"
@@ -144,11 +144,7 @@ def tell_managers() -> None:
 	known = _read()
 	if known.get("told"):
 		return
-	holders = frappe.get_all("Has Role", {"role": ("in", MANAGERS), "parenttype": "User"}, pluck="parent")
-	for user in frappe.get_all("User", {"enabled": 1, "name": ("in", holders)}, pluck="name"):
-		values = {"for_user": user, "from_user": "Administrator", "type": "Alert", "subject": message()}
-		where = {"document_type": SETTINGS, "document_name": SETTINGS}
-		frappe.get_doc({"doctype": "Notification Log", **values, **where}).insert(ignore_permissions=True)
+	broken.tell_managers(message(), SETTINGS, SETTINGS)
 	frappe.db.commit()
 	_write({**known, "told": True})
 

@@ -85,15 +85,16 @@ def plan_after(
 def _reminders(
 	sequence: "frappe.Document", touches: list[frappe._dict], reminded: list[frappe._dict]
 ) -> list[Due]:
-	"""They go to whom the code went."""
-	roles = {(row.step_key, row.variant or None): row.buying_role for row in sequence.steps}
+	"""They go to whom the code went, and where."""
+	rows = {(row.step_key, row.variant or None): row for row in sequence.steps}
 	begun = {touch.step: touch for touch in reminded}
 	found = []
 	for touch in touches:
 		step, after = reminder_of(touch) or (None, None)
 		before = begun.get(step.step_key, frappe._dict()) if step else None
 		if step:
-			step.buying_role = roles.get((touch.step, touch.variant or None))
+			own = rows.get((touch.step, touch.variant or None)) or frappe._dict()
+			step.update(buying_role=own.buying_role, webhook_url=own.webhook_url)
 		if step and (not before or before.status == DEFERRED):
 			found.append(Due(step, getdate(touch.touched_on) + after, before.name, before.deferred_until))
 	return found

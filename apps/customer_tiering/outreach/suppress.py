@@ -4,11 +4,13 @@ from collections.abc import Collection
 
 import frappe
 
+from customer_tiering.outreach.address import comparable
 from customer_tiering.tiering.chunks import rows_of
 
 
 def suppress(address: str, source: str, customer: str | None = None, sequence: str | None = None) -> None:
 	"""Note it, unless it is known already."""
+	address = comparable(address) or address
 	known = {"address": address, "sequence": ("in", (sequence, "")) if sequence else ("is", "not set")}
 	if frappe.db.exists("Outreach Suppression", known):
 		return
@@ -20,6 +22,7 @@ def suppress(address: str, source: str, customer: str | None = None, sequence: s
 		source=source,
 	)
 	row.flags.ignore_links = True  # the customer may have been deleted
+	row.flags.ignore_validate = True  # a message did go there
 	row.insert(ignore_permissions=True)
 
 
@@ -28,29 +31,36 @@ OWN_WORD = ("Link in a mail", "Consent withdrawn")
 
 def left_by(address: str) -> list[str | None]:
 	"""The sequences that the reader left, None for all."""
-	return frappe.get_all(
-		"Outreach Suppression", {"address": address, "source": ("in", OWN_WORD)}, pluck="sequence"
-	)
+	own = {"address": comparable(address), "source": ("in", OWN_WORD)}
+	return frappe.get_all("Outreach Suppression", own, pluck="sequence")
 
 
 def lift(address: str) -> None:
 	"""Forget what the reader said before, of all sequences; a bounce, or what somebody noted by hand, stays."""
-	for name in frappe.get_all(
-		"Outreach Suppression", {"address": address, "source": ("in", OWN_WORD)}, pluck="name"
-	):
+	own = {"address": comparable(address), "source": ("in", OWN_WORD)}
+	for name in frappe.get_all("Outreach Suppression", own, pluck="name"):
 		frappe.delete_doc("Outreach Suppression", name, ignore_permissions=True, delete_permanently=True)
 
 
 def is_suppressed(address: str, customer: str, sequence: str) -> bool:
 	"""Whether this address must get nothing of the sequence: by our own list, the framework's, or the contact's own mark."""
+	address = comparable(address)
 	this_customer = {"reference_doctype": "Customer", "reference_name": customer}
 	scopes = frappe.get_all("Outreach Suppression", filters={"address": address}, pluck="sequence")
 	return bool(
 		any(scope in (None, "", sequence) for scope in scopes)
 		or frappe.db.exists("Email Unsubscribe", {"email": address, "global_unsubscribe": 1})
 		or frappe.db.exists("Email Unsubscribe", {"email": address, **this_customer})
-		or frappe.db.exists("Contact", {"email_id": address, "unsubscribed": 1})
+		or ("@" in address and frappe.db.exists("Contact", {"email_id": address, "unsubscribed": 1}))
+		or any(address == comparable(each) for row in frappe.db.sql(UNSUBSCRIBED, customer) for each in row)
 	)
+
+
+# However it is typed, and for the contact's mobile number, too
+UNSUBSCRIBED = """
+	SELECT contact.email_id, contact.mobile_no FROM `tabDynamic Link` link JOIN `tabContact` contact ON contact.name = link.parent
+	WHERE link.parenttype = 'Contact' AND link.link_doctype = 'Customer' AND link.link_name = %s AND contact.unsubscribed = 1
+"""
 
 
 STOPPED = """
@@ -81,7 +91,14 @@ def stopped_among(addresses: Collection[str]) -> set[str]:
 
 
 def stopped_customers(sequence: str = "") -> set[str]:
-	"""The customers who have such an address, whether or not it is the one that we write to."""
+	"""The customers who have such an address, whether or not it is the one that we write to; by a mobile number only those without
+	a mail address.
+	"""
+	stopped = stopped_addresses(sequence)
+	return _by_plain_address(sequence) | _by_typed_address(stopped) | _by_number(stopped)
+
+
+def _by_plain_address(sequence: str) -> set[str]:
 	query = f"""
 		SELECT link.link_name FROM ({STOPPED}) stopped
 		JOIN `tabContact` contact ON contact.email_id = stopped.address
@@ -90,3 +107,42 @@ def stopped_customers(sequence: str = "") -> set[str]:
 		UNION SELECT customer.name FROM ({STOPPED}) stopped
 		JOIN `tabCustomer` customer ON customer.email_id = stopped.address"""
 	return set(frappe.db.sql(query, {"sequence": sequence}, pluck=True))
+
+
+TYPED = """
+	SELECT link.link_name, contact.email_id FROM `tabContact` contact
+		JOIN `tabDynamic Link` link ON link.parent = contact.name AND link.parenttype = 'Contact' AND link.link_doctype = 'Customer'
+		WHERE contact.email_id REGEXP '[<(,; "\t]'
+	UNION SELECT name, email_id FROM `tabCustomer` WHERE email_id REGEXP '[<(,; "\t]'
+"""
+
+
+def _by_typed_address(stopped: set[str]) -> set[str]:
+	"""Those whose address has a name or a space with it: few."""
+	return {customer for customer, typed in frappe.db.sql(TYPED) if comparable(typed) in stopped}
+
+
+TAIL = 7  # digits that a number ends with, however the rest is written
+MOBILES = f"""
+	SELECT who.customer, who.mobile_no FROM (
+		SELECT link.link_name AS customer, contact.mobile_no FROM `tabContact` contact
+			JOIN `tabDynamic Link` link ON link.parent = contact.name AND link.parenttype = 'Contact' AND link.link_doctype = 'Customer'
+			WHERE contact.mobile_no > ''
+		UNION SELECT name, mobile_no FROM `tabCustomer` WHERE mobile_no > ''
+	) who
+	WHERE RIGHT(REGEXP_REPLACE(who.mobile_no, '[^0-9]', ''), {TAIL}) IN %(tails)s
+		AND NOT EXISTS (SELECT 1 FROM `tabCustomer` customer WHERE customer.name = who.customer AND customer.email_id > '')
+		AND NOT EXISTS (
+			SELECT 1 FROM `tabDynamic Link` link JOIN `tabContact` contact ON contact.name = link.parent AND contact.email_id > ''
+			WHERE link.parenttype = 'Contact' AND link.link_doctype = 'Customer' AND link.link_name = who.customer
+		)
+"""
+
+
+def _by_number(stopped: set[str]) -> set[str]:
+	own_mark = "SELECT mobile_no FROM `tabContact` WHERE unsubscribed = 1 AND mobile_no > ''"
+	numbers = {address for address in stopped if "@" not in address}
+	numbers |= {comparable(number) for number in frappe.db.sql(own_mark, pluck=True)} - {""}
+	tails = {number[-TAIL:] for number in numbers}
+	rows = frappe.db.sql(MOBILES, {"tails": list(tails)}) if tails else ()
+	return {customer for customer, typed in rows if comparable(typed) in numbers}

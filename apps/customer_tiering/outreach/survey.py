@@ -9,7 +9,7 @@ from frappe.utils import nowdate
 
 from customer_tiering.outreach.answered import tell_owner
 from customer_tiering.outreach.exits import leave_if_due
-from customer_tiering.outreach.touch_link import link_of, refuse, touch_behind
+from customer_tiering.outreach.touch_link import comes_too_often, link_of, refuse, touch_behind
 
 PAGE = "survey"
 PURPOSE = "survey"
@@ -44,6 +44,8 @@ def answer(t: object = None, score: object = None, reason: object = None, commen
 	touch = touch_of(t)
 	if not touch:
 		refuse()
+		return
+	if comes_too_often(PURPOSE, touch):
 		return
 	given = {
 		"score": score if score in SCORES else "",

@@ -6,6 +6,9 @@ from frappe.utils import get_url
 
 from customer_tiering.outreach.signature import is_signed, sign
 
+MOST_A_DAY = 10
+DAY = 24 * 60 * 60
+
 
 def link_of(page: str, purpose: str, touch: str) -> str:
 	return get_url(f"/{page}/{touch}.{sign(purpose, touch)}")
@@ -17,6 +20,23 @@ def touch_behind(token: object, purpose: str) -> str | None:
 		return None
 	touch, _dot, signature = token.partition(".")
 	return touch if is_signed(signature, purpose, touch) else None
+
+
+def comes_too_often(purpose: str, touch: str) -> bool:
+	"""Whether a link is used more often within a day than anybody changes his or her mind: every use leaves records for good."""
+	key = frappe.cache.make_key(f"customer_tiering_{purpose}|{touch}")
+	frappe.cache.set(key, 0, ex=DAY, nx=True)
+	if frappe.cache.incr(key) <= MOST_A_DAY:
+		return False
+	frappe.respond_as_web_page(
+		_("That was often"),
+		_("What you said before is noted. Please come back tomorrow."),
+		indicator_color="orange",
+		http_status_code=429,
+		primary_action=None,
+		fullpage=True,
+	)
+	return True
 
 
 def refusal() -> dict[str, str]:

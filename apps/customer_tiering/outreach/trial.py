@@ -1,5 +1,6 @@
 """A step for one customer, sent to whoever asks instead."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import frappe
@@ -11,6 +12,7 @@ from customer_tiering.outreach.channels import Target, sms, webhook
 from customer_tiering.outreach.channels.email import rep_address, sender_of
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
+from customer_tiering.outreach.failure import reason_of
 from customer_tiering.outreach.key_date import example_for as example_of_key_date
 from customer_tiering.outreach.offers import example_for
 from customer_tiering.outreach.recipients import callee_of, mobile_of, recipient_of
@@ -24,6 +26,7 @@ from customer_tiering.outreach.render import (
 )
 from customer_tiering.outreach.steps import CALL
 from customer_tiering.outreach.unsubscribe import PAGE
+from customer_tiering.outreach.web_address import host_of
 
 
 def rendered(step: "frappe.Document", customer: "frappe.Document", moment: datetime) -> dict:
@@ -75,7 +78,7 @@ def send_trial(
 	if step.channel == "SMS":
 		if not user.mobile_no:
 			frappe.throw(_("Your user has no mobile number."))
-		sms.send(user.mobile_no, content["text"])
+		_hand_over(sms.send, user.mobile_no, content["text"])
 		return user.mobile_no
 	if step.channel == "Webhook":
 		touch = frappe._dict(name=f"trial-{frappe.generate_hash(length=8)}")
@@ -90,9 +93,21 @@ def send_trial(
 				example_for(step, customer, moment.date()),
 			)
 		)
-		webhook.send(step.webhook_url, touch.name, frappe.as_json({**payload, "trial": True}))
-		return step.webhook_url
+		_hand_over(_post, step, touch.name, frappe.as_json({**payload, "trial": True}))
+		return host_of(step.webhook_url)
 	frappe.throw(_("A call task is a ToDo; there is nothing to send."))
+
+
+def _post(step: "frappe.Document", touch: str, text: str) -> None:
+	webhook.send(webhook.usable_address(step), touch, text)
+
+
+def _hand_over(send: Callable, *what: object) -> None:
+	"""Whoever tries it is told what went wrong, and nothing of what the other side said."""
+	try:
+		send(*what)
+	except Exception as error:
+		frappe.throw(_("It could not be sent: {0}").format(reason_of(error)))
 
 
 def _mail(mail: Mail, sequence: "frappe.Document", customer: "frappe.Document", address: str) -> str:

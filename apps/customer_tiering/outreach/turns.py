@@ -10,6 +10,8 @@ from hashlib import sha256
 
 import frappe
 
+from customer_tiering.outreach.address import comparable
+
 PATIENCE = 60  # seconds until another worker has done its share
 
 ADDRESSES = """
@@ -26,7 +28,7 @@ def turn(customers: Collection[str]) -> Iterator[None]:
 	inside it is seen what others did.
 	"""
 	rows = frappe.db.sql(ADDRESSES, {"customers": list(customers) or [""]})
-	addresses = {value.strip().lower() for row in rows for value in row if value}
+	addresses = {comparable(value) for row in rows for value in row} - {""}
 	# In one order everywhere, so that no two wait for each other
 	locks = sorted(map(_lock_name, addresses | {f"customer {name}" for name in customers}))
 	frappe.db.commit()

@@ -11,14 +11,15 @@ from typing import NamedTuple
 import frappe
 from frappe import _
 
+from customer_tiering.outreach.address import comparable
 from customer_tiering.outreach.consent import GIVEN, WITHDRAWN, last_word, needs_consent, note
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.exits import leave_if_due
 from customer_tiering.outreach.suppress import left_by, lift, suppress
-from customer_tiering.outreach.touch_link import link_of, refuse, touch_behind
+from customer_tiering.outreach.touch_link import comes_too_often, link_of, refuse, touch_behind
 
-# Short: with what follows it must fit into one line of a mail's header.
 PAGE = "leave"
+SHORT_PAGE = "o"  # the same page: with what follows it must fit into one line of a mail's header
 PURPOSE = "unsubscribe"
 SEQUENCE, ALL, TRACKING = "sequence", "all", "tracking"
 EMAIL, SMS = "Email", "SMS"
@@ -41,6 +42,11 @@ def unsubscribe_url(touch: str) -> str:
 	return link_of(PAGE, PURPOSE, touch)
 
 
+def short_url(url: str) -> str:
+	"""The same link, for headers."""
+	return url.replace(f"/{PAGE}/", f"/{SHORT_PAGE}/", 1)
+
+
 def touch_of(token: object) -> str | None:
 	"""The touch whose link carries this token, None for a forged one."""
 	return touch_behind(token, PURPOSE)
@@ -55,8 +61,8 @@ def reader_of(touch: str) -> Reader | None:
 		return None
 	for contact in Crowd([row.customer]).contacts.get(row.customer, ()):
 		known = {EMAIL: contact.email_id, SMS: contact.mobile_no}
-		known = {channel: address.strip() for channel, address in known.items() if address}
-		if any(known.get(channel, "").lower() == address.lower() for channel, address in own.items()):
+		known = {channel: comparable(address) for channel, address in known.items() if comparable(address)}
+		if any(known.get(channel) == address for channel, address in own.items()):
 			return Reader(row.customer, row.sequence, {**own, **{c: known[c] for c in known if c not in own}})
 	return Reader(row.customer, row.sequence, own)
 
@@ -68,7 +74,7 @@ def _own_addresses(touch: frappe._dict) -> dict[str, str]:
 		found = {EMAIL: sent.get("email"), SMS: sent.get("mobile")}
 	else:
 		found = {SMS if touch.channel == SMS else EMAIL: touch.address}
-	return {channel: address for channel, address in found.items() if address}
+	return {channel: comparable(address) or address for channel, address in found.items() if address}
 
 
 class Choice(NamedTuple):
@@ -115,6 +121,8 @@ def subscribe(t: object = None, channel: object = None) -> None:
 	touch = touch_of(t)
 	if not touch:
 		refuse()
+		return
+	if comes_too_often("subscribe", touch):  # who leaves is never kept from it
 		return
 	come_back(touch, SMS if channel == SMS else EMAIL)
 	_say(t, _("You will get our messages. You can leave them at any time."))

@@ -30,6 +30,24 @@ def outreach_touch_query(user: str | None = None) -> str:
 	return _condition("Outreach Touch", user)
 
 
+def outreach_consent_query(user: str | None = None) -> str:
+	return _condition("Outreach Consent", user)
+
+
+def outreach_suppression_query(user: str | None = None) -> str:
+	return _condition("Outreach Suppression", user)
+
+
+def outreach_hit_query(user: str | None = None) -> str:
+	"""A hit is its touch's customer's."""
+	touches = _condition("Outreach Touch", user)
+	return (
+		f"`tabOutreach Hit`.touch IN (SELECT name FROM `tabOutreach Touch` WHERE {touches})"
+		if touches
+		else ""
+	)
+
+
 def interest_signal_query(user: str | None = None) -> str:
 	return _condition("Interest Signal", user)
 
@@ -57,6 +75,22 @@ def has_permission(
 	if is_manager(user) or not doc.customer or not frappe.db.exists("Customer", doc.customer):
 		return True
 	return bool(frappe.has_permission("Customer", "read", doc=doc.customer, user=user))
+
+
+def has_suppression_permission(
+	doc: "frappe.Document", ptype: str | None = None, user: str | None = None, **more: object
+) -> bool:
+	"""An address noted without a customer may be anybody's: only for who sees all customers, as in the list."""
+	if not doc.customer:
+		return not _condition(doc.doctype, user)
+	return has_permission(doc, ptype, user, **more)
+
+
+def has_hit_permission(
+	doc: "frappe.Document", ptype: str | None = None, user: str | None = None, **more: object
+) -> bool:
+	customer = frappe.db.get_value("Outreach Touch", doc.touch, "customer")
+	return has_permission(frappe._dict(customer=customer), ptype, user, **more)
 
 
 def hidden_companies(companies: Collection[str], doctype: str) -> set[str]:

@@ -9,16 +9,23 @@ from customer_tiering.outreach.channels.reader import ask_for
 from customer_tiering.outreach.channels.texts import values_for
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
-from customer_tiering.outreach.recipients import Recipient, recipient_of
+from customer_tiering.outreach.recipients import Recipient, recipient_of, unusable_address
 from customer_tiering.outreach.render import render
 from customer_tiering.outreach.tracking import with_tracking
+
+LONGEST_SUBJECT = 140  # letters that a touch keeps
 
 
 def reader(target: Target) -> Recipient:
 	"""Who gets it."""
 	recipient = recipient_of(target.customer, target.crowd, target.step.get("buying_role"))
 	if not recipient:
-		raise Deferral(_("The customer has no e-mail address."))
+		typed = unusable_address(target.customer, target.crowd)
+		raise Deferral(
+			_("The address {0} is not valid.").format(typed)
+			if typed
+			else _("The customer has no e-mail address.")
+		)
 	if not validate_email_address(recipient.address):
 		raise Deferral(_("The address {0} is not valid.").format(recipient.address))
 	ask_for(target, recipient.address)
@@ -49,7 +56,7 @@ def prepare(target: Target) -> dict[str, str]:
 	return {
 		"status": "Queued",
 		"address": recipient.address,
-		"subject": mail.subject,
+		"subject": mail.subject[:LONGEST_SUBJECT],  # the mail has it whole
 		"email_queue": queue.name,
 		"message_id": queue.message_id,
 		**tracking,

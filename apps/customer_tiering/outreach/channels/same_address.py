@@ -1,4 +1,4 @@
-"""Two customers with one address are one reader."""
+"""Two customers with one address are one reader, and so is one customer who is in a sequence twice."""
 
 from datetime import date
 from typing import TYPE_CHECKING
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 
 def skip_if_reached(touch: "frappe.Document", address: str, day: date, crowd: Crowd) -> None:
-	"""Raise Skip if this step went to the address lately, for whichever customer."""
-	if address.lower() not in crowd.written_to:
+	"""Raise Skip if this step went to the address lately, for whichever customer, or to this customer by another way in."""
+	if crowd.written_to.isdisjoint((address.lower(), touch.customer.lower())):
 		return
 	other = crowd.who_got(touch, address, add_days(day, -CAP_DAYS))
+	if other and other == touch.customer:
+		raise Skip(_("The customer got it already, by another way into the sequence."))
 	if other:
 		raise Skip(_("The same address got it already, as {0}.").format(other))

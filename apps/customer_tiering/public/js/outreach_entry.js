@@ -20,8 +20,14 @@ customer_tiering.enter_sequence = function (customers) {
 		],
 		primary_action_label: __("Start"),
 		async primary_action({ sequence }) {
-			const args = { sequence, customers };
-			const { message } = await frappe.call("customer_tiering.outreach.api.enrol_by_hand", args);
+			dialog.disable_primary_action(); // a second click is none
+			const method = "customer_tiering.outreach.api.enrol_by_hand";
+			const message = await frappe
+				.call({ method, args: { sequence, customers }, freeze: true })
+				.then((answer) => answer.message)
+				.catch(() => null);
+			dialog.enable_primary_action();
+			if (!message) return; // the framework has said why
 			dialog.hide();
 			const lines = [...message.refused, ...message.waiting].map((reason) => `<li>${frappe.utils.escape_html(reason)}</li>`).join("");
 			frappe.msgprint({

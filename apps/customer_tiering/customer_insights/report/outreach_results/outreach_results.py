@@ -131,6 +131,7 @@ REPLIES = f"""
 	WHERE touch.position = 1 AND {OF_PERIOD} AND {{where}}
 	GROUP BY touch.label"""
 REPLY = """received.sent_or_received = 'Received' AND received.communication_type = 'Communication'
+	AND COALESCE(received.is_automatic_answer, 0) = 0
 	AND DATE(received.communication_date) BETWEEN sent.touched_on AND DATE_ADD(sent.touched_on, INTERVAL %(days)s DAY)"""
 
 GOALS = """

@@ -3,9 +3,17 @@ from frappe import _
 from frappe.model.document import Document
 from frappe.utils import cint, escape_html, flt, getdate
 
+from customer_tiering.outreach.edited_steps import (
+	forget_keys_of_others,
+	key_of_removed,
+	warn_of_steps_left_out,
+)
 from customer_tiering.outreach.tested_step import refuse_changes
+from customer_tiering.outreach.web_address import allow_inside, host_of
 from customer_tiering.tiering import audience
 from customer_tiering.tiering.readers import start_from_now
+
+MOST_DAYS = 36500  # beyond it there are no dates to reckon with
 
 
 class OutreachSequence(Document):
@@ -21,6 +29,7 @@ class OutreachSequence(Document):
 			self.refuse_bad_hours()
 			self.refuse_bad_numbers()
 			audience.validate(self.audience_filters)
+		allow_inside(self)
 		start_from_now(self)
 
 	def on_update(self) -> None:
@@ -30,9 +39,21 @@ class OutreachSequence(Document):
 			WHERE sequence = %s AND status = 'Active' AND is_holdout = 0""",
 			self.name,
 		)
+		warn_of_steps_left_out(self)
 		from customer_tiering.outreach.warnings import warn
 
 		warn(self)
+
+	def save_version(self) -> None:
+		"""Whoever reads the sequence reads its versions, but not all of them the addresses of webhooks, which carry keys."""
+		documents = (self, self.get_doc_before_save())
+		rows = [row for document in documents if document for row in document.steps]
+		addresses = [row.webhook_url for row in rows]
+		for row in rows:
+			row.webhook_url = host_of(row.webhook_url) or None
+		super().save_version()
+		for row, address in zip(rows, addresses, strict=True):
+			row.webhook_url = address
 
 	def on_trash(self) -> None:
 		from customer_tiering.outreach.exits import end
@@ -52,6 +73,8 @@ class OutreachSequence(Document):
 		for step in self.steps:
 			if cint(step.day_offset) < 0:
 				frappe.throw(_("Row {0}: {1} can't be negative.").format(step.idx, _("Day")))
+			if cint(step.day_offset) > MOST_DAYS:
+				frappe.throw(_("Row {0}: {1} can't be more than {2}.").format(step.idx, _("Day"), MOST_DAYS))
 			step.variant = (step.variant or "").strip()
 		self.steps.sort(key=lambda step: cint(step.day_offset))
 		for number, step in enumerate(self.steps, start=1):
@@ -61,13 +84,15 @@ class OutreachSequence(Document):
 		"""Each step has a key that touches remember; the variants of a day are one step, which keeps its key when one is taken away."""
 		days: dict[str, int] = {}
 		singles: set[str] = set()
+		if self.is_new():
+			forget_keys_of_others(self)
 		for step in self.steps:
 			key = step.step_key
 			if key and (key in singles or days.get(key, step.day_offset) != step.day_offset):
 				key = None  # copied in the table, or moved away from its other variants
 			if not key and step.variant:
 				key = self._key_of_variants(step)
-			step.step_key = key = key or frappe.generate_hash(length=10)
+			step.step_key = key = key or key_of_removed(self, step) or frappe.generate_hash(length=10)
 			days[key] = step.day_offset
 			if not step.variant:
 				singles.add(key)
@@ -124,6 +149,10 @@ class OutreachSequence(Document):
 	def refuse_bad_numbers(self) -> None:
 		if not 0 <= flt(self.holdout_percent) <= 50:
 			frappe.throw(_("{0} must be between 0 and 50 percent.").format(_("Holdout")))
+		for field in ("entry_delay_days", "re_entry_days", "goal_days"):
+			if cint(self.get(field)) > MOST_DAYS:
+				label = _(self.meta.get_label(field))
+				frappe.throw(_("{0} can't be more than {1}.").format(frappe.bold(label), MOST_DAYS))
 		if self.entry_by == "Signal" and not self.entry_signal:
 			frappe.throw(_("Choose the signal by which customers enter."))
 		if self.entry_by == "Audience" and not self.enters_once and not cint(self.re_entry_days):

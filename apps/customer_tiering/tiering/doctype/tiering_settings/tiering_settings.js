@@ -179,6 +179,9 @@ async function show_scripts_in_charge(frm) {
 // After a backup was put back nothing goes out, until somebody says so.
 async function show_waiting(frm) {
 	const { message } = await frappe.call("customer_tiering.outreach.api.sending_state");
+	if (message.lacks && !message.waits) {
+		frm.layout.show_message(`<div>${frappe.utils.escape_html(message.lacks)}</div>`, "orange", true);
+	}
 	if (!message.waits) return;
 	frm.layout.show_message(`<div>${frappe.utils.escape_html(message.waits)}</div>`, "red", true);
 	if (message.may_go_on) {
