@@ -31,11 +31,19 @@ doctype_js = {
 	],
 	"Email Template": ["public/js/merge_variables.js", "public/js/email_template.js"],
 	"Follow Up Rule": "public/js/audience.js",
-	"Outreach Sequence": ["public/js/audience.js", "public/js/merge_variables.js"],
+	"Outreach Enrollment": "public/js/outreach_entry.js",
+	"Outreach Sequence": [
+		"public/js/audience.js",
+		"public/js/merge_variables.js",
+		"public/js/sequence_backlog.js",
+	],
+	"Outreach Touch": "public/js/try_again.js",
 	"ToDo": ["public/js/follow_up.js", "public/js/todo.js"],
 	"User": ["public/js/follow_up.js", "public/js/user.js"],
 }
 doctype_list_js = {
+	"Outreach Enrollment": "public/js/outreach_entry.js",
+	"Outreach Touch": "public/js/try_again.js",
 	"Customer": ["public/js/outreach_entry.js", "public/js/customer_list.js"],
 	"ToDo": ["public/js/follow_up.js", "public/js/todo_list.js"],
 }
@@ -45,7 +53,10 @@ standard_queries = {
 	doctype: "customer_tiering.tiering.name_search.search_names"
 	for doctype in ("Customer Tier", "Lifecycle Stage", "RFM Segment", "Feedback Reason")
 }
-override_doctype_dashboards = {"Customer": "customer_tiering.tiering.connections.customer_connections"}
+override_doctype_dashboards = {
+	"Campaign": "customer_tiering.tiering.connections.campaign_connections",
+	"Customer": "customer_tiering.tiering.connections.customer_connections",
+}
 override_doctype_class = {
 	"Email Account": "customer_tiering.outreach.email_account.WatchfulEmailAccount",
 	"Email Queue": "customer_tiering.outreach.email_queue.CarefulEmailQueue",
@@ -135,7 +146,11 @@ doc_events = {
 	"Outreach Sequence": {"after_rename": IN_RULE_CHANGES},
 	**{
 		doctype: {"after_rename": "customer_tiering.tiering.interest_sources.after_rename"}
-		for doctype in ("Item Group", "Item", "Email Template")
+		for doctype in ("Item Group", "Item")
+	},
+	"Email Template": {
+		"validate": "customer_tiering.outreach.checks.refuse_broken_template",
+		"after_rename": "customer_tiering.tiering.interest_sources.after_rename",
 	},
 	"Sales Invoice": {
 		"before_validate": [REDEMPTION["before_validate"], TIER_DISCOUNT],

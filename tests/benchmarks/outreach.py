@@ -98,7 +98,10 @@ def test_outreach(crowd: None) -> None:
 		print(
 			f"round {number + 1}: bare loop {bare[-1]:6.1f} mails/s, ours {ours[-1]:6.1f}, {ours[-1] / bare[-1]:.1f} times"
 		)
-	assert frappe.db.count("Outreach Touch", {"sequence": SEQUENCE, "status": "Queued"}) == share * ROUNDS
+	assert (
+		frappe.db.count("Outreach Touch", {"sequence": SEQUENCE, "status": ("in", ("Queued", "Sent"))})
+		== share * ROUNDS
+	)
 	ratio = statistics.median(our / their for our, their in zip(ours, bare, strict=True))
 	print(
 		f"median {statistics.median(bare):.1f} and {statistics.median(ours):.1f} mails/s: {ratio:.1f} times; at most {_megabytes()} MB in all"

@@ -317,7 +317,7 @@ def count(mails_taken: list[str], web_taken: list[str]) -> tuple[dict[str, int],
 	arrived = Counter(mails_taken)
 	mails = [touch for touch in touches if touch.channel == "Email"]
 	known = {touch.message_id for touch in mails if touch.message_id}
-	queued = [touch for touch in mails if touch.status == "Queued"]
+	queued = [touch for touch in mails if touch.status in ("Queued", "Sent")]
 	calls = [touch for touch in touches if touch.channel == "Call Task" and touch.status == "Sent"]
 	todos = Counter(frappe.get_all("ToDo", {"follow_up_key": ("like", "Touch|%")}, pluck="follow_up_key"))
 	statuses = Counter(touch.status for touch in touches)

@@ -28,7 +28,7 @@ def deliver() -> None:
 
 def lines() -> list[tuple[str, str]]:
 	customers, invoices = frappe.db.count("Customer"), frappe.db.count("Sales Invoice", {"docstatus": 1})
-	touches = frappe.db.count("Outreach Touch", {"status": "Queued"})
+	touches = frappe.db.count("Outreach Touch", {"channel": "Email", "status": ("in", ("Queued", "Sent"))})
 	todos = [
 		frappe.db.count("ToDo", {"follow_up_rule": ("is", "set"), "status": status})
 		for status in ("Open", "Closed")

@@ -139,6 +139,12 @@ def test_clicks_count_of_tracked_mails_and_in_time() -> None:
 	with tracking(mail_tracking="Off"), pytest.raises(frappe.ValidationError, match="not seen"):
 		api.start_experiment(NAME)
 	with tracking(mail_tracking="Clicks"):
+		tested.steps[0].email_template = "Lost · Why?"
+		tested.save()
+		with pytest.raises(frappe.ValidationError, match="no link to click in: B"):
+			api.start_experiment(NAME)
+		tested.steps[1].email_template = "Lost · Why?"
+		tested.save()
 		api.start_experiment(NAME)
 		frappe.db.commit()
 	test.reload()

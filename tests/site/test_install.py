@@ -98,6 +98,7 @@ look("Custom Field", frappe.get_all("Custom Field", {{"fieldname": ("in", {field
 look("Role", frappe.get_all("Role", {{"name": "Tiering Manager"}}, pluck="name"))
 for doctype in ("Has Role", "DocPerm", "Custom DocPerm"):
 	look(doctype, frappe.get_all(doctype, {{"role": "Tiering Manager"}}, pluck="name"))
+look("Custom DocPerm of others", frappe.get_all("Custom DocPerm", {{"parent": "Email Template"}}, pluck="role"))
 look("Server Script", frappe.get_all("Server Script", pluck="name"))
 look("Scheduled Job Type", frappe.get_all("Scheduled Job Type", {{"method": ("like", "%tiering%")}}, pluck="name"))
 look("Scheduled Job Type of a script", frappe.get_all("Scheduled Job Type", {{"server_script": ("is", "set")}}, pluck="name"))
@@ -169,6 +170,7 @@ def what_is_seeded(own: Site, scripts_on: bool) -> None:
 			names["nightly"] = frappe.db.exists("Scheduled Job Type", {"method": "customer_tiering.tiering.jobs.recompute_tiers_nightly"})
 			names["installed"] = "customer_tiering" in frappe.get_installed_apps()
 			names["role"] = frappe.db.exists("Role", "Tiering Manager")
+			names["writes_mails"] = frappe.db.exists("Custom DocPerm", {"parent": "Email Template", "role": "Tiering Manager", "write": 1})
 			print(json.dumps(names, default=str))"""
 	)
 	assert found["Customer Tier"] == ["A", "B", "C", "D"]
@@ -186,6 +188,7 @@ def what_is_seeded(own: Site, scripts_on: bool) -> None:
 	assert found["Server Script"] == [int(not scripts_on)] * 3
 	assert (found["currency"], found["window"], found["templates"]) == ("USD", 12, 3)
 	assert found["fields"] and found["index"] and found["nightly"] and found["role"] and found["installed"]
+	assert found["writes_mails"]
 
 
 def migrating_changes_nothing(own: Site) -> None:
@@ -208,7 +211,7 @@ def migrating_changes_nothing(own: Site) -> None:
 			frappe.db.commit()"""
 	)
 	state = """
-doctypes = ("Customer Tier", "Lifecycle Stage", "RFM Segment", "Follow Up Rule", "Outreach Sequence", "Outreach Step", "Email Template", "Server Script", "Has Role", "Property Setter")
+doctypes = ("Customer Tier", "Lifecycle Stage", "RFM Segment", "Follow Up Rule", "Outreach Sequence", "Outreach Step", "Email Template", "Server Script", "Has Role", "Property Setter", "Custom DocPerm")
 rows = dict()
 for doctype in doctypes:
 	rows[doctype] = frappe.get_all(doctype, fields=["*"], order_by="name")

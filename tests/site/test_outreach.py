@@ -182,7 +182,7 @@ class TestFromOrdersToMails:
 			assert len(smtp_sink.flush()) == number
 		assert enrollment(name).status == "Completed"
 		assert dispatch_due(day(100)) == {}
-		assert statuses(name) == [(7, "Queued"), (14, "Queued"), (21, "Queued")]
+		assert statuses(name) == [(7, "Sent"), (14, "Sent"), (21, "Sent")]
 		assert len(queued()) == 3
 		for touch, message in zip(touches(name), smtp_sink.messages, strict=True):
 			self.check(touch, message)

@@ -4,6 +4,7 @@ import json
 
 import frappe
 from frappe import _
+from frappe.query_builder.functions import Count
 from frappe.utils import cint, getdate, now_datetime
 
 from customer_tiering.outreach.server_scripts import TITLES, is_disabled, is_in_charge, scripts_are_on
@@ -137,45 +138,99 @@ def show_step(sequence: str, step: str, customer: str) -> dict:
 
 @frappe.whitelist(methods=["POST"])
 def enrol_by_hand(sequence: str, customers: str | list) -> dict:
-	"""Enter customers now; {"entered": number, "refused": [why not]}. Needs to read the sequence and write the customers."""
+	"""Enter customers now; {"entered": number, "refused": [why not], "waiting": [who has no address]}.
+
+	Needs to read the sequence, and to write the customers or to manage sequences.
+	"""
 	frappe.has_permission("Outreach Sequence", "read", doc=sequence, throw=True)
 	names = _names(customers)
 	for name in names:
-		frappe.has_permission("Customer", "write", doc=name, throw=True)
+		_refuse_stranger(name)
 	from customer_tiering.outreach.by_hand import enter_by_hand
 
 	return enter_by_hand(_sequence(sequence), names, getdate())
 
 
-def _names(customers: str | list) -> list[str]:
+@frappe.whitelist()
+def under_way() -> dict[str, int]:
+	"""By sequence, how many customers are under way. For managers."""
+	frappe.only_for((*MANAGERS, "Sales Manager"))
+	enrollment = frappe.qb.DocType("Outreach Enrollment")
+	query = frappe.qb.from_(enrollment).select(enrollment.sequence, Count("*"))
+	return dict(query.where(enrollment.status == "Active").groupby(enrollment.sequence).run())
+
+
+@frappe.whitelist()
+def suggest_backlog(sequence: str) -> dict:
+	"""Whom the dialog of a backlog begins with; see `backlog.suggestion`."""
+	frappe.only_for(MANAGERS)
+	from customer_tiering.outreach.backlog import suggestion
+
+	return suggestion(_sequence(sequence))
+
+
+@frappe.whitelist()
+def count_backlog(sequence: str, filters: str, signal_days: int | str = 0) -> int:
+	"""How many customers would enter."""
+	frappe.only_for(MANAGERS)
+	from customer_tiering.outreach.backlog import how_many
+	from customer_tiering.tiering.audience import validate
+
+	validate(filters)
+	return how_many(_sequence(sequence), filters, cint(signal_days), getdate())
+
+
+@frappe.whitelist(methods=["POST"])
+def enrol_backlog(sequence: str, filters: str, per_day: int | str, signal_days: int | str = 0) -> dict:
+	"""Enter everybody in an audience, so many a day; {"entered": number, "days": how many days it takes}."""
+	frappe.only_for(MANAGERS)
+	from customer_tiering.outreach.backlog import backlog
+	from customer_tiering.outreach.by_hand import enter_backlog
+	from customer_tiering.tiering.audience import validate
+
+	validate(filters)
+	document = _sequence(sequence)
+	customers = backlog(document, filters, cint(signal_days), getdate())
+	return enter_backlog(document, customers, cint(per_day), getdate())
+
+
+@frappe.whitelist(methods=["POST"])
+def take_out(enrollment: str | None = None, enrollments: str | list | None = None) -> int:
+	"""End enrollments by hand; returns how many were under way. Needs to write their customers, or to manage sequences."""
+	names = _names(enrollments) if enrollments else [str(enrollment)]
+	rows = [frappe.get_doc("Outreach Enrollment", name, for_update=True) for name in sorted(set(names))]
+	for row in rows:
+		_refuse_stranger(row.customer)
+	from customer_tiering.outreach.by_hand import take_out as end_it
+
+	return sum(bool(end_it(row, getdate())) for row in rows)
+
+
+def _refuse_stranger(customer: str) -> None:
+	"""Who manages sequences does so for all customers that there are to see."""
+	if is_manager() and not frappe.db.exists("Customer", customer):
+		return
+	frappe.has_permission("Customer", "read" if is_manager() else "write", doc=customer, throw=True)
+
+
+@frappe.whitelist(methods=["POST"])
+def try_again(touches: str | list) -> dict:
+	"""Do touches once more that failed on their text; {"again": number, "refused": [why not]}."""
+	frappe.only_for(MANAGERS)
+	from customer_tiering.outreach.try_again import try_again as put_back
+
+	return put_back(_names(touches))
+
+
+def _names(names: str | list) -> list[str]:
+	"""Of up to 500 documents."""
 	try:
-		names = json.loads(customers) if isinstance(customers, str) else customers
+		names = json.loads(names) if isinstance(names, str) else names
 	except ValueError:
 		names = None
 	if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) > 500:
-		frappe.throw(_("Choose up to 500 customers."))
+		frappe.throw(_("Choose up to 500 rows."))
 	return names
-
-
-@frappe.whitelist(methods=["POST"])
-def enrol_backlog(sequence: str, filters: str, per_day: int | str) -> dict:
-	"""Enter everybody in an audience, so many a day; {"entered": number, "days": how many days it takes}."""
-	frappe.only_for(MANAGERS)
-	from customer_tiering.outreach.by_hand import enter_backlog
-	from customer_tiering.tiering.audience import customers_in, validate
-
-	validate(filters)
-	return enter_backlog(_sequence(sequence), customers_in(filters), cint(per_day), getdate())
-
-
-@frappe.whitelist(methods=["POST"])
-def take_out(enrollment: str) -> None:
-	"""End an enrollment by hand. Needs to write its customer."""
-	document = frappe.get_doc("Outreach Enrollment", enrollment, for_update=True)
-	frappe.has_permission("Customer", "write", doc=document.customer, throw=True)
-	from customer_tiering.outreach.by_hand import take_out as end_it
-
-	end_it(document, getdate())
 
 
 def _sequence(name: str) -> "frappe.Document":

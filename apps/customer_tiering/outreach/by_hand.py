@@ -9,15 +9,16 @@ from frappe import _
 from customer_tiering.outreach.audience_entry import enrol_backlog
 from customer_tiering.outreach.enter import HAND, enrollment_row, enter, last_orders, locked, why_not
 from customer_tiering.outreach.exits import end
+from customer_tiering.outreach.recipients import mobile_of, recipient_of
 
 
 def enter_by_hand(sequence: "frappe.Document", customers: Collection[str], day: date) -> dict:
-	"""Enter these customers today; {"entered": their number, "refused": [a sentence for each of the others]}. Commits before, and the
-	caller afterwards.
+	"""Enter these customers today; {"entered": their number, "refused": [a sentence for each of the others], "waiting": [one for each who
+	can't be written to]}. Commits before, and the caller afterwards.
 	"""
 	sequence = locked(sequence.name)
 	refuse_switched_off(sequence)
-	entered, refused = 0, []
+	entered, refused, waiting = 0, [], []
 	for name in dict.fromkeys(customers):
 		customer = frappe.db.get_value("Customer", name, ["last_order_date", "disabled"], as_dict=True)
 		reason = (
@@ -31,7 +32,18 @@ def enter_by_hand(sequence: "frappe.Document", customers: Collection[str], day: 
 		key = f"{HAND}|{name}|{frappe.utils.now()}"
 		last = customer.last_order_date or last_orders([name], day).get(name)
 		entered += enter(enrollment_row(sequence, name, key, HAND, day, last))
-	return {"entered": entered, "refused": refused}
+		waiting += _can_t_be_reached(sequence, name)
+	return {"entered": entered, "refused": refused, "waiting": waiting}
+
+
+def _can_t_be_reached(sequence: "frappe.Document", name: str) -> list[str]:
+	customer, channels = frappe.get_doc("Customer", name), {step.channel for step in sequence.steps}
+	found = []
+	if "Email" in channels and not recipient_of(customer):
+		found.append(_("{0} has no e-mail address: mails wait until there is one.").format(name))
+	if "SMS" in channels and not mobile_of(customer):
+		found.append(_("{0} has no mobile number: text messages wait until there is one.").format(name))
+	return found
 
 
 def enter_backlog(sequence: "frappe.Document", customers: Collection[str], per_day: int, day: date) -> dict:
@@ -44,9 +56,9 @@ def enter_backlog(sequence: "frappe.Document", customers: Collection[str], per_d
 	return {"entered": entered, "days": -(-entered // per_day)}
 
 
-def take_out(enrollment: "frappe.Document", day: date) -> None:
-	if enrollment.status == "Active":
-		end(enrollment, "By Hand", day)
+def take_out(enrollment: "frappe.Document", day: date) -> bool:
+	"""Whether the customer was under way."""
+	return enrollment.status == "Active" and end(enrollment, "By Hand", day)
 
 
 def refuse_switched_off(sequence: "frappe.Document") -> None:

@@ -16,6 +16,7 @@ from customer_tiering.outreach.crowd import REACHED
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.deliver import start_delivery
 from customer_tiering.outreach.exits import end_if_due
+from customer_tiering.outreach.lateness import is_too_late, missed, skip_if_late
 from customer_tiering.outreach.lost_mails import note_lost_mails
 from customer_tiering.outreach.names import new_touch_name
 from customer_tiering.outreach.offers import promise_for
@@ -210,6 +211,7 @@ def _prepare(due: Due, touch: frappe._dict, sequence: "frappe.Document", batch: 
 		return restored.in_doubt()
 	if sequence.name in batch.unreadable:
 		raise Deferral(_("The audience of the sequence can't be read: it waits until that is mended."))
+	skip_if_late(sequence, due.step.channel, due.on, batch.moment, touch.get("reason"))
 	customer = batch.crowd.customers[touch.customer]
 	promise = promise_for(due.step, touch, customer, batch.moment.date())
 	target = Target(
@@ -223,7 +225,12 @@ def _prepare(due: Due, touch: frappe._dict, sequence: "frappe.Document", batch: 
 		batch.outbox,
 		_messages_sent(batch.touches[touch.enrollment]),
 	)
-	values = PREPARE[due.step.channel](target)
+	try:
+		values = PREPARE[due.step.channel](target)
+	except Deferral as reason:
+		if is_too_late(sequence, due.step.channel, due.on, reason):
+			raise Skip(missed(str(reason))) from reason
+		raise
 	if promise and not due.step.get("reminds_of"):
 		values.update(offer=promise.offer, coupon_code=promise.code, offer_end=promise.end)
 	return values

@@ -8,6 +8,7 @@ from frappe.utils import getdate
 from customer_tiering.outreach import broken, restored
 from customer_tiering.outreach.audience_entry import enrol_audience
 from customer_tiering.outreach.enter import SIGNAL, enrollment_row, enter, why_not
+from customer_tiering.outreach.key_date import begins_on
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.lock import connection_is_lost
 from customer_tiering.tiering.readers import consume
@@ -51,7 +52,7 @@ def _enrol(sequence: "frappe.Document", event: frappe._dict) -> bool:
 			event.customer,
 			event.signal_key,
 			SIGNAL,
-			restored.entry_day(event),
+			begins_on(event) or restored.entry_day(event),
 			event.last_order_date,
 			event.name,
 		)

@@ -13,7 +13,7 @@ from frappe import _
 from frappe.utils import add_days, cint, flt, getdate, now_datetime
 
 from customer_tiering.engine.experiment import Arm, compare, judge
-from customer_tiering.outreach.tested_step import CLICK, RUNNING
+from customer_tiering.outreach.tested_step import CLICK, RUNNING, tested_rows
 from customer_tiering.outreach.web_address import host_of
 from customer_tiering.tiering.orders import Orders, orders_from_settings
 
@@ -59,7 +59,23 @@ def start(experiment: "frappe.Document") -> None:
 			_("Clicks are not seen on this site: switch tracking on in Tiering Settings, or choose Order.")
 		)
 	experiment.save()  # the sequence may have changed since
+	if experiment.metric == CLICK:
+		_refuse_without_links(experiment)
 	experiment.db_set({"status": RUNNING, "started_on": now_datetime()})
+
+
+def _refuse_without_links(experiment: "frappe.Document") -> None:
+	"""A variant in which there is nothing to click can only lose."""
+	from customer_tiering.outreach.checks import has_link
+
+	rows = tested_rows(frappe.get_doc("Outreach Sequence", experiment.sequence), experiment.step)
+	without = [row.variant for row in rows if not has_link(row)]
+	if without:
+		frappe.throw(
+			_("There is no link to click in: {0}. Put one into the mail, or choose Order.").format(
+				frappe.utils.escape_html(", ".join(without))
+			)
+		)
 
 
 def stop(experiment: "frappe.Document") -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import frappe
 from frappe.utils import add_days, getdate
 
+from customer_tiering.outreach import key_date
 from customer_tiering.outreach.audience_entry import may_enter
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.signals import FIRING_CAUSES
@@ -23,13 +24,17 @@ def entries(sequence: "frappe.Document", day: date, last: date) -> list[Entry]:
 	if sequence.entry_by == "Audience":
 		return _by_audience(sequence, day, last)
 	if sequence.entry_by == "Signal":
-		found = dict(
-			_sleepers(sequence.entry_signal, day, last) or _as_before(sequence.entry_signal, day, last)
-		)
+		found = dict(_by_signal(sequence.entry_signal, day, last))
 		inside = customers_in(sequence.audience_filters, among=list(found))
 		allowed = {row.name for row in may_enter(sequence, inside, day)}
 		return sorted(Entry(on, name) for name, on in found.items() if name in allowed)
 	return []
+
+
+def _by_signal(signal: str, day: date, last: date) -> list[tuple[str, date]]:
+	if signal == "Key Date":
+		return key_date.coming(day, last)
+	return _sleepers(signal, day, last) or _as_before(signal, day, last)
 
 
 def _by_audience(sequence: "frappe.Document", day: date, last: date) -> list[Entry]:

@@ -14,6 +14,7 @@ from customer_tiering.outreach.channels import Skip, Target, call_task, email, s
 from customer_tiering.outreach.crowd import CAP_DAYS, REACHED, Crowd
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.exits import stopped_addresses
+from customer_tiering.outreach.lateness import is_too_late, missed, skip_if_late
 from customer_tiering.outreach.recipients import Recipient
 from customer_tiering.outreach.steps import CALL, DEFERRED, Due, plan_after
 from customer_tiering.tiering.chunks import chunks, rows_of
@@ -125,6 +126,7 @@ class _Days:
 	) -> None:
 		self.sequence, self.crowd = sequence, crowd
 		self.begin, self.end = datetime.combine(first, time()), datetime.combine(add_days(last, 1), time())
+		self.no_mail = email.outgoing_problem(sequence)
 		self.runs = {run.customer: run for run in runs if run.customer in crowd.customers}
 		self.times: list[tuple[datetime, str]] = []
 		self.plans: dict[str, list[Due]] = {}
@@ -174,7 +176,11 @@ class _Days:
 		)
 		customer = self.crowd.customers[run.customer]
 		try:
+			before = self.waiting.get(key)
+			skip_if_late(self.sequence, step.channel, due.on, moment, before and before.reason)
 			reader = READERS[step.channel](Target(customer, self.sequence, step, touch, moment, self.crowd))
+			if step.channel == "Email" and self.no_mail:
+				raise Deferral(self.no_mail)
 			touch.address = reader.address if reader and step.channel != "Webhook" else None
 			was = self.waiting.pop(key, None)
 			late = was is not None and was.day < moment.date()
@@ -186,8 +192,13 @@ class _Days:
 			self.waiting.pop(key, None)
 			yield row._replace(reason=str(reason), goes=False)
 		except Deferral as reason:
-			touch.update(status=DEFERRED, deferred_until=reason.until or self.end)
-			if touch.deferred_until.date() > moment.date():
+			if is_too_late(self.sequence, step.channel, due.on, reason):
+				touch.status = "Skipped"
+				self.waiting.pop(key, None)
+				yield row._replace(reason=missed(str(reason)), goes=False)
+			else:
+				touch.update(status=DEFERRED, deferred_until=reason.until or self.end)
+			if touch.deferred_until and touch.deferred_until.date() > moment.date():
 				since = self.waiting[key].day if key in self.waiting else row.day
 				self.waiting[key] = row._replace(day=since, reason=str(reason), goes=False)
 		if touch.status == "Sent" and step.channel != CALL:

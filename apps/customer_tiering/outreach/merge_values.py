@@ -37,6 +37,7 @@ SAMPLE = {
 	"offer_minimum": "",
 	"offer_until": "31-07-2026",
 	"interests": ["Coffee machines"],
+	"key_date": "your birthday",
 	"loyalty_points": 120,
 	"messages_sent": 3,
 	"rep_name": "Your sales team",
@@ -55,6 +56,7 @@ def merge_values(
 	survey_url: str = "",
 	crowd: Crowd | None = None,
 	messages_sent: int = 0,
+	key_date: str = "",
 ) -> dict:
 	"""The variables that a template knows, for one customer; every one has a fallback. Those of the offer are empty without one."""
 	crowd = crowd or Crowd([customer.name], as_of)
@@ -75,6 +77,7 @@ def merge_values(
 		"offer_minimum": promise.minimum if promise else "",
 		"offer_until": format_date(promise.end if promise else add_days(as_of, OFFER_DAYS)),
 		"interests": crowd.interests.get(customer.name, []),
+		"key_date": key_date,
 		"loyalty_points": points_of(customer.name, as_of).points if customer.loyalty_program else 0,
 		"messages_sent": messages_sent,
 		"rep_name": rep.full_name if rep else company,

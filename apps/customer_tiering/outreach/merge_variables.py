@@ -38,6 +38,7 @@ def _described() -> list[tuple[str, str]]:
 		("{{ customer.territory }}", _("Territory; may be empty")),
 		("{{ customer.industry }}", _("Industry; may be empty")),
 		("{{ loyalty_points }}", _("Loyalty points that are good today")),
+		("{{ key_date }}", _("Which key date it is, like “your birthday”; empty in other sequences")),
 		("{{ messages_sent }}", _("How many messages of the sequence went out to the customer before")),
 		("{{ offer_code }}", _("Coupon code of the step's offer; empty without one")),
 		("{{ offer_discount }}", _("What the offer takes off; empty without one")),

@@ -66,6 +66,10 @@ def band_of(offer: "frappe.Document", customer: "frappe.Document") -> "frappe.Do
 
 def discount_text(offer: "frappe.Document", discount: float) -> str:
 	if offer.discount_type == PERCENTAGE:
+		if (frappe.local.lang or "").startswith(
+			"zh"
+		):  # readers there count what is still to be paid, in tenths
+			return f"{(100 - flt(discount)) / 10:g} 折"
 		return f"{flt(discount):g}%"
 	return fmt_money(discount, currency=offer.currency)
 

@@ -35,11 +35,7 @@ def preview(sequence: "frappe.Document", day: date, days: int = DAYS) -> dict:
 	runs = [*_active(sequence), *(_run(sequence, entry) for entry in going)]
 	called = _called_by_rules(sequence)
 	outgoing = sorted(
-		(
-			row
-			for row in foresee(sequence, runs, day, last)
-			if row.step.channel != CALL or row.customer not in called
-		),
+		(_asked_already(row, called) for row in foresee(sequence, runs, day, last)),
 		key=lambda row: (row.day, row.customer),
 	)
 	goes = [row for row in outgoing if row.goes]
@@ -76,6 +72,8 @@ def how(sequence: "frappe.Document") -> str:
 		return _("Everybody who is in the audience today and may enter.")
 	if sequence.entry_signal in ("Became Dormant", "Became Lost"):
 		return _("Those who will have this signal if they don't order and nobody follows up.")
+	if sequence.entry_signal == "Key Date":
+		return _("Those who have a key date in these days.")
 	return _("An estimate: those who had this signal in the last 30 days, 30 days later.")
 
 
@@ -84,10 +82,19 @@ def _run(sequence: "frappe.Document", entry: Entry) -> Run:
 	return Run(entry.customer, frappe._dict(name=entry.customer, entered_on=entered), [])
 
 
-def _called_by_rules(sequence: "frappe.Document") -> set[str]:
-	"""Whom a follow-up rule asks to call for the reason for which they enter: calls of the sequence are left out then."""
+def _asked_already(row: Outgoing, called: dict[str, str]) -> Outgoing:
+	rule = row.step.channel == CALL and called.get(row.customer)
+	return (
+		row._replace(goes=False, reason=_("The follow-up rule {0} asks for this call.").format(rule))
+		if rule
+		else row
+	)
+
+
+def _called_by_rules(sequence: "frappe.Document") -> dict[str, str]:
+	"""Whom a follow-up rule asks to call for the reason for which they enter, and which: calls of the sequence are left out then."""
 	if sequence.entry_by != "Signal":
-		return set()
+		return {}
 	signal = sequence.entry_signal
 	more = frappe.get_all(
 		"Follow Up Signal", filters={"parenttype": "Follow Up Rule", "signal": signal}, pluck="parent"
@@ -96,9 +103,13 @@ def _called_by_rules(sequence: "frappe.Document") -> set[str]:
 		"Follow Up Rule",
 		filters={"enabled": 1, "trigger": "Signal"},
 		or_filters={"signal": signal, "name": ("in", more)},
-		fields=["audience_filters", "audience_company"],
+		fields=["name", "audience_filters", "audience_company"],
 	)
-	return {name for rule in rules for name in customers_in(rule.audience_filters, rule.audience_company)}
+	return {
+		name: rule.name
+		for rule in rules
+		for name in customers_in(rule.audience_filters, rule.audience_company)
+	}
 
 
 def _active(sequence: "frappe.Document") -> list[Run]:
@@ -131,7 +142,7 @@ def _touch(row: Outgoing) -> dict:
 		"channel": step.channel,
 		"what": step.email_template
 		if step.channel == "Email"
-		else (step.message or host_of(step.webhook_url))[:80],
+		else (step.message or host_of(step.webhook_url))[:200],
 		"day_offset": step.day_offset,
 		"variant": _("one of the variants") if step.variant else "",
 		"address": reader and reader.address,

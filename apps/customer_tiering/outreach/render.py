@@ -1,16 +1,15 @@
 """Fills an Email Template, or a short text, in for a customer."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import frappe
-from frappe.core.utils import html2text
 from frappe.utils import escape_html
 from jinja2 import TemplateError
 
 from customer_tiering.outreach.merge_values import SAMPLE, merge_values
+from customer_tiering.outreach.plain_text import plain_text
 from customer_tiering.tiering.templates import fill
 
 __all__ = ["SAMPLE", "Mail", "RenderError", "merge_values", "render", "render_text", "site_language"]
@@ -39,7 +38,9 @@ def render(template: "frappe.Document", values: dict, preview_text: str | None =
 	content = _fill(body or "", escaped)
 	subject = render_text(template.subject or "", values)
 	url = values["unsubscribe_url"]
-	text = f"{_plain(content)}\n\n-- \n{_footer(values)}\n{frappe._('No more such mails, please')}: {url}\n"
+	text = (
+		f"{plain_text(content)}\n\n-- \n{_footer(values)}\n{frappe._('No more such mails, please')}: {url}\n"
+	)
 	if content.lstrip()[:9].lower().startswith(("<!doctype", "<html")):
 		return Mail(
 			subject, content if escaped["unsubscribe_url"] in content else content + _way_out(url), text
@@ -75,14 +76,6 @@ def _in_layout(content: str, subject: str, preview: str, values: dict) -> str:
 			"language": frappe.local.lang,
 		}
 	)
-
-
-WEB_ADDRESS = re.compile(r"https?://\S+")
-
-
-def _plain(html: str) -> str:
-	"""The framework makes Markdown of it, in which an underscore has a backslash before it: no address works with that."""
-	return WEB_ADDRESS.sub(lambda found: found[0].replace("\\", ""), html2text(html)).strip()
 
 
 def _footer(values: dict) -> str:

@@ -115,13 +115,17 @@ def _next(
 		default=None,
 	)
 	since = last.day_offset if last else 0
-	pending = [row for row in rows if row.step_key not in known and row.day_offset >= since]
+	begun = {touch.step: touch for touch in touches if touch.status == DEFERRED}
+	pending = [
+		row
+		for row in rows
+		if row.step_key not in known and (row.day_offset >= since or row.step_key in begun)
+	]
 	chosen = _chosen(enrollment.name, pending, touches)
 	day = min((row.day_offset for row in chosen), default=None)
 	if day is None:
 		return []
 	start = add_days(last.touched_on, -last.day_offset) if last else enrollment.entered_on
-	begun = {touch.step: touch for touch in touches if touch.status == DEFERRED}
 	found = []
 	for row in chosen:
 		if row.day_offset == day:

@@ -13,6 +13,7 @@ from customer_tiering.outreach.channels.email import rep_address, sender_of
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.failure import reason_of
+from customer_tiering.outreach.key_date import example_for as example_of_key_date
 from customer_tiering.outreach.offers import example_for
 from customer_tiering.outreach.recipients import callee_of, mobile_of, recipient_of
 from customer_tiering.outreach.render import (
@@ -42,6 +43,7 @@ def rendered(step: "frappe.Document", customer: "frappe.Document", moment: datet
 			example_for(step, customer, moment.date()),
 			get_url(f"/{survey.PAGE}/example"),
 			messages_sent=_messages_before(step),
+			key_date=example_of_key_date(customer),
 		)
 		try:
 			if step.channel == "Email":

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 import frappe
 
+from customer_tiering.setup import permissions
+
 # Off by default, so that an update changes nothing; a new site has them on.
 NEW_SITE = {"feedback_days": 180, "voice_raises_risk": 1, "mail_tracking": "Opens and Clicks"}
 # Where to know that somebody opened a mail or followed a link needs consent: the European Economic Area (ePrivacy Directive, article
@@ -22,6 +24,7 @@ CONSENT_COUNTRIES = (
 
 REMEMBERED_AS = "customer_tiering_seeded"
 CONSENT = "tracking_consent_country"
+PERMISSIONS = "email_template_permissions"
 RECORDS = (
 	"customer_tier",
 	"lifecycle_stage",
@@ -45,7 +48,9 @@ def seed() -> None:
 	from customer_tiering.outreach.server_scripts import seed_server_scripts
 
 	seed_server_scripts(first_time="server_script" not in seeded)
-	_remember({*seeded, *RECORDS, "server_script", CONSENT})
+	if PERMISSIONS not in seeded:
+		permissions.grant()
+	_remember({*seeded, *RECORDS, "server_script", CONSENT, PERMISSIONS})
 
 
 def forget() -> None:

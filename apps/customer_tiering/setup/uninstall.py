@@ -4,11 +4,11 @@ import frappe
 
 from customer_tiering.outreach import restored
 from customer_tiering.outreach.server_scripts import delete_server_scripts
-from customer_tiering.setup import indexes, seed
+from customer_tiering.setup import indexes, permissions, seed
 from customer_tiering.setup.detach import detach
 from customer_tiering.tiering.tier_discount import switch_off
 
-ROLE = "Tiering Manager"
+ROLE = permissions.ROLE
 
 
 def before_uninstall() -> None:
@@ -60,7 +60,7 @@ def _switch_off_discounts() -> None:
 def _delete_role() -> None:
 	frappe.db.delete("Has Role", {"role": ROLE})
 	frappe.db.delete("DocPerm", {"role": ROLE})
-	frappe.db.delete("Custom DocPerm", {"role": ROLE})
+	permissions.take_back()
 	frappe.delete_doc("Role", ROLE, ignore_missing=True, force=True)
 
 

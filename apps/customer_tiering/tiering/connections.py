@@ -1,4 +1,4 @@
-"""What of ours a customer's form counts among its connections."""
+"""What of ours the forms of customers and campaigns count among their connections."""
 
 from frappe import _
 
@@ -13,5 +13,16 @@ def customer_connections(data: dict) -> dict:
 		data["transactions"].append({"label": label, "items": ["Customer Feedback"]})
 	data["transactions"].append(
 		{"label": _("Outreach"), "items": ["Outreach Enrollment", "Outreach Touch", "Outreach Consent"]}
+	)
+	return data
+
+
+def campaign_connections(data: dict) -> dict:
+	"""A campaign's own connections, and its sequences."""
+	data.setdefault("fieldname", "campaign")
+	if data["fieldname"] != "campaign":
+		data.setdefault("non_standard_fieldnames", {})["Outreach Sequence"] = "campaign"
+	data.setdefault("transactions", []).append(
+		{"label": _("Outreach Sequence"), "items": ["Outreach Sequence"]}
 	)
 	return data

@@ -4,7 +4,7 @@
 	const before = settings.onload;
 	settings.onload = function (list) {
 		before?.call(this, list);
-		if (!frappe.model.can_write("Customer") || !frappe.model.can_read("Outreach Sequence")) return;
+		if (!customer_tiering.may_enter_sequences() || !frappe.model.can_read("Outreach Sequence")) return;
 		list.page.add_actions_menu_item(
 			__("Start a Sequence"),
 			() => customer_tiering.enter_sequence(list.get_checked_items(true)),

@@ -7,9 +7,19 @@ frappe.ui.form.on("Email Template", {
 			customer_tiering.pick_merge_variable(put, __("A click puts it where you were writing."));
 		});
 		complete(frm);
+		tell_of_failures(frm);
 	},
 	use_html: (frm) => complete(frm),
 });
+
+async function tell_of_failures(frm) {
+	if (frm.is_new()) return;
+	const failed = { email_template: frm.doc.name, status: "Failed", email_queue: ["is", "not set"] };
+	const count = await frappe.db.count("Outreach Touch", { filters: failed });
+	if (!count) return;
+	frm.set_intro(__("{0} mails with this text failed. When it is mended, they can be tried again.", [count]), "orange");
+	frm.add_custom_button(__("Look at Them"), () => frappe.set_route("List", "Outreach Touch", failed));
+}
 
 function where_to_put(frm) {
 	const subject = frm.get_field("subject").$input?.get(0);

@@ -1,6 +1,10 @@
 // Entering customers into a sequence by hand: from the customer, and from a selection in the list.
 frappe.provide("customer_tiering");
 
+// Who manages sequences does so for all customers, whoever may write those.
+customer_tiering.may_enter_sequences = () =>
+	frappe.user.has_role(["Tiering Manager", "System Manager"]) || frappe.model.can_write("Customer");
+
 customer_tiering.enter_sequence = function (customers) {
 	const dialog = new frappe.ui.Dialog({
 		title: __("Start a Sequence"),
@@ -25,11 +29,11 @@ customer_tiering.enter_sequence = function (customers) {
 			dialog.enable_primary_action();
 			if (!message) return; // the framework has said why
 			dialog.hide();
-			const lines = message.refused.map((reason) => `<li>${frappe.utils.escape_html(reason)}</li>`).join("");
+			const lines = [...message.refused, ...message.waiting].map((reason) => `<li>${frappe.utils.escape_html(reason)}</li>`).join("");
 			frappe.msgprint({
 				title: __("Start a Sequence"),
 				message: __("{0} customers entered.", [message.entered]) + (lines ? `<ul>${lines}</ul>` : ""),
-				indicator: message.refused.length ? "orange" : "green",
+				indicator: lines ? "orange" : "green",
 			});
 		},
 	});

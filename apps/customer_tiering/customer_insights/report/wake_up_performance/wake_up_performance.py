@@ -57,15 +57,18 @@ ENROLLMENTS = """
 	`tabOutreach Enrollment` enrollment LEFT JOIN `tabCustomer` ON `tabCustomer`.name = enrollment.customer
 """
 
-MAILS = """
+# The queue knows it at once, the touch with the next dispatch.
+LEFT = """((touch.channel = 'Email' AND touch.status = 'Sent')
+	OR (touch.status = 'Queued' AND COALESCE(queue.status, 'Sent') IN ('Sent', 'Partially Sent')))"""
+
+MAILS = f"""
 	SELECT touch.enrollment,
-		SUM(touch.status = 'Queued' AND COALESCE(queue.status, 'Sent') IN ('Sent', 'Partially Sent')) AS sent,
+		SUM({LEFT}) AS sent,
 		SUM(touch.status = 'Queued' AND queue.status IN ('Not Sent', 'Sending')) AS waiting,
 		SUM(touch.status = 'Failed' OR (touch.status = 'Queued' AND queue.status IN ('Error', 'Expired'))) AS failed,
 		SUM(touch.status = 'Deferred') AS deferred,
 		MIN(CASE
-			WHEN touch.status = 'Queued' AND COALESCE(queue.status, 'Sent') IN ('Sent', 'Partially Sent')
-			THEN touch.touched_on
+			WHEN {LEFT} THEN touch.touched_on
 		END) AS first_mail
 	FROM `tabOutreach Touch` touch
 	JOIN `tabOutreach Enrollment` entry ON entry.name = touch.enrollment

@@ -46,6 +46,8 @@ customer_tiering.list_steps = async function (frm) {
 		type: "GET",
 	});
 	frm.set_df_property("step", "options", ["", ...message]);
+	const step = message.find(({ value }) => value === frm.doc.step); // in the reader's language
+	if (step) frm.get_field("step_title").$wrapper?.find(".control-value").text(step.label);
 	if (frm.is_new() && message.length === 1 && !frm.doc.step) frm.set_value("step", message[0].value);
 	if (!message.length && frm.is_new())
 		frm.set_df_property("step", "description", __("This sequence has no variants yet: give two rows of the same day a variant, A and B."));

@@ -26,9 +26,11 @@ const redraw = (frm) => customer_tiering.draw_flow(frm);
 
 frappe.ui.form.on("Outreach Sequence", {
 	setup(frm) {
-		frm.set_query("email_account", () => ({ filters: { enable_outgoing: 1 } }));
+		// Who may not read Email Accounts chooses one nevertheless: its name is all that is needed.
+		frm.set_query("email_account", () => ({ query: "customer_tiering.outreach.senders.senders" }));
 	},
 	refresh(frm) {
+		frm.set_df_property("email_account", "ignore_link_validation", 1);
 		customer_tiering.edit_audience(frm);
 		redraw(frm);
 		if (frm.is_new()) return;
@@ -96,6 +98,14 @@ customer_tiering.draw_flow = function (frm) {
 	);
 };
 
+// A text without its code, cut between words.
+customer_tiering.in_short = function (text, length = 60) {
+	const plain = (text || "").replace(/{%[^]*?%}/g, " ").replace(/{{[^]*?}}/g, "…").replace(/\s+/g, " ").trim();
+	if (plain.length <= length) return plain;
+	const end = plain.lastIndexOf(" ", length);
+	return `${plain.slice(0, end > length / 2 ? end : length)} …`;
+};
+
 customer_tiering.step_boxes = function (steps, box) {
 	const escape = frappe.utils.escape_html;
 	const total = steps.reduce((sum, step) => sum + (step.variant ? cint(step.weight) : 0), 0);
@@ -107,7 +117,7 @@ customer_tiering.step_boxes = function (steps, box) {
 		const variant = step.variant ? ` ${escape(step.variant)}${share}` : "";
 		return box(
 			`${ICONS[step.channel] || ""} ${__(step.channel)}${variant}`,
-			escape((what || "…").slice(0, 60)) + role + offer,
+			escape(customer_tiering.in_short(what) || "…") + role + offer,
 			step.variant ? "border-style: dashed" : ""
 		);
 	});
@@ -148,7 +158,7 @@ customer_tiering.preview_html = function (preview) {
 		preview.kept_back && `<b>${__("{0} would not go out by then", [preview.kept_back])}</b>`,
 	].filter(Boolean);
 	const reasons = preview.reasons.map(([reason, count]) => `<li>${count} × ${escape(reason)}</li>`);
-	const step = (row) => `${ICONS[row.channel] || ""} ${escape(row.what || "")}
+	const step = (row) => `${ICONS[row.channel] || ""} ${escape(customer_tiering.in_short(row.what))}
 		<span class="text-muted small">${escape(row.variant)}</span>`;
 	const going = preview.outgoing.map(
 		(row) => `<tr><td class="text-nowrap">${day(row.day)}</td>
@@ -162,9 +172,9 @@ customer_tiering.preview_html = function (preview) {
 			${__("As things stand today: whoever orders or unsubscribes gets nothing more, and what other sequences send may put a message off.")}</p>
 		${reasons.length ? `<ul class="text-muted">${reasons.join("")}</ul>` : ""}
 		<h5 class="mt-4">${__("What Would Go Out")}</h5>
-		${going.length ? table([__("Day"), __("Customer"), `<th class="d-none d-md-table-cell">${__("Step")}</th>`, __("To")], going) : `<p>${__("Nothing.")}</p>`}
+		${going.length ? table([__("Date"), __("Customer"), `<th class="d-none d-md-table-cell">${__("Step")}</th>`, __("To", null, "Outreach Touch")], going) : `<p>${__("Nothing.")}</p>`}
 		<h5 class="mt-4">${__("Who Would Enter")}</h5>
-		${entering.length ? table([__("Day"), __("Customer")], entering) : `<p>${__("Nobody.")}</p>`}`;
+		${entering.length ? table([__("Date"), __("Customer")], entering) : `<p>${__("Nobody.")}</p>`}`;
 };
 
 // To whom a message goes, and why it goes later than it could.
@@ -221,39 +231,4 @@ customer_tiering.try_step = async function (frm) {
 		place.empty().append(to, $("<p>").append($("<b>").text(content.subject)), frame);
 	};
 	dialog.show();
-};
-
-customer_tiering.enter_backlog = function (frm) {
-	const dialog = new frappe.ui.Dialog({
-		title: __("Enter a Backlog"),
-		fields: [
-			{
-				fieldtype: "HTML",
-				options: `<p>${__("Customers of the audience who may enter do so, the most valuable first, so many a day. Whoever orders before it is his or her turn gets nothing.")}</p>`,
-			},
-			{ fieldname: "filters", fieldtype: "HTML" },
-			{ fieldname: "per_day", fieldtype: "Int", label: __("Customers a day"), default: 20, reqd: 1 },
-		],
-		primary_action_label: __("Enter"),
-		async primary_action({ per_day }) {
-			const filters = JSON.stringify(group.get_filters().map((filter) => filter.slice(0, 4)));
-			const args = { sequence: frm.doc.name, filters, per_day };
-			const { message } = await frappe.call({ method: "customer_tiering.outreach.api.enrol_backlog", args, freeze: true });
-			dialog.hide();
-			frappe.msgprint(__("{0} customers enter over {1} days.", [message.entered, message.days]));
-		},
-	});
-	dialog.show();
-	let group = null;
-	frappe.model.with_doctype("Customer", async () => {
-		group = new frappe.ui.FilterGroup({
-			parent: dialog.get_field("filters").$wrapper,
-			doctype: "Customer",
-			on_change: () => {},
-		});
-		group.filter_button = group.filter_button || $("<button>");
-		group.hide_popover = () => {};
-		await group.add_filters(customer_tiering.parse_filters(frm.doc.audience_filters));
-		group.toggle_empty_filters(!group.filters.length);
-	});
 };

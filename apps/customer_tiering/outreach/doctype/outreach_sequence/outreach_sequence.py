@@ -40,7 +40,9 @@ class OutreachSequence(Document):
 			self.name,
 		)
 		warn_of_steps_left_out(self)
-		self.warn_of_no_outgoing_account()
+		from customer_tiering.outreach.warnings import warn
+
+		warn(self)
 
 	def save_version(self) -> None:
 		"""Whoever reads the sequence reads its versions, but not all of them the addresses of webhooks, which carry keys."""
@@ -52,17 +54,6 @@ class OutreachSequence(Document):
 		super().save_version()
 		for row, address in zip(rows, addresses, strict=True):
 			row.webhook_url = address
-
-	def warn_of_no_outgoing_account(self) -> None:
-		from customer_tiering.outreach.channels.email import outgoing_problem
-
-		mails = any(step.channel == "Email" for step in self.steps)
-		problem = outgoing_problem(self) if self.enabled and mails else None
-		if problem:
-			waits = _("The mails of {0} wait until that is mended.").format(
-				frappe.bold(escape_html(self.name))
-			)
-			frappe.msgprint(f"{problem} {waits}", title=_("No outgoing mail"), indicator="orange")
 
 	def on_trash(self) -> None:
 		from customer_tiering.outreach.exits import end
@@ -143,9 +134,12 @@ class OutreachSequence(Document):
 	def refuse_bad_hours(self) -> None:
 		from customer_tiering.outreach.clock import window_of
 
+		for field in ("send_from_hour", "send_until_hour"):  # as forms and imports bring them
+			text = str(self.get(field) if self.get(field) is not None else "").strip()
+			self.set(field, int(text) if text.isdecimal() else None)
 		try:
 			window_of(self)
-		except ValueError:
+		except (TypeError, ValueError):
 			frappe.throw(
 				_(
 					"Sending: choose at least one day, and hours from 0 to 24 of which the second is later than the first."

@@ -6,6 +6,11 @@ frappe.ui.form.on("Outreach Touch", {
 			frm.get_docfield(field).formatter = as_written;
 		}
 	},
+	refresh(frm) {
+		const { status, address, email_queue, attempts } = frm.doc;
+		if (status !== "Failed" || address || email_queue || attempts || !customer_tiering.may_try_again()) return;
+		frm.add_custom_button(__("Try Again"), () => customer_tiering.try_again([frm.doc.name], () => frm.reload_doc()));
+	},
 });
 
 const as_written = (value) =>
