@@ -320,6 +320,9 @@ class TestRedeeming:
 	def test_an_order_with_a_code_ends_the_sequence(self) -> None:
 		name, code = with_code()
 		active = {"customer": name, "status": "Active"}
+		frappe.db.set_value(
+			"Outreach Enrollment", {"customer": name}, {"status": "Active", "next_due_on": day(5)}
+		)
 		frappe.db.set_value("Outreach Sequence", {"enabled": 1}, "exit_on_order", 1)
 		make_order(name, submit=True)
 		assert stop_enrollments(day(0)) == 0

@@ -191,6 +191,17 @@ def test_who_left_may_come_back_by_channel(base_url: str, touch: frappe._dict) -
 		assert answer.status_code == 403 and "not valid" in answer.text
 
 
+def test_what_was_chosen_is_not_offered_again(base_url: str, touch: frappe._dict) -> None:
+	frappe.db.set_value("Outreach Touch", touch.name, "tracking", "Clicks")
+	frappe.db.commit()
+	offers = ("Only none of these any more", "without seeing whether I read them")
+	assert all(offer in page_of(base_url, touch.token).text for offer in offers)
+	assert "none of these any more" in post(base_url, touch, "unsubscribe", scope="sequence")
+	post(base_url, touch, "unsubscribe", scope="tracking")
+	page = page_of(base_url, touch.token).text
+	assert not any(offer in page for offer in offers) and "Yes, no more mails" in page
+
+
 def post(base_url: str, touch: frappe._dict, method: str, **data: str) -> str:
 	url = f"{base_url}/api/method/customer_tiering.outreach.unsubscribe.{method}"
 	answer = requests.post(url, data={"t": touch.token, **data}, timeout=60)

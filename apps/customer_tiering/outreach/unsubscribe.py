@@ -112,6 +112,9 @@ def unsubscribe(t: object = None, scope: object = ALL, channel: object = None) -
 		_say(t, _("We will not see any more whether you open our mails or follow their links."))
 		return
 	leave(touch, SEQUENCE if scope == SEQUENCE else ALL, channel if channel in (EMAIL, SMS) else None)
+	if scope == SEQUENCE:
+		_say(t, _("You will get none of these any more. Others of our messages may still come."))
+		return
 	_say(t, _("You will get no more such messages. Your orders and invoices are not affected."))
 
 

@@ -3,6 +3,7 @@
 import frappe
 from frappe import _
 
+from customer_tiering.outreach.suppress import left_by
 from customer_tiering.outreach.touch_link import refuse_page
 from customer_tiering.outreach.unsubscribe import ALL, EMAIL, SMS, Choice, choices, leave, reader_of, touch_of
 
@@ -24,8 +25,9 @@ def get_context(context: frappe._dict) -> None:
 		context.done = True
 	reader = reader_of(touch)
 	context.own, *context.others = choices(reader) if reader else [Choice(EMAIL, True, False)]
-	context.title_of_mails = _title(touch)
-	context.is_tracked = bool(frappe.db.get_value("Outreach Touch", touch, "tracking"))
+	left = left_by(reader.addresses[reader.channel]) if reader else []
+	context.title_of_mails = "" if reader and reader.sequence in left else _title(touch)
+	context.is_tracked = _is_tracked(touch)
 
 
 def _texts() -> dict[str, dict[str, str]]:
@@ -43,6 +45,13 @@ def _texts() -> dict[str, dict[str, str]]:
 			"come": _("Yes, you may send me text messages"),
 		},
 	}
+
+
+def _is_tracked(touch: str) -> bool:
+	about = frappe.db.get_value("Outreach Touch", touch, ["tracking", "customer"], as_dict=True)
+	return bool(about and about.tracking) and (
+		frappe.db.get_value("Customer", about.customer, "mail_tracking") != "Refused"
+	)
 
 
 def _title(touch: str) -> str:
