@@ -72,6 +72,7 @@ class TestTwiceAtOnce:
 		assert api.enrol_by_hand(NAME, [name]) == {
 			"entered": 0,
 			"refused": [f"{name} is in the sequence already."],
+			"waiting": [],
 		}
 		output_of(first)
 		assert enrollments(name) == ["Active"]

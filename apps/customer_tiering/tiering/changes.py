@@ -438,7 +438,7 @@ def _keep_new_signals(candidates: list[tuple[dict, Signal | None]], context: Con
 
 
 def recent_tier_signals(
-	customers: list[str], as_of: date, taken_back: Collection[str]
+	customers: list[str], as_of: date, taken_back: Collection[str] = ()
 ) -> set[tuple[str, str, str]]:
 	"""Customer, signal and tier of what was signalled in the last TIER_QUIET_DAYS days and not taken back since, or now."""
 	rows = frappe.db.sql(
