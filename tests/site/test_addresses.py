@@ -14,7 +14,6 @@ from customer_tiering.outreach.audience_entry import may_enter
 from customer_tiering.outreach.deliver import deliver_waiting
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.exits import stop_enrollments
-from customer_tiering.outreach.mail import headers_problem, queue_mail
 from customer_tiering.outreach.render import Mail
 from customer_tiering.outreach.suppress import suppress
 from customer_tiering.outreach.unsubscribe import ALL, come_back, leave, short_url, unsubscribe_url
@@ -144,6 +143,8 @@ def test_what_stands_there_is_brought_into_the_same_form() -> None:
 def test_the_way_out_in_the_header_is_as_short_as_can_be_or_its_lack_is_told(
 	letters: int, fits: bool
 ) -> None:
+	from customer_tiering.outreach.mail import headers_problem, queue_mail
+
 	with patch.object(touch_link, "get_url", lambda path: f"https://{'h' * (letters - 3)}.io{path}"):
 		told = headers_problem()
 		url = unsubscribe_url("abcdefghijkl")
