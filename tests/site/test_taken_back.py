@@ -704,7 +704,8 @@ class TestAmendedInTheDesk:
 		night(days_ago(8))
 		make.make_credit_note(customer, 130_000, days_ago(5))
 		night(days_ago(5))
-		invoice.reload().cancel()
+		invoice.reload()
+		invoice.cancel()
 		night(days_ago(2))
 		assert computed(customer).customer_tier is None or computed(customer).customer_tier != "B"
 		self.amended(invoice, 150_000)
@@ -719,7 +720,8 @@ class TestAmendedInTheDesk:
 		if when == "before":
 			make.make_credit_note(b.customer, 130_000, days_ago(5))
 			night(days_ago(5))
-		wrong.reload().cancel()
+		wrong.reload()
+		wrong.cancel()
 		if when == "with":
 			make.make_credit_note(b.customer, 130_000, getdate())
 		night()
@@ -733,7 +735,8 @@ class TestAmendedInTheDesk:
 		recompute(days_ago(20))
 		invoice = make.make_invoice(customer, 150_000, days_ago(5))
 		night(days_ago(5))
-		invoice.reload().cancel()
+		invoice.reload()
+		invoice.cancel()
 		night(days_ago(1))
 		assert live(customer) == []
 		self.amended(invoice, 150_000)
@@ -741,7 +744,8 @@ class TestAmendedInTheDesk:
 		assert live(customer) == [("Tier Up", "B")]
 
 	def test_what_came_between_is_no_news_either(self, b) -> None:
-		b.reload().cancel()
+		b.reload()
+		b.cancel()
 		night(days_ago(3))
 		make.make_invoice(b.customer, 120_000, days_ago(2))
 		night(days_ago(2))
@@ -756,7 +760,8 @@ class TestAmendedInTheDesk:
 		customer = make.make_customer().name
 		invoice = make.make_invoice(customer, 20_000, days_ago(days))
 		recompute(days_ago(3))
-		invoice.reload().cancel()
+		invoice.reload()
+		invoice.cancel()
 		night(days_ago(1))
 		self.amended(invoice, 20_000)
 		night()
@@ -771,7 +776,8 @@ class TestAmendedInTheDesk:
 			make.make_invoice(customer, 100, days_ago(before))
 		invoice = make.make_invoice(customer, 500, days_ago(20))
 		recompute(days_ago(10))
-		invoice.reload().cancel()
+		invoice.reload()
+		invoice.cancel()
 		night(days_ago(3))
 		make.make_invoice(customer, 300, days_ago(2))
 		night(days_ago(2))
@@ -785,7 +791,8 @@ class TestAmendedInTheDesk:
 			customer_with(100 + number, days_ago(30))
 		whale = make.make_invoice(customer_with(100, days_ago(30)), 60_000, days_ago(30))
 		recompute(days_ago(20))
-		whale.reload().cancel()
+		whale.reload()
+		whale.cancel()
 		night(days_ago(1))
 		self.amended(whale, 60_000)
 		night()
