@@ -1,7 +1,6 @@
 """Fills an Email Template, or a short text, in for a customer."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import frappe
@@ -10,6 +9,7 @@ from jinja2 import TemplateError
 
 from customer_tiering.outreach.merge_values import SAMPLE, merge_values
 from customer_tiering.outreach.plain_text import plain_text
+from customer_tiering.tiering.language import language_of
 from customer_tiering.tiering.templates import fill
 
 __all__ = ["SAMPLE", "Mail", "RenderError", "merge_values", "render", "render_text", "site_language"]
@@ -54,15 +54,9 @@ def render_text(text: str, values: dict) -> str:
 	return "\n".join(" ".join(line.split()) for line in _fill(text, _flat(values)).split("\n")).strip()
 
 
-@contextmanager
-def site_language() -> Iterator[None]:
+def site_language() -> AbstractContextManager[None]:
 	"""Jobs run in the bench's language; customers and colleagues read the site's."""
-	before = frappe.local.lang
-	frappe.local.lang = frappe.db.get_single_value("System Settings", "language") or before
-	try:
-		yield
-	finally:
-		frappe.local.lang = before
+	return language_of(frappe.db.get_single_value("System Settings", "language"))
 
 
 def _in_layout(content: str, subject: str, preview: str, values: dict) -> str:

@@ -80,7 +80,6 @@ class Context:
 	conditions: pd.DataFrame
 	voids: pd.DataFrame
 	undone: TakenBack
-	tiers_before: dict[str, str | None]
 	back: Mapping[str, Restored]
 	taken_back: frozenset[tuple[str, str, str]]
 	slept_before: frozenset[tuple[str, str, date]]
@@ -230,8 +229,8 @@ def ledger_rows(
 		decision: stood_before(context.voids, decision, facts[f"current_{DECISION_FIELDS[decision]}"])
 		for decision in ("Tier", "Stage")
 	}
-	stood["Tier"] |= context.tiers_before
-	stood["Stage"] |= context.undone.stages
+	for decision, before_rules in context.undone.stood.items():
+		stood[decision] |= before_rules
 	for customer, row in records.items():
 		for decision, field in DECISION_FIELDS.items():
 			changed = row[f"current_{field}"] != row[field]
@@ -411,7 +410,7 @@ def _is_history(first_order: pd.Timestamp, context: Context) -> bool:
 def _undoes(event: dict, before: str | None, context: Context) -> bool:
 	"""Whether a tier that changed is but the end of a way down that was taken back, and not all of it is made up for."""
 	entry = context.entry_values
-	if event["decision"] != "Tier" or event["customer"] in context.tiers_before:
+	if event["decision"] != "Tier" or event["customer"] in context.undone.tiers:
 		return False
 	if not {before, event["old_value"], event["new_value"]} <= set(entry):
 		return False

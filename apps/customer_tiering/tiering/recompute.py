@@ -173,7 +173,6 @@ def _decide(scope: Scope, as_of: date, progress: Progress) -> Decided:
 		conditions=new_conditions(judged.conditions, undone.keys),
 		voids=pd.concat([voids, undone.voids], ignore_index=True),
 		undone=undone,
-		tiers_before={customer: each.stood for customer, each in back.items()} | undone.tiers,
 		back=once_more,
 		taken_back=taken_back_before(once_more) if once_more else frozenset(),
 		slept_before=slept_before(scope.lowered) if scope.lowered else frozenset(),
