@@ -12,6 +12,7 @@ from frappe.utils import random_string
 
 from customer_tiering.customer_insights import data_quality
 from customer_tiering.customer_insights.data_quality import letters, problems
+from customer_tiering.outreach.suppress import suppress
 from customer_tiering.tiering.owner import owner_of
 from tests.site import factories as make
 
@@ -75,6 +76,16 @@ def without_address() -> tuple[list[str], Callable]:
 	return [
 		customer
 	], lambda: contact.append("email_ids", {"email_id": "a@example.com", "is_primary": 1}) and contact.save()
+
+
+def with_a_bounced_address() -> tuple[list[str], Callable]:
+	customer, left = sound(), sound()
+	addresses = [frappe.db.get_value("Contact", contact_of(name), "email_id") for name in (customer, left)]
+	suppress(addresses[0], "Bounce")
+	suppress(addresses[1], "Link in a mail")
+	contact = frappe.get_doc("Contact", contact_of(customer))
+	contact.email_ids[0].email_id = "corrected@example.com"
+	return [customer], contact.save
 
 
 def without_owner() -> tuple[list[str], Callable]:
@@ -163,6 +174,7 @@ def without_dates() -> tuple[list[str], Callable]:
 
 CASES = {
 	"No Address": [without_address],
+	"Bounced": [with_a_bounced_address],
 	"No Owner": [without_owner],
 	"Owner Left": [with_disabled_owner],
 	"Duplicate Contacts": [with_the_same_address],
@@ -179,6 +191,7 @@ CASES = {
 # Where it is mended, if not on the customer's form; and the problems of which a list can hold exactly the customers.
 PLACES = {
 	"No Address": "contact",
+	"Bounced": "contact",
 	"No Buying Role": "contact",
 	"Duplicate Contacts": "contact",
 	"Missing Rates": "currency-exchange",

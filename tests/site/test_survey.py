@@ -63,6 +63,7 @@ def test_looking_notes_nothing_and_tells_nothing(base_url: str, touch: frappe._d
 	assert page.status_code == 200 and touch.token in page.text
 	assert all(reason in page.text for reason in reasons())
 	assert not re.search("sleepy", page.text, re.IGNORECASE)
+	assert f">{frappe.defaults.get_global_default('company')}</p>" in page.text
 	assert requests.get(f"{base_url}{METHOD}", params={"t": touch.token}, timeout=60).status_code in (
 		403,
 		405,

@@ -81,6 +81,7 @@ def test_looking_changes_nothing(base_url: str, touch: frappe._dict) -> None:
 	assert '<form method="post"' in page.text
 	assert touch.token in page.text
 	assert "sleepy_ltd@example.com" not in page.text
+	assert f">{frappe.defaults.get_global_default('company')}</p>" in page.text
 	assert requests.get(f"{base_url}{METHOD}", params={"t": touch.token}, timeout=60).status_code in (
 		403,
 		405,

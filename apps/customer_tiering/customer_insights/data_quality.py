@@ -48,6 +48,17 @@ NO_ADDRESS = """(
 		WHERE link.link_doctype = 'Customer' AND link.link_name = `tabCustomer`.name AND link.parenttype = 'Contact'
 	)
 )"""
+# Addresses that gave our mails back for good; one that was corrected since is another one.
+BOUNCED = """
+	SELECT `tabCustomer`.name, bounced.address FROM `tabOutreach Suppression` bounced
+	JOIN `tabContact` contact ON contact.email_id = bounced.address
+	JOIN `tabDynamic Link` link ON link.parent = contact.name AND link.parenttype = 'Contact' AND link.link_doctype = 'Customer'
+	JOIN `tabCustomer` ON `tabCustomer`.name = link.link_name
+	WHERE bounced.source = 'Bounce' AND {counted}
+	UNION SELECT `tabCustomer`.name, bounced.address FROM `tabOutreach Suppression` bounced
+	JOIN `tabCustomer` ON `tabCustomer`.email_id = bounced.address
+	WHERE bounced.source = 'Bounce' AND {counted}
+"""
 NO_DATES = " AND ".join(f"`tabCustomer`.{field} IS NULL" for field in KEY_DATES)
 
 # Shorter numbers are extensions and the like.
@@ -154,6 +165,13 @@ def problems() -> dict[str, Problem]:
 			field="contact_html",
 			on_contact="email_ids",
 		),
+		"Bounced": Problem(
+			_("Address Bounced"),
+			_("Mails to this address came back: none is sent there any more. Correct it."),
+			find=with_bounced_address,
+			field="contact_html",
+			on_contact="email_ids",
+		),
 		"No Owner": Problem(
 			_("No Owner"),
 			_(
@@ -221,6 +239,13 @@ def problems() -> dict[str, Problem]:
 			fields={field: ["is", "not set"] for field in KEY_DATES},
 			field=KEY_DATES[0],
 		),
+	}
+
+
+def with_bounced_address(customers: Customers) -> Findings:
+	"""Customers to whom, or to a contact of whom, mails came back."""
+	return {
+		name: Finding(address) for name, address in frappe.db.sql(BOUNCED.format(counted=customers.counted))
 	}
 
 

@@ -104,6 +104,11 @@ class Crowd:
 	def last_invoices(self) -> dict[str, frappe._dict]:
 		return {row.customer: row for row in rows_of(LAST_INVOICES, self.names)}
 
+	def company_of(self, customer: str) -> str:
+		"""Which of the site's companies the customer knows: the one of the last invoice, else the site's; empty without any."""
+		last = self.last_invoices.get(customer)
+		return (last and last.company) or frappe.defaults.get_global_default("company") or ""
+
 	@cached_property
 	def top_items(self) -> dict[str, str]:
 		"""By invoice the item with the largest amount on it."""

@@ -3,10 +3,11 @@
 from datetime import date
 
 import frappe
+import pandas as pd
 from frappe import _
-from frappe.utils import add_years, getdate
+from frappe.utils import getdate
 
-from customer_tiering.engine.key_dates import KEY_DATES, label
+from customer_tiering.engine.key_dates import KEY_DATES, label, next_anniversary
 from customer_tiering.engine.signals import KEY_DATE
 from customer_tiering.tiering.signals import signal_period
 
@@ -45,17 +46,6 @@ def coming(day: date, last: date) -> list[tuple[str, date]]:
 	"""The customers who have a key date from `day` to `last`, each with the first one."""
 	known = {field: ("is", "set") for field in KEY_DATES}
 	rows = frappe.get_all("Customer", filters={"disabled": 0}, or_filters=known, fields=["name", *KEY_DATES])
-	found = {}
-	for row in rows:
-		days = (_next(getdate(row[field]), day) for field in KEY_DATES if row[field])
-		first = min((on for on in days if on <= last), default=None)
-		if first:
-			found[row.name] = first
-	return list(found.items())
-
-
-def _next(began: date, day: date) -> date:
-	"""The first anniversary on that day or later; as engine.key_dates has it."""
-	years = max(day.year - began.year, 1)
-	on = getdate(add_years(began, years))
-	return on if on >= day else getdate(add_years(began, years + 1))
+	dates = pd.DataFrame.from_records(rows, columns=["name", *KEY_DATES]).set_index("name")
+	first = dates.apply(lambda key_date: pd.Series(next_anniversary(key_date, day), dates.index)).min(axis=1)
+	return [(name, on.date()) for name, on in first[first <= pd.Timestamp(last)].items()]

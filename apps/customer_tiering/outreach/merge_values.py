@@ -62,7 +62,7 @@ def merge_values(
 	crowd = crowd or Crowd([customer.name], as_of)
 	last_invoice = crowd.last_invoices.get(customer.name) or frappe._dict()
 	rep = crowd.users.get(crowd.owner_of(customer.name))
-	company = last_invoice.company or frappe.defaults.get_global_default("company") or ""
+	company = crowd.company_of(customer.name)
 	return {
 		"customer": {field: customer.get(field) or "" for field in SAMPLE["customer"]},
 		"contact_name": contact_name or customer.customer_name,

@@ -4,6 +4,7 @@ import frappe
 from frappe import _
 from frappe.utils import get_url
 
+from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.signature import is_signed, sign
 
 MOST_A_DAY = 10
@@ -20,6 +21,12 @@ def touch_behind(token: object, purpose: str) -> str | None:
 		return None
 	touch, _dot, signature = token.partition(".")
 	return touch if is_signed(signature, purpose, touch) else None
+
+
+def company_behind(touch: str) -> str:
+	"""Who wrote, for the top of the page behind the link; empty if the touch is no more."""
+	customer = frappe.db.get_value("Outreach Touch", touch, "customer")
+	return Crowd([customer]).company_of(customer) if customer else ""
 
 
 def comes_too_often(purpose: str, touch: str) -> bool:

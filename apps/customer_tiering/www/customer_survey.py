@@ -3,7 +3,7 @@
 import frappe
 
 from customer_tiering.outreach.survey import SCORES, given_before, reasons, touch_of
-from customer_tiering.outreach.touch_link import refuse_page
+from customer_tiering.outreach.touch_link import company_behind, refuse_page
 
 no_cache = 1
 sitemap = 0
@@ -16,6 +16,7 @@ def get_context(context: frappe._dict) -> None:
 		refuse_page(context)
 		return
 	context.token = token
+	context.company = company_behind(touch)
 	context.given = given_before(touch)
 	context.scores = SCORES
 	context.reasons = reasons()

@@ -4,7 +4,7 @@ import frappe
 from frappe import _
 
 from customer_tiering.outreach.suppress import left_by
-from customer_tiering.outreach.touch_link import refuse_page
+from customer_tiering.outreach.touch_link import company_behind, refuse_page
 from customer_tiering.outreach.unsubscribe import ALL, EMAIL, SMS, Choice, choices, leave, reader_of, touch_of
 
 no_cache = 1
@@ -18,6 +18,7 @@ def get_context(context: frappe._dict) -> None:
 		refuse_page(context)
 		return
 	context.token = token
+	context.company = company_behind(touch)
 	context.texts = _texts()
 	context.csrf_token = "" if frappe.session.user == "Guest" else frappe.sessions.get_csrf_token()
 	if frappe.request.method == "POST":

@@ -7,6 +7,7 @@ frappe.query_reports["Data Quality"] = {
 			options: [
 				{ value: "", label: __("All Problems") },
 				{ value: "No Address", label: __("No Address to Write To") },
+				{ value: "Bounced", label: __("Address Bounced") },
 				{ value: "No Owner", label: __("No Owner") },
 				{ value: "Owner Left", label: __("Owner Disabled") },
 				{ value: "Duplicate Contacts", label: __("Same E-Mail on Several Customers") },
