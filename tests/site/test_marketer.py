@@ -119,7 +119,7 @@ class TestPermissions:
 	"""A Tiering Manager who may read customers, and no more of the framework than its users."""
 
 	def test_she_writes_mails_and_chooses_who_sends_them(self) -> None:
-		permissions.grant()
+		permissions.grant("Email Template")
 		marketer = user("mona@example.com", "Sales Manager", "Tiering Manager")
 		sequence(MAIL)
 		name = customer()
@@ -136,22 +136,24 @@ class TestPermissions:
 		with pytest.raises(frappe.PermissionError):
 			senders("Email Account", "", "name", 0, 10, None)
 
-	def test_they_are_taken_back_unless_somebody_changed_more(self) -> None:
-		standing = frappe.get_all("Custom DocPerm", {"parent": "Email Template"}, ["*"])
+	@pytest.mark.parametrize("doctype", list(permissions.RIGHTS))
+	def test_they_are_taken_back_unless_somebody_changed_more(self, doctype: str) -> None:
+		standing = frappe.get_all("Custom DocPerm", {"parent": doctype}, ["*"])
 		try:
-			standard = set(frappe.get_all("DocPerm", {"parent": "Email Template"}, pluck="role"))
-			for role, left in ((None, set()), ("Sales User", {*standard, "Sales User"})):
-				permissions.grant()
+			standard = set(frappe.get_all("DocPerm", {"parent": doctype}, pluck="role"))
+			for role, left in ((None, set()), ("Support Team", {*standard, "Support Team"})):
+				frappe.db.delete("Custom DocPerm", {"parent": doctype})
+				permissions.grant(doctype)
 				if role:
-					add_permission("Email Template", role)
+					add_permission(doctype, role)
 				permissions.take_back()
-				rows = frappe.get_all("Custom DocPerm", {"parent": "Email Template"}, pluck="role")
+				rows = frappe.get_all("Custom DocPerm", {"parent": doctype}, pluck="role")
 				assert set(rows) == left
 		finally:
-			frappe.db.delete("Custom DocPerm", {"parent": "Email Template"})
+			frappe.db.delete("Custom DocPerm", {"parent": doctype})
 			for row in standing:
 				frappe.get_doc({"doctype": "Custom DocPerm", **row}).db_insert()
-			frappe.clear_cache(doctype="Email Template")
+			frappe.clear_cache(doctype=doctype)
 
 
 class TestKeyDates:
