@@ -278,7 +278,7 @@ class TestTexts:
 		enrolled(SINGLE)
 		assert dispatch_due(day(0)) == {"Queued": 1}
 		(mail,) = frappe.get_all("Email Queue", {"reference_name": SINGLE}, pluck="message")
-		assert message_from_string(mail)["Reply-To"] == REP
+		assert REP in message_from_string(mail)["Reply-To"]
 
 	def test_a_reminder_goes_where_its_code_went(self) -> None:
 		by = sequence()
