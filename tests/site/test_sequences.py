@@ -642,7 +642,7 @@ def test_what_can_t_work_is_refused(step: dict, values: dict, sentence: str) -> 
 
 
 class TestHoldingBack:
-	"""Each reason by itself, and that the mail goes out when it is gone or switched off."""
+	"""Each reason by itself, and that the mail goes out when nothing is in the way any more."""
 
 	@pytest.fixture
 	def name(self) -> str:

@@ -1,4 +1,4 @@
-"""What people do with sequences themselves: enter customers, a backlog of them, take one out, and get a mail to look at."""
+"""What people do with sequences themselves: enter customers, or a backlog of them, and take one out."""
 
 from collections.abc import Collection
 from datetime import date
@@ -6,7 +6,7 @@ from datetime import date
 import frappe
 from frappe import _
 
-from customer_tiering.outreach.audience_entry import enrol_backlog
+from customer_tiering.outreach.audience_entry import enter_some_each_day
 from customer_tiering.outreach.backlog import STAGES
 from customer_tiering.outreach.enter import HAND, SIGNAL, enrollment_row, enter, last_orders, locked, why_not
 from customer_tiering.outreach.exits import end
@@ -75,7 +75,7 @@ def enter_backlog(sequence: "frappe.Document", customers: Collection[str], per_d
 	refuse_switched_off(sequence)
 	if not 1 <= per_day <= 10000:
 		frappe.throw(_("{0} must be between 1 and 10,000.").format(_("Customers a day")))
-	entered = enrol_backlog(sequence, customers, per_day, day)
+	entered = enter_some_each_day(sequence, customers, per_day, day)
 	return {"entered": entered, "days": -(-entered // per_day)}
 
 
