@@ -447,6 +447,7 @@ class TestWakeUpPerformance:
 			sequence=enrollment.sequence,
 			enrollment=enrollment.name,
 			touch_key=random_string(20),
+			channel="Email",
 			status=status,
 			touched_on=day,
 			email_queue=row if status == "Queued" else None,
@@ -476,6 +477,8 @@ class TestWakeUpPerformance:
 					sums["failed"] += 1
 				elif touch.status == "Deferred":
 					sums["deferred"] += 1
+				elif touch.channel != "Email":
+					continue
 				elif queue in ("Not Sent", "Sending"):
 					sums["waiting"] += 1
 				else:
@@ -538,6 +541,7 @@ class TestWakeUpPerformance:
 			"waiting": self.entered((("Queued", "Not Sent"),)),
 			"in doubt": self.entered((("Queued", "Sending"),)),
 			"deferred": self.entered((("Deferred", None),)),
+			"no gateway": self.entered((("Queued", None),)),
 			"unsubscribed": self.entered(),
 			"old order": self.entered(),
 			"another month": self.entered(entered_on=add_months(self.entry, -2)),
@@ -562,6 +566,8 @@ class TestWakeUpPerformance:
 		self.ordered(found["old order"], -180, 90)
 		self.ordered(found["another month"], 30, 400)
 		self.left(found["another month"], 30)
+		frappe.db.set_value("Outreach Touch", {"enrollment": found["no gateway"]}, "channel", "SMS")
+		self.ordered(found["no gateway"], 20, 110)
 		for number, name in enumerate(found.values()):
 			customer = frappe.db.get_value("Outreach Enrollment", name, "customer")
 			frappe.db.set_value("Customer", customer, "customer_tier", (None, "A", "B")[number % 3])
@@ -572,12 +578,12 @@ class TestWakeUpPerformance:
 		self.check(rows["Wake Up"])
 		assert rows["Wake Up"]["entered"] == len(population)
 		assert rows["Wake Up"]["ordered_again"] == 6
-		assert rows["Wake Up"]["ordered_before"] == 2
+		assert rows["Wake Up"]["ordered_before"] == 3
 		assert rows["Wake Up"]["revenue"] == pytest.approx(1000.5 + 380 + 220 + 55 + 700 + 400)
 
 	def test_each_way_through(self, population: dict[str, str]) -> None:
 		again = ("again", "partly returned", "amended", "same day", "after the last mail", "another month")
-		before = ("before", "backdated")
+		before = ("before", "backdated", "no gateway")
 		rows = self.rows(group_by="Enrollment")
 		for way, name in population.items():
 			counted = (rows[name]["ordered_again"], rows[name]["ordered_before"])

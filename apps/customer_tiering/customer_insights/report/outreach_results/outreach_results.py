@@ -44,6 +44,7 @@ from customer_tiering.customer_insights.filters import (
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.proportions import difference
 from customer_tiering.outreach.experiments import UnderTest, under_test
+from customer_tiering.outreach.sent import HAS_LEFT
 from customer_tiering.tiering.orders import Orders, orders_for
 
 CONTEXT = "Outreach Results"  # in which words are translated that mean something else elsewhere
@@ -78,8 +79,7 @@ OUTCOME = (
 	*("loaded", "replied", "unsubscribed"),
 )
 
-LEFT = """touch.channel != 'Call Task' AND (touch.status = 'Sent'
-	OR (touch.status = 'Queued' AND COALESCE(queue.status, 'Sent') IN ('Sent', 'Partially Sent')))"""
+LEFT = f"touch.channel != 'Call Task' AND {HAS_LEFT}"
 DELIVERED = "COALESCE(touch.bounce, '') = ''"
 # All messages to which an order or answer of the period can belong, those of other sequences among them.
 MESSAGES = f"""

@@ -41,6 +41,7 @@ from customer_tiering.customer_insights.filters import (
 	whole,
 )
 from customer_tiering.engine.policy import Policy
+from customer_tiering.outreach.sent import HAS_LEFT
 from customer_tiering.tiering.orders import Orders, orders_for
 
 ORDER_DAYS = 30
@@ -57,9 +58,7 @@ ENROLLMENTS = """
 	`tabOutreach Enrollment` enrollment LEFT JOIN `tabCustomer` ON `tabCustomer`.name = enrollment.customer
 """
 
-# The queue knows it at once, the touch with the next dispatch.
-LEFT = """((touch.channel = 'Email' AND touch.status = 'Sent')
-	OR (touch.status = 'Queued' AND COALESCE(queue.status, 'Sent') IN ('Sent', 'Partially Sent')))"""
+LEFT = f"(touch.channel = 'Email' AND {HAS_LEFT})"
 
 MAILS = f"""
 	SELECT touch.enrollment,
@@ -67,9 +66,7 @@ MAILS = f"""
 		SUM(touch.status = 'Queued' AND queue.status IN ('Not Sent', 'Sending')) AS waiting,
 		SUM(touch.status = 'Failed' OR (touch.status = 'Queued' AND queue.status IN ('Error', 'Expired'))) AS failed,
 		SUM(touch.status = 'Deferred') AS deferred,
-		MIN(CASE
-			WHEN {LEFT} THEN touch.touched_on
-		END) AS first_mail
+		MIN(IF({LEFT}, touch.touched_on, NULL)) AS first_mail
 	FROM `tabOutreach Touch` touch
 	JOIN `tabOutreach Enrollment` entry ON entry.name = touch.enrollment
 	LEFT JOIN `tabEmail Queue` queue ON queue.name = touch.email_queue
