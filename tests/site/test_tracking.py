@@ -524,6 +524,7 @@ class TestOutreachResults:
 				row
 				for row in left
 				if row["customer"] == order["customer"]
+				and not row["bounce"]
 				and 0 <= (order["posting_date"] - row["touched_on"]).days <= DAYS
 				and (not row["known"] or order["posting_date"] > row["known"])
 			]
@@ -584,12 +585,17 @@ class TestOutreachResults:
 		make.make_communication("Customer", people[2], add_days(START, 1), **away)
 		answered = frappe.db.get_value("Outreach Touch", {"customer": people[2], "step": "later"})
 		make.make_feedback(people[2], 3, START, source="Web Form", touch=answered)
+		make.make_invoice(people[2], 10, START)  # is that of what arrived before the mail that came back
+		make.make_invoice(people[4], 10, START)
+		put("Outreach Touch", [{**common, "touch_key": "x", "customer": people[4], "bounce": "Hard"}])
 		row, total = execute({"from_date": START, "to_date": START, "order_days": str(DAYS)})[1]
 		expected = {
 			**{
-				"sent": 5,
+				"sent": 6,
 				"delivered": 4,
-				"bounced": 1,
+				"bounced": 2,
+				"reordered": 1,
+				"reorder_rate": 25,
 				"opened": 2,
 				"loaded": 1,
 				"clicked": 1,

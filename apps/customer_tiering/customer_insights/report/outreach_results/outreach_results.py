@@ -81,14 +81,14 @@ OUTCOME = (
 
 LEFT = f"touch.channel != 'Call Task' AND {HAS_LEFT}"
 DELIVERED = "COALESCE(touch.bounce, '') = ''"
-# All messages to which an order or answer of the period can belong, those of other sequences among them.
+# All messages that arrived, to which an order or answer of the period can belong, those of other sequences among them.
 MESSAGES = f"""
 	SELECT touch.name, touch.customer, touch.sequence, touch.step, touch.variant, touch.email_template, touch.address,
 		touch.touched_on, touch.creation, enrollment.last_order_date
 	FROM `tabOutreach Touch` touch
 	LEFT JOIN `tabEmail Queue` queue ON queue.name = touch.email_queue
 	LEFT JOIN `tabOutreach Enrollment` enrollment ON enrollment.name = touch.enrollment
-	WHERE {LEFT} AND touch.touched_on BETWEEN %(from_date)s AND DATE_ADD(%(to_date)s, INTERVAL %(days)s DAY)"""
+	WHERE {LEFT} AND {DELIVERED} AND touch.touched_on BETWEEN %(from_date)s AND DATE_ADD(%(to_date)s, INTERVAL %(days)s DAY)"""
 LAST_FIRST = "touch.touched_on DESC, touch.creation DESC, touch.name DESC"
 OF_PERIOD = "touch.touched_on BETWEEN %(from_date)s AND %(to_date)s"
 
