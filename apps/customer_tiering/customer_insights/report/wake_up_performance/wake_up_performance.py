@@ -1,10 +1,10 @@
-"""Wake-up Performance: what became of the customers who entered a sequence in a period.
+"""Wake-up Performance: what became of the customers who entered a sequence in a period, the holdout left out.
 
 * mailed: at least one mail has left, which is a touch whose Email Queue row was sent. A row that was cleared, as the
   framework does after 30 days, counts as sent; one that still waits or hangs in "Sending" doesn't yet; an Error is a failure;
-* the order that answers: the customer's first order dated after the order that the sequence's signal was counted
-  from, until `order_days` after the enrollment ended. An enrollment ends with its last mail, so the order that the
-  last mail leads to always comes after the end;
+* the order that answers: the customer's first order dated after the last one that was known on entering, until
+  `order_days` after the enrollment ended. An enrollment ends with its last mail, so the order that the last mail leads
+  to always comes after the end;
 * ordered again: the order that answers is dated on or after the first mail's day. Dated earlier, or without a mail,
   it is an order before any mail;
 * reorder rate: ordered again ÷ mailed;
@@ -132,7 +132,8 @@ def read_scope(filters: frappe._dict) -> Scope:
 		frappe.throw(_("Group By must be one of {0}.").format(", ".join(GROUPS)), title=_("Group By"))
 	companies = visible_companies(policy, text(filters, "company", _("Company")))
 	orders = orders_for(policy, until=getdate(), companies=companies)
-	conditions = ["enrollment.entered_on BETWEEN %(from_date)s AND %(to_date)s", visible_customers()]
+	entered = "enrollment.entered_on BETWEEN %(from_date)s AND %(to_date)s AND enrollment.is_holdout = 0"
+	conditions = [entered, visible_customers()]
 	values = {
 		**orders.values,
 		"from_date": from_date,
@@ -161,9 +162,8 @@ def answers_query(orders: Orders) -> str:
 			) AS position
 		FROM {ENROLLMENTS}
 		LEFT JOIN ({MAILS}) mails ON mails.enrollment = enrollment.name
-		LEFT JOIN `tabTiering Event` event ON event.name = enrollment.event
 		JOIN {orders.table} document ON document.customer = enrollment.customer
-			AND {orders.day} > COALESCE(event.last_order_date, DATE_SUB(enrollment.entered_on, INTERVAL 1 DAY))
+			AND {orders.day} > COALESCE(enrollment.last_order_date, DATE_SUB(enrollment.entered_on, INTERVAL 1 DAY))
 			AND {orders.day} <= DATE_ADD(COALESCE(enrollment.ended_on, %(as_of)s), INTERVAL %(order_days)s DAY)
 			AND {orders.day} <= %(as_of)s
 		{orders.money_joins()} {orders.credits}
@@ -279,6 +279,7 @@ def columns(scope: Scope) -> list[dict]:
 
 def message(scope: Scope) -> str:
 	details = [
+		_("Customers who are held out for comparison are not counted here: see Outreach Results."),
 		_(
 			"Mailed: at least one mail has left the Email Queue. A queue row that was cleared since counts as sent."
 		),
