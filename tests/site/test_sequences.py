@@ -159,8 +159,11 @@ class TestChannels:
 		assert touches(name)[0].reason == "The other side answered 503."
 		receiver.status = 200
 		assert deliver_waiting() == {}  # not at once
-		frappe.db.set_value("Outreach Touch", {"customer": name}, "deferred_until", day(-1))
+		waited = {"deferred_until": day(-1), "creation": day(-2), "touched_on": day(-1)}
+		frappe.db.set_value("Outreach Touch", {"customer": name}, waited)
 		assert deliver_waiting() == {"Sent": 1}
+		(touch,) = touches(name)
+		assert (touch.touched_on, touch.sent_at.date(), touch.reason) == (day(0), day(0), None)
 		assert deliver_waiting() == {}
 		(first, body), (second, again) = receiver.requests
 		assert first["Idempotency-Key"] == second["Idempotency-Key"] == touches(name)[0].name

@@ -3,17 +3,17 @@
 
 import html
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
+from time import monotonic, sleep
 from urllib.parse import urlsplit
 
 import frappe
 import pytest
 import requests
 from frappe.utils import add_days, date_diff, get_url, getdate, now_datetime
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from customer_tiering.customer_insights.report.outreach_results.outreach_results import execute
@@ -98,14 +98,14 @@ def picture_url(touch: str) -> str:
 
 def hits(expected: int) -> list[frappe._dict]:
 	"""All that were noted, once there are so many; if there are to be none, after a moment in which one could have come."""
-	until = time.monotonic() + (10 if expected else 0.3)
+	until = monotonic() + (10 if expected else 0.3)
 	while True:
 		frappe.db.commit()
 		found = frappe.get_all("Outreach Hit", fields=["*"], order_by="happened_on, creation")
-		if time.monotonic() > until or (expected and len(found) >= expected):
+		if monotonic() > until or (expected and len(found) >= expected):
 			assert len(found) == expected
 			return found
-		time.sleep(0.05)
+		sleep(0.05)
 
 
 def put_hits(touch: str, *rows: tuple, ago: timedelta = timedelta(hours=1)) -> None:
@@ -475,11 +475,19 @@ class TestOutreachResults:
 			"status": st.sampled_from(["Queued", "Sent", "Sent", "Deferred", "Failed"]),
 			"bounce": st.sampled_from([None, None, "Hard"]),
 			"day": st.integers(0, 60),
+			"hour": st.sampled_from([None, 9, 15]),
 			"entered_by": st.sampled_from([None, None, 12]),
 		}
 	)
 
+	EARLY = {
+		**{"customer": 0, "sequence": SEQUENCES[1], "step": "one", "channel": "Email", "status": "Sent"},
+		**{"bounce": None, "day": 5, "hour": 9, "entered_by": None},
+	}
+	LATE = {**EARLY, "sequence": SEQUENCES[0], "hour": 15}
+
 	@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+	@example([LATE, EARLY], 0, 30)
 	@given(st.lists(TOUCH, max_size=12), st.integers(0, 30), st.integers(0, 30))
 	def test_orders_belong_to_the_last_message_before_them(
 		self, world: list[str], drawn: list[dict], first: int, length: int
@@ -499,7 +507,9 @@ class TestOutreachResults:
 					**{
 						"touched_on": add_days(START, each["day"]),
 						"touch_key": str(number),
-						"creation": START,
+						"creation": datetime.combine(START, time()),
+						"sent_at": each["hour"]
+						and datetime.combine(add_days(START, each["day"]), time(each["hour"])),
 					},
 				}
 			)
@@ -519,6 +529,10 @@ class TestOutreachResults:
 			or (row["channel"] == "Email" and row["status"] == "Queued")
 		]
 		expected: dict[str, list] = {}
+
+		def last_of(row: dict) -> tuple:
+			return row["touched_on"], row["sent_at"] or row["creation"], row["name"]
+
 		for order in orders(getdate()):
 			before = [
 				row
@@ -528,7 +542,7 @@ class TestOutreachResults:
 				and 0 <= (order["posting_date"] - row["touched_on"]).days <= DAYS
 				and (not row["known"] or order["posting_date"] > row["known"])
 			]
-			last = max(before, key=lambda row: (row["touched_on"], row["name"]), default=None)
+			last = max(before, key=last_of, default=None)
 			if last and since <= last["touched_on"] <= until:
 				expected.setdefault(last["sequence"], []).append((last["name"], order["value"]))
 		in_period = [row for row in left if since <= row["touched_on"] <= until]

@@ -44,7 +44,7 @@ from customer_tiering.customer_insights.filters import (
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.proportions import difference
 from customer_tiering.outreach.experiments import UnderTest, under_test
-from customer_tiering.outreach.sent import HAS_LEFT
+from customer_tiering.outreach.sent import HAS_LEFT, LATEST_FIRST
 from customer_tiering.tiering.orders import Orders, orders_for
 
 CONTEXT = "Outreach Results"  # in which words are translated that mean something else elsewhere
@@ -84,12 +84,11 @@ DELIVERED = "COALESCE(touch.bounce, '') = ''"
 # All messages that arrived, to which an order or answer of the period can belong, those of other sequences among them.
 MESSAGES = f"""
 	SELECT touch.name, touch.customer, touch.sequence, touch.step, touch.variant, touch.email_template, touch.address,
-		touch.touched_on, touch.creation, enrollment.last_order_date
+		touch.touched_on, touch.sent_at, touch.creation, enrollment.last_order_date
 	FROM `tabOutreach Touch` touch
 	LEFT JOIN `tabEmail Queue` queue ON queue.name = touch.email_queue
 	LEFT JOIN `tabOutreach Enrollment` enrollment ON enrollment.name = touch.enrollment
 	WHERE {LEFT} AND {DELIVERED} AND touch.touched_on BETWEEN %(from_date)s AND DATE_ADD(%(to_date)s, INTERVAL %(days)s DAY)"""
-LAST_FIRST = "touch.touched_on DESC, touch.creation DESC, touch.name DESC"
 OF_PERIOD = "touch.touched_on BETWEEN %(from_date)s AND %(to_date)s"
 
 SENT = f"""
@@ -114,7 +113,7 @@ REPLIES = f"""
 	SELECT touch.label, COUNT(DISTINCT touch.name) AS replied
 	FROM (
 		SELECT {{group}} AS label, touch.*,
-			ROW_NUMBER() OVER (PARTITION BY touch.answer ORDER BY {LAST_FIRST}) AS position
+			ROW_NUMBER() OVER (PARTITION BY touch.answer ORDER BY {LATEST_FIRST}) AS position
 		FROM (
 			SELECT sent.*, received.name AS answer FROM ({MESSAGES}) sent
 			JOIN `tabCommunication` received
@@ -211,7 +210,7 @@ def orders_query(orders: Orders) -> str:
 	SELECT touch.label, touch.name, touch.invoice, touch.value
 	FROM (
 		SELECT {{group}} AS label, touch.*, document.name AS invoice, {orders.money_left} AS value,
-			ROW_NUMBER() OVER (PARTITION BY document.name ORDER BY {LAST_FIRST}) AS position
+			ROW_NUMBER() OVER (PARTITION BY document.name ORDER BY {LATEST_FIRST}) AS position
 		FROM ({MESSAGES}) touch
 		JOIN {orders.table} document ON document.customer = touch.customer
 			AND {orders.day} BETWEEN touch.touched_on AND DATE_ADD(touch.touched_on, INTERVAL %(days)s DAY)
