@@ -585,6 +585,7 @@ class TestOutreachResults:
 			{"customer": people[2], "step": "later"},
 			{"customer": people[2], **tracked, "opens": 1, "bounce": "Hard"},
 			{"customer": people[3], "channel": "SMS"},  # no gateway took it yet
+			{"customer": people[3], "sent_at": f"{START} 11:00:00"},
 		]
 		put("Outreach Touch", [{"touch_key": str(n), **common, **row} for n, row in enumerate(rows)])
 		make.make_communication(
@@ -598,18 +599,19 @@ class TestOutreachResults:
 		away = {"sent_or_received": "Received", "is_automatic_answer": 1}
 		make.make_communication("Customer", people[2], add_days(START, 1), **away)
 		answered = frappe.db.get_value("Outreach Touch", {"customer": people[2], "step": "later"})
-		make.make_feedback(people[2], 3, START, source="Web Form", touch=answered)
+		given = make.make_feedback(people[2], 3, getdate(), source="Web Form", touch=answered)  # corrected
+		frappe.db.set_value("Customer Feedback", given.name, "creation", f"{START} 12:00:00")
 		make.make_invoice(people[2], 10, START)  # is that of what arrived before the mail that came back
 		make.make_invoice(people[4], 10, START)
 		put("Outreach Touch", [{**common, "touch_key": "x", "customer": people[4], "bounce": "Hard"}])
 		row, total = execute({"from_date": START, "to_date": START, "order_days": str(DAYS)})[1]
 		expected = {
 			**{
-				"sent": 6,
-				"delivered": 4,
+				"sent": 7,
+				"delivered": 5,
 				"bounced": 2,
 				"reordered": 1,
-				"reorder_rate": 25,
+				"reorder_rate": 20,
 				"opened": 2,
 				"loaded": 1,
 				"clicked": 1,
@@ -620,6 +622,10 @@ class TestOutreachResults:
 		}
 		for found in (row, total):
 			assert {key: found[key] for key in expected} == expected
+		make.make_communication(
+			"Customer", people[3], START, sent_or_received="Received"
+		)  # an hour too early
+		assert execute({"from_date": START, "to_date": START, "order_days": str(DAYS)})[1][0]["replied"] == 3
 		as_user("Sales User", Customer=people[0])
 		assert execute({"from_date": START, "to_date": START})[1][-1]["sent"] == 1
 		frappe.set_user("Administrator")

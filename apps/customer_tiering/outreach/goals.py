@@ -3,7 +3,9 @@
 from datetime import date
 
 import frappe
+from frappe.utils import add_days
 
+from customer_tiering.outreach.replies import ANSWERS, IS_ANSWERED
 from customer_tiering.tiering.orders import orders_from_settings
 
 OPEN = """enrollment.goal_reached_on IS NULL AND enrollment.entered_on <= %(as_of)s
@@ -12,8 +14,9 @@ IN_TIME = """{day} <= LEAST(%(as_of)s, DATE_ADD(COALESCE(enrollment.ended_on, %(
 
 
 def note_goals(day: date) -> None:
+	since = add_days(day, -90)
 	for goal, query in {"Order": _orders(), "Reply": _replies(), "Higher Tier": _higher_tiers()}.items():
-		rows = frappe.db.sql(query, {"as_of": day, "goal": goal})
+		rows = frappe.db.sql(query, {"as_of": day, "goal": goal, "since": since})
 		for name, reached in rows:
 			frappe.db.set_value(
 				"Outreach Enrollment", name, "goal_reached_on", reached, update_modified=False
@@ -42,15 +45,9 @@ def _orders() -> str:
 
 def _replies() -> str:
 	return _query(
-		"""JOIN (
-			SELECT reference_name AS customer, DATE(communication_date) AS day FROM `tabCommunication`
-			WHERE reference_doctype = 'Customer' AND sent_or_received = 'Received'
-				AND communication_type = 'Communication' AND COALESCE(is_automatic_answer, 0) = 0
-			UNION ALL
-			SELECT customer, feedback_date FROM `tabCustomer Feedback` WHERE source = 'Web Form'
-		) reply ON reply.customer = enrollment.customer""",
-		"reply.day",
-		"TRUE",
+		f"JOIN ({ANSWERS}) answer ON answer.customer = enrollment.customer",
+		"DATE(answer.came_at)",
+		IS_ANSWERED,
 	)
 
 

@@ -4,7 +4,8 @@
 * delivered: sent and not bounced;
 * opened, clicked: at least once by a reader, of the delivered ones that were tracked. Whoever clicked has opened. What only
   Apple Mail loaded is neither opened nor unread: it stands apart;
-* replied: the customer answered its survey, or wrote within the days of the window, and this was the last message before it;
+* replied: the customer answered its survey, or wrote within the days of the window, and this was the last message before it
+  (`outreach.replies`);
 * reordered: messages with an order that is theirs. An order belongs to the last message, of whatever sequence, that the customer
   got on its day or up to so many days before; to no other one, and to none if it was the order by which the customer entered;
 * revenue: the money of these orders less that of their returns until today.
@@ -44,7 +45,8 @@ from customer_tiering.customer_insights.filters import (
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.proportions import difference
 from customer_tiering.outreach.experiments import UnderTest, under_test
-from customer_tiering.outreach.sent import HAS_LEFT, LATEST_FIRST
+from customer_tiering.outreach.replies import ANSWERS
+from customer_tiering.outreach.sent import HAS_LEFT, LATEST_FIRST, LEFT_AT
 from customer_tiering.tiering.orders import Orders, orders_for
 
 CONTEXT = "Outreach Results"  # in which words are translated that mean something else elsewhere
@@ -84,7 +86,7 @@ DELIVERED = "COALESCE(touch.bounce, '') = ''"
 # All messages that arrived, to which an order or answer of the period can belong, those of other sequences among them.
 MESSAGES = f"""
 	SELECT touch.name, touch.customer, touch.sequence, touch.step, touch.variant, touch.email_template, touch.address,
-		touch.touched_on, touch.sent_at, touch.creation, enrollment.last_order_date
+		touch.touched_on, touch.sent_at, touch.creation, {LEFT_AT} AS left_at, enrollment.last_order_date
 	FROM `tabOutreach Touch` touch
 	LEFT JOIN `tabEmail Queue` queue ON queue.name = touch.email_queue
 	LEFT JOIN `tabOutreach Enrollment` enrollment ON enrollment.name = touch.enrollment
@@ -115,23 +117,14 @@ REPLIES = f"""
 		SELECT {{group}} AS label, touch.*,
 			ROW_NUMBER() OVER (PARTITION BY touch.answer ORDER BY {LATEST_FIRST}) AS position
 		FROM (
-			SELECT sent.*, received.name AS answer FROM ({MESSAGES}) sent
-			JOIN `tabCommunication` received
-				ON received.reference_doctype = 'Customer' AND received.reference_name = sent.customer AND {{reply}}
-			UNION
-			SELECT sent.*, received.name AS answer FROM ({MESSAGES}) sent
-			JOIN `tabCommunication` received ON received.sender = sent.address AND {{reply}}
-			UNION
 			SELECT sent.*, answer.name AS answer FROM ({MESSAGES}) sent
-			JOIN `tabCustomer Feedback` answer ON answer.touch = sent.name AND answer.source = 'Web Form'
-				AND answer.feedback_date <= DATE_ADD(sent.touched_on, INTERVAL %(days)s DAY)
+			JOIN ({ANSWERS}) answer ON answer.customer = sent.customer AND COALESCE(answer.touch, sent.name) = sent.name
+				AND answer.came_at > sent.left_at
+				AND answer.came_at < DATE_ADD(sent.touched_on, INTERVAL %(days)s + 1 DAY)
 		) touch
 	) touch LEFT JOIN `tabCustomer` ON `tabCustomer`.name = touch.customer
 	WHERE touch.position = 1 AND {OF_PERIOD} AND {{where}}
 	GROUP BY touch.label"""
-REPLY = """received.sent_or_received = 'Received' AND received.communication_type = 'Communication'
-	AND COALESCE(received.is_automatic_answer, 0) = 0
-	AND DATE(received.communication_date) BETWEEN sent.touched_on AND DATE_ADD(sent.touched_on, INTERVAL %(days)s DAY)"""
 
 GOALS = """
 	SELECT enrollment.sequence, COUNT(*) AS entered, SUM(enrollment.goal_reached_on <= %(as_of)s) AS reached
@@ -164,7 +157,7 @@ def execute(filters: dict | None = None) -> tuple:
 	rows = merged(
 		read(SENT, scope),
 		read(orders_query(scope.orders), scope),
-		read(REPLIES.replace("{reply}", REPLY), scope),
+		read(REPLIES, scope),
 		scope,
 	)
 	if scope.group_by == SEQUENCE:
@@ -196,6 +189,7 @@ def read_scope(filters: frappe._dict) -> Scope:
 	values = {
 		**orders.values,
 		"from_date": from_date,
+		"since": from_date,
 		"to_date": to_date,
 		"as_of": getdate(),
 		"days": number(filters, "order_days", _("Days until a Reorder"), setting),
