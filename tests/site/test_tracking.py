@@ -664,13 +664,18 @@ class TestOutreachResults:
 				**more,
 			}
 
+		(other,) = frappe.get_all("Outreach Sequence", {"name": ("!=", name)}, limit=1, pluck="name")
+		for each in (name, other):
+			frappe.db.set_value("Outreach Sequence", each, "goal", "Order")
 		put(
 			"Outreach Enrollment",
 			[
+				entry(people[0], 0, 1, sequence=other),
 				entry(people[0], 0, -1),  # before there was a holdout
 				entry(people[1], 1, 0),
 				entry(people[2], 0, 0, last_order_date=add_days(START, 1)),
 				entry(people[2], 0, 5),
+				entry(people[3], 0, 30, goal_reached_on=add_days(START, 2)),  # by the same order
 				entry(people[3], 0, 1, goal_reached_on=add_days(START, 2)),
 				entry(people[4], 1, 1),
 				entry(people[0], 0, 2, exit_reason="Void"),
@@ -691,14 +696,17 @@ class TestOutreachResults:
 			"touched_on": START,
 		}
 		put("Outreach Touch", [{**touch, "touch_key": "one"}])
-		row = execute({"from_date": add_days(START, -5), "to_date": getdate(), "order_days": str(DAYS)})[1][0]
+		period = {"from_date": add_days(START, -5), "to_date": getdate(), "order_days": str(DAYS)}
+		found = {each["label"]: each for each in execute(period)[1]}
+		silent, row = found[other], found[name]
+		assert (silent["sent"], silent["goal_reached"], silent["goal_rate"]) == (0, 0, 0)
 		assert (row["compared"], row["held_out"]) == (2, 2)
 		assert (row["entered_rate"], row["holdout_rate"]) == (50, 50)
 		assert (row["difference"], row["low"], row["high"]) == pytest.approx(
 			[100 * v for v in difference(1, 2, 1, 2)]
 		)
 		assert (row["entered_revenue"], row["holdout_revenue"]) == (50, 25)
-		assert (row["goal_reached"], row["goal_rate"]) == (1, 20)
+		assert (row["goal_reached"], row["goal_rate"]) == (1, pytest.approx(100 / 3))
 
 	@pytest.mark.parametrize(
 		"wrong", [{"group_by": "x"}, {"order_days": "-1"}, {"sequence": ["a"]}, {"company": "Nobody"}]

@@ -10,7 +10,8 @@
   got on its day or up to so many days before; to no other one, and to none if it was the order by which the customer entered;
 * revenue: the money of these orders less that of their returns until today.
 
-Goal (by sequence): of the customers who entered in the period, the holdout left out, those who reached what the sequence is for.
+Goal (by sequence): of the customers who entered in the period, the holdout left out, those who reached what the sequence is for;
+who entered twice is one.
 
 Against the holdout (by sequence): customers who entered and those of the holdout, each by the first time they entered in the
 period since there is a holdout, and only those for whom the last step and the window after it are over. Both groups are counted
@@ -127,7 +128,8 @@ REPLIES = f"""
 	GROUP BY touch.label"""
 
 GOALS = """
-	SELECT enrollment.sequence, COUNT(*) AS entered, SUM(enrollment.goal_reached_on <= %(as_of)s) AS reached
+	SELECT enrollment.sequence, COUNT(DISTINCT enrollment.customer) AS entered,
+		COUNT(DISTINCT IF(enrollment.goal_reached_on <= %(as_of)s, enrollment.customer, NULL)) AS reached
 	FROM `tabOutreach Enrollment` enrollment
 	JOIN `tabOutreach Sequence` sequence ON sequence.name = enrollment.sequence AND COALESCE(sequence.goal, '') != ''
 	LEFT JOIN `tabCustomer` ON `tabCustomer`.name = enrollment.customer
@@ -161,10 +163,11 @@ def execute(filters: dict | None = None) -> tuple:
 		scope,
 	)
 	if scope.group_by == SEQUENCE:
-		add_comparison(rows, frappe.db.sql(entered_query(scope), scope.values, as_dict=True))
-		add_goals(
-			rows, frappe.db.sql(GOALS.format(where=of("enrollment", scope)), scope.values, as_dict=True)
-		)
+		compared = frappe.db.sql(entered_query(scope), scope.values, as_dict=True)
+		goals = frappe.db.sql(GOALS.format(where=of("enrollment", scope)), scope.values, as_dict=True)
+		add_silent(rows, {each.sequence for each in (*compared, *goals)}, scope)
+		add_comparison(rows, compared)
+		add_goals(rows, goals)
 	total = row(add_up(rows), scope, label=_("Total"), is_total=1)
 	hide_what_is_tested(rows, scope)
 	return (
@@ -334,6 +337,13 @@ def hide_what_is_tested(rows: list[dict], scope: Scope) -> None:
 def _is_about(row: dict, test: UnderTest, keys: tuple[str, ...]) -> bool:
 	of_test = {**test._asdict(), "email_template": test.template}
 	return all(row[key] == of_test[key] for key in keys)
+
+
+def add_silent(rows: list[dict], sequences: set[str], scope: Scope) -> None:
+	"""Sequences that customers entered, but that sent nothing in the period."""
+	for name in sequences - {each["sequence"] for each in rows}:
+		rows.append(row({}, scope, label=name, sequence=name))
+	rows.sort(key=lambda each: each["label"])
 
 
 def add_comparison(rows: list[dict], entered: list[frappe._dict]) -> None:
