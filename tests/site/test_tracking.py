@@ -707,6 +707,8 @@ class TestOutreachResults:
 		)
 		assert (row["entered_revenue"], row["holdout_revenue"]) == (50, 25)
 		assert (row["goal_reached"], row["goal_rate"]) == (1, pytest.approx(100 / 3))
+		put("Outreach Enrollment", [entry(people[4], 1, -6)])  # before the period: there is a holdout all the while
+		assert {each["label"]: each for each in execute(period)[1]}[name]["compared"] == 3
 
 	@pytest.mark.parametrize(
 		"wrong", [{"group_by": "x"}, {"order_days": "-1"}, {"sequence": ["a"]}, {"company": "Nobody"}]

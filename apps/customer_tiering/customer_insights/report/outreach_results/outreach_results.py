@@ -235,14 +235,14 @@ def entered_query(scope: Scope) -> str:
 			FROM `tabOutreach Enrollment` enrollment
 			JOIN (
 				SELECT sequence, MIN(entered_on) AS since FROM `tabOutreach Enrollment`
-				WHERE is_holdout = 1 AND entered_on BETWEEN %(from_date)s AND %(to_date)s GROUP BY sequence
+				WHERE is_holdout = 1 GROUP BY sequence
 			) holdout ON holdout.sequence = enrollment.sequence AND enrollment.entered_on >= holdout.since
 			LEFT JOIN `tabCustomer` ON `tabCustomer`.name = enrollment.customer
 			LEFT JOIN (
 				SELECT parent, MAX(day_offset) AS last_day FROM `tabOutreach Step`
 				WHERE parenttype = 'Outreach Sequence' GROUP BY parent
 			) step ON step.parent = enrollment.sequence
-			WHERE enrollment.entered_on <= %(to_date)s AND COALESCE(enrollment.exit_reason, '') != 'Void'
+			WHERE enrollment.entered_on BETWEEN %(from_date)s AND %(to_date)s AND COALESCE(enrollment.exit_reason, '') != 'Void'
 				AND {of("enrollment", scope)}
 		) first
 		LEFT JOIN ({orders.table} document {orders.money_joins()} {orders.credits})
