@@ -59,14 +59,14 @@ def orders(as_of: date, companies: list[str] | None = None) -> list[dict]:
 	for invoice in documents(companies):
 		if invoice.is_return or invoice.is_debit_note or invoice.posting_date > as_of:
 			continue
-		credits = [
-			each.base_net_total
-			for each in everything
-			if each.is_return and each.return_against == invoice.name and each.posting_date <= as_of
+		own = [
+			each for each in everything if each.return_against == invoice.name and each.posting_date <= as_of
 		]
+		credits = [each.base_net_total for each in own if each.is_return]
+		debits = [each.base_net_total for each in own if each.is_debit_note]
 		value = invoice.base_net_total + sum(credits)
 		if not credits or value > 0:
-			found.append({**invoice, "value": value})
+			found.append({**invoice, "value": value + sum(debits)})
 	return found
 
 
@@ -163,7 +163,7 @@ class TestTierPerformance:
 		assert rows["A"]["repurchase_rate"] == 50
 		assert rows["A"]["average_order_value"] == pytest.approx(550500.55 / 3)
 		assert (rows["B"]["orders"], rows["B"]["revenue"]) == (2, 730)
-		assert rows["B"]["average_order_value"] == 340
+		assert rows["B"]["average_order_value"] == 365
 		assert (rows["C"]["buyers"], rows["C"]["revenue"]) == (0, -400)
 		assert rows["C"]["average_order_value"] is None
 

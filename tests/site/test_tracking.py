@@ -456,7 +456,7 @@ class TestOutreachResults:
 			for number, name in enumerate(names):
 				for on in (5, 12, 13, 40):
 					make.make_invoice(name, 100 + number * 10 + on, add_days(START, on + number))
-			paid_back, undone, *_rest = (
+			paid_back, undone, *rest = (
 				frappe.get_doc("Sales Invoice", invoice)
 				for invoice in frappe.get_all(
 					"Sales Invoice", {"customer": names[0]}, order_by="posting_date", pluck="name"
@@ -464,6 +464,8 @@ class TestOutreachResults:
 			)
 			make.make_return(paid_back, add_days(START, 60), rate=30)
 			make.make_return(undone, add_days(START, 20))
+			for debited in (undone, rest[0]):
+				make.make_debit_note(debited, 7, add_days(START, 20))
 			yield names
 
 	TOUCH = st.fixed_dictionaries(
@@ -707,7 +709,9 @@ class TestOutreachResults:
 		)
 		assert (row["entered_revenue"], row["holdout_revenue"]) == (50, 25)
 		assert (row["goal_reached"], row["goal_rate"]) == (1, pytest.approx(100 / 3))
-		put("Outreach Enrollment", [entry(people[4], 1, -6)])  # before the period: there is a holdout all the while
+		put(
+			"Outreach Enrollment", [entry(people[4], 1, -6)]
+		)  # before the period: there is a holdout all the while
 		assert {each["label"]: each for each in execute(period)[1]}[name]["compared"] == 3
 
 	@pytest.mark.parametrize(

@@ -8,7 +8,7 @@
   (`outreach.replies`);
 * reordered: messages with an order that is theirs. An order belongs to the last message, of whatever sequence, that the customer
   got on its day or up to so many days before; to no other one, and to none if it was the order by which the customer entered;
-* revenue: the money of these orders less that of their returns until today.
+* revenue: the money of these orders with their debit notes, less that of their returns until today.
 
 Goal (by sequence): of the customers who entered in the period, the holdout left out, those who reached what the sequence is for;
 who entered twice is one.
@@ -434,9 +434,9 @@ def message(scope: Scope) -> str:
 			"An order belongs to the last message that the customer got in the {0} days before it or on its day, whichever sequence that was of. A reply likewise."
 		).format(days),
 		*how_orders_count(scope.policy),
-		_("Revenue: the money of these orders in {0}, less that of their returns until today.").format(
-			scope.currency
-		),
+		_(
+			"Revenue: the money of these orders in {0}, with their debit notes and less their returns until today."
+		).format(scope.currency),
 	]
 	if scope.group_by in (VARIANT, TEMPLATE):
 		details.append(

@@ -8,7 +8,7 @@
 * ordered again: the order that answers is dated on or after the first mail's day. Dated earlier, or without a mail,
   it is an order before any mail;
 * reorder rate: ordered again ÷ mailed;
-* revenue: the money of the orders of "ordered again" less their returns until today; an order that answers
+* revenue: the money of the orders of "ordered again" with their debit notes, less their returns until today; an order that answers
   two sequences counts once in the total;
 * days to order: from entering until that order, on average.
 
@@ -287,9 +287,9 @@ def message(scope: Scope) -> str:
 			"Ordered again: the customer's next order is dated on or after the day of the first mail, at most {0} days after the sequence ended for this customer."
 		).format(scope.values["order_days"]),
 		*how_orders_count(scope.policy),
-		_("Revenue: the money of these orders in {0}, less that of their returns until today.").format(
-			scope.currency
-		),
+		_(
+			"Revenue: the money of these orders in {0}, with their debit notes and less their returns until today."
+		).format(scope.currency),
 		_("Reorder rate: ordered again ÷ mailed. Days to order: from entering, on average."),
 	]
 	entered = _("Customers who entered a sequence from {0}.").format(
