@@ -140,7 +140,7 @@ def test_a_mail_that_can_t_be_read_arrives_nevertheless(name: str, monkeypatch: 
 def test_nobody_has_answered_who_is_out_of_office(
 	name: str, monkeypatch: pytest.MonkeyPatch, header: str, replied: int
 ) -> None:
-	frappe.db.set_value("Outreach Sequence", NAME, "exit_on_reply", 1)
+	frappe.db.set_value("Outreach Sequence", NAME, {"exit_on_reply": 1, "goal": "Reply"})
 	frappe.db.set_value("Outreach Touch", {"customer": name}, "creation", day(-1), update_modified=False)
 	address = touches(name)[0].address
 	mail = arrive(f"From: {address}\nTo: sender@example.com\nSubject: Away\n{header}\n\nBye\n", monkeypatch)
@@ -149,6 +149,7 @@ def test_nobody_has_answered_who_is_out_of_office(
 		assert communication.sender == address
 		assert communication.is_automatic_answer == 1 - replied  # follow-ups, goals and reports go by it, too
 		assert stop_enrollments(day(0)) == replied
+		assert enrollment(name).goal_reached_on == (day(0) if replied else None)
 	finally:
 		frappe.delete_doc("Communication", communication.name, force=True)
 		frappe.db.commit()

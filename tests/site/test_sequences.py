@@ -4,13 +4,14 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from time import sleep
 from unittest.mock import patch
 
 import frappe
 import pytest
+from frappe.utils import now_datetime
 
 from customer_tiering.follow_up.waiting import Due, add
 from customer_tiering.outreach import api
@@ -18,6 +19,7 @@ from customer_tiering.outreach.deliver import deliver_waiting
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
 from customer_tiering.outreach.exits import stop_enrollments
+from customer_tiering.outreach.goals import note_goals
 from customer_tiering.outreach.leavers import leavers
 from customer_tiering.outreach.preview import preview
 from customer_tiering.outreach.suppress import suppress
@@ -169,8 +171,11 @@ class TestChannels:
 		assert touches(name)[0].reason == "The other side answered 503."
 		receiver.status = 200
 		assert deliver_waiting() == {}  # not at once
-		frappe.db.set_value("Outreach Touch", {"customer": name}, "deferred_until", day(-1))
+		waited = {"deferred_until": day(-1), "creation": day(-2), "touched_on": day(-1)}
+		frappe.db.set_value("Outreach Touch", {"customer": name}, waited)
 		assert deliver_waiting() == {"Sent": 1}
+		(touch,) = touches(name)
+		assert (touch.touched_on, touch.sent_at.date(), touch.reason) == (day(0), day(0), None)
 		assert deliver_waiting() == {}
 		(first, body), (second, again) = receiver.requests
 		assert first["Idempotency-Key"] == second["Idempotency-Key"] == touches(name)[0].name
@@ -448,6 +453,37 @@ class TestWaysIn:
 		stop_enrollments(day(0))
 		assert frappe.db.count("Outreach Enrollment", {"goal_reached_on": ("is", "set")}) == 2
 		assert enrollment(held_out[0]).exit_reason == "Ordered"
+
+	def test_a_goal_is_looked_at_again(self) -> None:
+		sequence(MAIL, goal="Order", goal_days=10)
+		late, undone = entered("Late"), entered("Undone")
+		over = {"entered_on": day(-11), "ended_on": day(-11), "status": "Completed"}
+		frappe.db.set_value("Outreach Enrollment", {"sequence": NAME}, over)
+		invoice(late, day(-1))  # the last day, after the last look
+		order = invoice(undone, day(-5))
+		note_goals(day(-5))
+		assert enrollment(undone).goal_reached_on == day(-5)
+		order.reload()
+		order.cancel()
+		note_goals(day(0))
+		assert [enrollment(name).goal_reached_on for name in (late, undone)] == [day(-1), None]
+
+	def test_the_rise_by_which_one_enters_is_not_the_goal(self) -> None:
+		sequence(MAIL, goal="Higher Tier")
+		name = customer()
+
+		def tell(signal_key: str | None, voids: str | None = None) -> date | None:
+			values = {"decision": "Tier", "cause": "Order", "signal": "Tier Up", "as_of": day(0), "run": "TR"}
+			known = {"customer": name, "signal_key": signal_key, "voids": voids, "creation": now_datetime()}
+			row = {"name": frappe.generate_hash(), **values, **known}
+			frappe.db.bulk_insert("Tiering Event", list(row), [list(row.values())])
+			note_goals(day(0))
+			return frappe.db.get_value("Outreach Enrollment", {"customer": name}, "goal_reached_on")
+
+		tell("to B")
+		assert api.enrol_by_hand(NAME, [name])["entered"] == 1
+		found = tell("to B again, of old", voids="to B again, of old"), tell("to A"), tell(None, voids="to A")
+		assert found == (None, day(0), None)
 
 	def test_taken_out_by_hand(self) -> None:
 		sequence(MAIL)

@@ -1,17 +1,16 @@
 """Who leaves a sequence: at once on an order, when unsubscribed, disabled or deleted, and for what else the sequence says."""
 
-from collections.abc import Collection
 from datetime import date
 
 import frappe
-from frappe.query_builder.functions import Coalesce
 from frappe.utils import add_days, getdate
 
-from customer_tiering.outreach.crowd import REACHED, Crowd
+from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.goals import note_goals
 from customer_tiering.outreach.leavers import leavers, out_of_audience
 from customer_tiering.outreach.reached import reached
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
+from customer_tiering.outreach.replies import replied
 from customer_tiering.outreach.suppress import is_suppressed
 from customer_tiering.tiering.orders import INVOICE, orders_from_settings
 from customer_tiering.tiering.queue import PATIENTLY, log_exception, never_in_the_way
@@ -93,7 +92,7 @@ def end_if_due(enrollment: "frappe.Document", sequence: "frappe.Document", day: 
 			"Bounced" if frappe.db.exists("Outreach Suppression", bounced) else "Unsubscribed",
 			day,
 		)
-	if sequence.exit_on_reply and has_replied(enrollment, _addresses(enrollment, customer)):
+	if sequence.exit_on_reply and replied("enrollment.name = %(name)s", {"name": enrollment.name}):
 		return end(enrollment, "Replied", day)
 	if sequence.exit_out_of_audience and out_of_audience(sequence, [customer.name], day):
 		return end(enrollment, "Out of Audience", day)
@@ -154,35 +153,6 @@ def has_redeemed(enrollment: "frappe.Document | frappe._dict") -> bool:
 	"""Whether the customer has used one of our codes since, on whatever document: also on an order where invoices are counted."""
 	since = {"customer": enrollment.customer, "redeemed_on": (">=", enrollment.entered_on)}
 	return bool(frappe.db.exists("Outreach Touch", {**since, "redeemed_in": ("is", "set")}))
-
-
-def has_replied(enrollment: "frappe.Document", addresses: Collection[str]) -> bool:
-	"""Whether a mail from the customer or one of these addresses, or an answer to a survey, came since the first touch."""
-	touches = frappe.get_all(
-		"Outreach Touch",
-		filters={"enrollment": enrollment.name, "status": ("in", REACHED)},
-		pluck="creation",
-		order_by="creation",
-		limit=1,
-	)
-	if not touches:
-		return False
-	answer = {"customer": enrollment.customer, "source": "Web Form", "creation": (">", touches[0])}
-	if frappe.db.exists("Customer Feedback", answer):
-		return True
-	communication = frappe.qb.DocType("Communication")
-	of_customer = (communication.reference_doctype == "Customer") & (
-		communication.reference_name == enrollment.customer
-	)
-	query = (
-		frappe.qb.from_(communication)
-		.select(communication.name)
-		.where((communication.sent_or_received == "Received") & (communication.creation > touches[0]))
-		.where(Coalesce(communication.is_automatic_answer, 0) == 0)
-		.where(of_customer | communication.sender.isin(list(addresses)) if addresses else of_customer)
-		.limit(1)
-	)
-	return bool(query.run())
 
 
 def end(enrollment: "frappe.Document", reason: str | None, day: date, **values: str | None) -> bool:
