@@ -9,7 +9,7 @@ from frappe.utils import add_days, getdate
 
 from customer_tiering.outreach.crowd import REACHED, Crowd
 from customer_tiering.outreach.goals import note_goals
-from customer_tiering.outreach.leavers import leavers, out_of_audience
+from customer_tiering.outreach.leavers import REDEEMED, leavers, out_of_audience
 from customer_tiering.outreach.reached import reached
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
 from customer_tiering.outreach.suppress import is_suppressed
@@ -83,7 +83,7 @@ def end_if_due(enrollment: "frappe.Document", sequence: "frappe.Document", day: 
 	if order:
 		is_invoice = orders_from_settings().doctype == INVOICE
 		return end(enrollment, "Ordered", day, reorder_invoice=order if is_invoice else None)
-	if sequence.exit_on_order and has_redeemed(enrollment):
+	if sequence.exit_on_order and frappe.db.sql(f"{REDEEMED} AND enrollment.name = %s", enrollment.name):
 		return end(enrollment, "Ordered", day)
 	stopped = stopped_addresses(enrollment, customer, sequence)
 	if stopped:
@@ -148,12 +148,6 @@ def first_order_since(enrollment: "frappe.Document", day: date) -> str | None:
 		},
 	)
 	return rows[0][0] if rows else None
-
-
-def has_redeemed(enrollment: "frappe.Document | frappe._dict") -> bool:
-	"""Whether the customer has used one of our codes since, on whatever document: also on an order where invoices are counted."""
-	since = {"customer": enrollment.customer, "redeemed_on": (">=", enrollment.entered_on)}
-	return bool(frappe.db.exists("Outreach Touch", {**since, "redeemed_in": ("is", "set")}))
 
 
 def has_replied(enrollment: "frappe.Document", addresses: Collection[str]) -> bool:
