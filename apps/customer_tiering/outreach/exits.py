@@ -13,6 +13,7 @@ from customer_tiering.outreach.leavers import REDEEMED, leavers, out_of_audience
 from customer_tiering.outreach.reached import reached
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
 from customer_tiering.outreach.suppress import is_suppressed
+from customer_tiering.outreach.ways import has_left, usual_addresses
 from customer_tiering.tiering.orders import INVOICE, orders_from_settings
 from customer_tiering.tiering.queue import PATIENTLY, log_exception, never_in_the_way
 
@@ -93,7 +94,7 @@ def end_if_due(enrollment: "frappe.Document", sequence: "frappe.Document", day: 
 			"Bounced" if frappe.db.exists("Outreach Suppression", bounced) else "Unsubscribed",
 			day,
 		)
-	if sequence.exit_on_reply and has_replied(enrollment, _addresses(enrollment, customer)):
+	if sequence.exit_on_reply and has_replied(enrollment, _writers(enrollment, customer)):
 		return end(enrollment, "Replied", day)
 	if sequence.exit_out_of_audience and out_of_audience(sequence, [customer.name], day):
 		return end(enrollment, "Out of Audience", day)
@@ -108,23 +109,20 @@ def stopped_addresses(
 	sequence: "frappe.Document",
 	crowd: Crowd | None = None,
 ) -> list[str]:
-	"""Of the customer's usual address (without one: mobile number) and those that messages of the enrollment went to, the ones that may
-	get nothing more and for which the customer leaves: who wants no text messages stays for the mails.
+	"""Of the customer's usual addresses and those that messages of the enrollment went to, the ones that may get nothing more and
+	for which the customer leaves. Who left this very sequence leaves it in all channels.
 	"""
-	addresses = _addresses(enrollment, customer, crowd)
+	usual = usual_addresses(sequence, customer, crowd)
+	addresses = _reached(enrollment) | set(filter(None, usual))
 	stopped = [each for each in sorted(addresses) if is_suppressed(each, customer.name, sequence.name)]
-	others = any(step.channel in ("Email", "Webhook") for step in sequence.steps)
-	if any("@" in each for each in stopped) or not (others and recipient_of(customer, crowd)):
+	if has_left(usual, stopped):
 		return stopped
 	of_this = {"address": ("in", stopped or [""]), "sequence": sequence.name}
 	return frappe.get_all("Outreach Suppression", of_this, pluck="address")
 
 
-def _addresses(
-	enrollment: "frappe.Document", customer: "frappe.Document", crowd: Crowd | None = None
-) -> set[str]:
-	usual = recipient_of(customer, crowd) or mobile_of(customer, crowd)
-	return reached([enrollment.name]).get(enrollment.name, set()) | ({usual.address} if usual else set())
+def _reached(enrollment: "frappe.Document") -> set[str]:
+	return reached([enrollment.name]).get(enrollment.name, set())
 
 
 def _is_void(enrollment: "frappe.Document") -> bool:
@@ -177,6 +175,11 @@ def has_replied(enrollment: "frappe.Document", addresses: Collection[str]) -> bo
 		.limit(1)
 	)
 	return bool(query.run())
+
+
+def _writers(enrollment: "frappe.Document", customer: "frappe.Document") -> set[str]:
+	usual = recipient_of(customer) or mobile_of(customer)
+	return _reached(enrollment) | ({usual.address} if usual else set())
 
 
 def end(enrollment: "frappe.Document", reason: str | None, day: date, **values: str | None) -> bool:
