@@ -14,6 +14,7 @@ import pytest
 
 from customer_tiering.follow_up.waiting import Due, add
 from customer_tiering.outreach import api
+from customer_tiering.outreach.audience_entry import may_enter
 from customer_tiering.outreach.deliver import deliver_waiting
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
@@ -413,6 +414,24 @@ class TestWaysIn:
 		assert "may enter it again from" in api.enrol_by_hand(NAME, [name])["refused"][0]
 		frappe.db.set_value("Outreach Enrollment", enrollment(name).name, "ended_on", day(-10))
 		assert api.enrol_by_hand(NAME, [name])["entered"] == 1
+
+	def test_by_themselves_the_same_enter_whichever_way_and_by_hand_more(self) -> None:
+		document = sequence(MAIL, entry_by="Signal", entry_signal=SLEEPS, exit_on_order=1, re_entry_days=0)
+		out, left, second = names = [sleeper("Out"), sleeper("Left"), sleeper("Second")]
+		api.enrol_by_hand(NAME, [out])
+		api.take_out(enrollment(out).name)
+		contact(second, "other@example.com", primary=False)
+		for address in ("left@example.com", "other@example.com"):
+			suppress(address, "By hand")
+		frappe.db.commit()
+		assert [row.name for row in may_enter(document, names, day(0))] == [second]
+		with patch("customer_tiering.outreach.ways.FEW", 0):
+			assert [row.name for row in may_enter(document, names, day(0))] == [second]
+		assert enrol() == 1 and enrollment(second)
+		invoice(out, day(0))  # no run has seen it yet
+		assert api.enrol_by_hand(NAME, [out])["entered"] == 1
+		assert stop_enrollments(day(0)) == 0
+		assert not frappe.db.exists("Outreach Enrollment", {"customer": left})
 
 	def test_a_backlog_is_spread_and_leaves_on_an_order(self) -> None:
 		sequence(MAIL)
