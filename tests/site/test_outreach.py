@@ -3,6 +3,8 @@
 import html
 import re
 import signal
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -13,9 +15,12 @@ import frappe
 import pytest
 from frappe.utils import getdate
 
+from customer_tiering.outreach import dispatch
+from customer_tiering.outreach.clock import moment_of
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
 from customer_tiering.outreach.exits import stop_enrollments
+from customer_tiering.outreach.turns import turn
 from customer_tiering.outreach.unsubscribe import short_url
 from tests.site.sleepers import (
 	clean_slate,
@@ -452,7 +457,6 @@ class TestFailures:
 			frappe.db.commit()
 
 	def test_what_nobody_foresaw_stops_no_other(self) -> None:
-		from customer_tiering.outreach import dispatch
 
 		broken, other = enrolled("AAA"), enrolled("ZZZ")
 		real = dispatch._touch
@@ -581,6 +585,32 @@ class TestDyingAndRacing:
 		customers = a_hundred_enrolled()
 		both = [dispatcher(), dispatcher()]
 		assert sum(int(output_of(process)) for process in both) == 100
+		one_mail_each(customers)
+
+	def test_a_batch_that_another_is_at_keeps_nobody_waiting(self) -> None:
+		customers = a_hundred_enrolled()
+		with turn({customers[0]}):  # of the first ten
+			process = dispatcher("dispatch.BATCH = 10")
+			give_up = time.monotonic() + 60
+			while frappe.db.count("Outreach Touch") < 90 and time.monotonic() < give_up:
+				time.sleep(0.1)
+				frappe.db.rollback()
+			assert not statuses(customers[0])
+		assert int(output_of(process)) == 100
+		one_mail_each(customers)
+
+	def test_idle_workers_are_called_for_very_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		customers = [enrolled(f"Helped {number}") for number in range(4)]
+		called = []
+		monkeypatch.setattr(dispatch, "WORTH_A_WORKER", 2)
+		monkeypatch.setattr(dispatch, "moment_of", lambda _as_of: moment_of(day(7)))
+		monkeypatch.setattr(frappe, "enqueue", lambda job, **_how: called.append(job))
+		monkeypatch.setattr(dispatch, "_do_all", lambda due, _moment: Counter(Seen=len(due)))
+		assert dispatch_due() == {"Seen": 4}
+		assert called == [dispatch.help_dispatch] * 2
+		monkeypatch.undo()
+		monkeypatch.setattr(dispatch, "moment_of", lambda _as_of: moment_of(day(7)))
+		assert dispatch.help_dispatch() == {"Queued": 4}
 		one_mail_each(customers)
 
 	def test_one_that_is_held_by_another_is_left_to_it(self) -> None:

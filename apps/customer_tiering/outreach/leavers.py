@@ -29,8 +29,10 @@ REDEEMED = f"""{ACTIVE}
 		AND touch.redeemed_on >= LEAST(enrollment.entered_on, DATE(enrollment.creation))
 	WHERE enrollment.status = 'Active' AND touch.redeemed_in IS NOT NULL"""
 
-HELD_OUT = f"{ACTIVE} WHERE enrollment.status = 'Active' AND enrollment.is_holdout = 1"
-
+# Their last day is over
+HELD_OUT = f"""{ACTIVE} WHERE enrollment.status = 'Active' AND enrollment.is_holdout = 1 AND enrollment.entered_on < %(as_of)s
+	AND DATEDIFF(%(as_of)s, enrollment.entered_on) > (
+		SELECT COALESCE(MAX(step.day_offset), 0) FROM `tabOutreach Step` step WHERE step.parent = enrollment.sequence)"""
 
 FIRST_TOUCHES = """
 	SELECT enrollment.name, enrollment.customer, MIN(touch.creation) AS first FROM `tabOutreach Enrollment` enrollment
