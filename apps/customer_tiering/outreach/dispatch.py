@@ -157,13 +157,13 @@ def _dispatch(enrollment: frappe._dict, batch: Batch) -> list[str]:
 		return [ENDED]
 	touches = batch.touches.setdefault(enrollment.name, [])
 	results = []
-	for due in plan_after(enrollment, sequence, touches):
+	for due in plan_after(enrollment, sequence, touches, batch.crowd):
 		if due.at <= batch.moment:
 			batch.see(enrollment.customer)
 			touch = _touch(enrollment, sequence, due, batch)
 			touches[:] = [*(each for each in touches if each.name != touch.name), touch]
 			results.append(touch.status)
-	coming = plan_after(enrollment, sequence, touches)
+	coming = plan_after(enrollment, sequence, touches, batch.crowd)
 	_note_what_is_next(enrollment, coming, batch)
 	return results if coming or results else [ENDED]
 
@@ -255,7 +255,7 @@ def _prepare(due: Due, touch: frappe._dict, sequence: "frappe.Document", batch: 
 		return restored.in_doubt()
 	if sequence.name in batch.unreadable:
 		raise Deferral(_("The audience of the sequence can't be read: it waits until that is mended."))
-	skip_if_late(sequence, due.step.channel, due.on, batch.moment, touch.get("reason"))
+	skip_if_late(sequence, touch.customer, due, batch.moment, touch.get("reason"), batch.crowd)
 	customer = batch.crowd.customers[touch.customer]
 	promise = promise_for(due.step, touch, customer, batch.moment.date())
 	target = Target(
@@ -272,7 +272,7 @@ def _prepare(due: Due, touch: frappe._dict, sequence: "frappe.Document", batch: 
 	try:
 		values = PREPARE[due.step.channel](target)
 	except Deferral as reason:
-		if is_too_late(sequence, due.step.channel, due.on, reason):
+		if is_too_late(sequence, touch.customer, due, reason, batch.crowd):
 			raise Skip(missed(str(reason))) from reason
 		raise
 	if promise and not due.step.get("reminds_of"):

@@ -106,8 +106,15 @@ def enrollment_row(
 		"is_holdout": int(held_out),
 		"entered_on": entered,
 		"last_order_date": last_order_date,
-		"next_due_on": None if held_out else add_days(entered, sequence.first_day()),
+		"next_due_on": None
+		if held_out
+		else looked_at_from(sequence, add_days(entered, sequence.first_day())),
 	}
+
+
+def looked_at_from(sequence: "frappe.Document", day: date) -> date:
+	"""From which day on the dispatcher has to look when a step of that day is due: elsewhere the day may begin on the day before."""
+	return add_days(day, -1) if sequence.get("only_on_its_day") else day
 
 
 def enter(row: dict) -> bool:
