@@ -16,6 +16,7 @@ from customer_tiering.outreach.crowd import REACHED
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.deliver import start_delivery
 from customer_tiering.outreach.exits import end_if_due
+from customer_tiering.outreach.key_date import follow_corrections
 from customer_tiering.outreach.lateness import is_too_late, missed, skip_if_late
 from customer_tiering.outreach.lost_mails import note_lost_mails
 from customer_tiering.outreach.names import new_touch_name
@@ -53,6 +54,7 @@ def dispatch_due(as_of: date | datetime | None = None) -> dict[str, int]:
 	moment = moment_of(as_of)
 	with site_language():
 		note_lost_mails()
+		follow_corrections(moment.date())
 		due = _due(moment)
 		if not as_of:
 			_call_for_help(len(due))
