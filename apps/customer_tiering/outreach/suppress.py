@@ -35,9 +35,13 @@ def left_by(address: str) -> list[str | None]:
 	return frappe.get_all("Outreach Suppression", own, pluck="sequence")
 
 
-def lift(address: str) -> None:
-	"""Forget what the reader said before, of all sequences; a bounce, or what somebody noted by hand, stays."""
+def lift(address: str, of_sequences: bool = True) -> None:
+	"""Forget what the reader said before, of all sequences and (`of_sequences`) of single ones; a bounce, or what somebody noted by hand,
+	stays.
+	"""
 	own = {"address": comparable(address), "source": ("in", OWN_WORD)}
+	if not of_sequences:
+		own["sequence"] = ("is", "not set")
 	for name in frappe.get_all("Outreach Suppression", own, pluck="name"):
 		frappe.delete_doc("Outreach Suppression", name, ignore_permissions=True, delete_permanently=True)
 
