@@ -7,9 +7,11 @@ import frappe
 from frappe import _
 
 from customer_tiering.outreach.audience_entry import enrol_backlog
-from customer_tiering.outreach.enter import HAND, enrollment_row, enter, last_orders, locked, refusals
+from customer_tiering.outreach.backlog import STAGES
+from customer_tiering.outreach.enter import HAND, SIGNAL, enrollment_row, enter, last_orders, locked, refusals
 from customer_tiering.outreach.exits import end
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
+from customer_tiering.tiering.audience import customers_in
 
 
 def enter_by_hand(sequence: "frappe.Document", customers: Collection[str], day: date) -> dict:
@@ -39,6 +41,27 @@ def _can_t_be_reached(sequence: "frappe.Document", name: str) -> list[str]:
 	if "SMS" in channels and not mobile_of(customer):
 		found.append(_("{0} has no mobile number: text messages wait until there is one.").format(name))
 	return found
+
+
+def unlike(sequence: "frappe.Document", customers: Collection[str]) -> list[str]:
+	"""A sentence for each of the customers for whom the sequence's texts are not meant: outside its audience, or not in the stage
+	that it begins with.
+	"""
+	names = list(dict.fromkeys(customers))
+	inside = customers_in(sequence.audience_filters, among=names)
+	meaning = STAGES.get(sequence.entry_signal) if sequence.entry_by == SIGNAL else None
+	if meaning:
+		stages = frappe.get_all("Lifecycle Stage", {"meaning": meaning}, pluck="name")
+		inside &= set(
+			frappe.get_all(
+				"Customer", {"name": ("in", names), "lifecycle_stage": ("in", stages)}, pluck="name"
+			)
+		)
+	return [
+		_("{0} is none of those whom {1} is meant for: look at its texts first.").format(name, sequence.name)
+		for name in names
+		if name not in inside
+	]
 
 
 def enter_backlog(sequence: "frappe.Document", customers: Collection[str], per_day: int, day: date) -> dict:

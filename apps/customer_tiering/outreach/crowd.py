@@ -130,6 +130,17 @@ class Crowd:
 		return found
 
 	@cached_property
+	def read_here(self) -> dict[str, str]:
+		"""By Email Account the address whose mails this site reads, the default first."""
+		accounts = frappe.get_all(
+			"Email Account",
+			{"enable_incoming": 1},
+			["name", "email_id"],
+			order_by="default_incoming DESC, creation",
+		)
+		return {account.name: account.email_id for account in accounts}
+
+	@cached_property
 	def has_associations(self) -> bool:
 		return bool(frappe.db.exists("Item Association"))
 
