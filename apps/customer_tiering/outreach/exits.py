@@ -9,6 +9,7 @@ from frappe.utils import add_days, getdate
 
 from customer_tiering.outreach.crowd import REACHED, Crowd
 from customer_tiering.outreach.goals import note_goals
+from customer_tiering.outreach.held_back import drop_held_back
 from customer_tiering.outreach.leavers import leavers, out_of_audience
 from customer_tiering.outreach.reached import reached
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
@@ -196,4 +197,5 @@ def end(enrollment: "frappe.Document", reason: str | None, day: date, **values: 
 			**values,
 		}
 	)
+	drop_held_back([enrollment.name], reason or enrollment.status)
 	return True
