@@ -592,10 +592,10 @@ class TestHowMany:
 		monkeypatch.setattr(digest, "SHOWN", 1)
 		manager = rep("begins")
 		rule()
-		rule("Later", signal="Dormant", due_in_days=5)
+		rule("Later", signal="Became Dormant", due_in_days=5)
 		first, rich = customer(account_manager=manager), customer(account_manager=manager, annual_value=900)
 		signal(first)
-		signal(rich, "Dormant")
+		signal(rich, "Became Dormant")
 		with (
 			patch.object(digest, "has_outgoing_account", return_value=True),
 			patch.object(frappe, "sendmail") as sendmail,
