@@ -7,6 +7,7 @@ from frappe.utils import add_days, getdate
 
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.goals import note_goals
+from customer_tiering.outreach.held_back import drop_held_back
 from customer_tiering.outreach.leavers import REDEEMED, leavers, out_of_audience
 from customer_tiering.outreach.reached import reached
 from customer_tiering.outreach.replies import replied
@@ -157,4 +158,5 @@ def end(enrollment: "frappe.Document", reason: str | None, day: date, **values: 
 			**values,
 		}
 	)
+	drop_held_back([enrollment.name], reason or enrollment.status)
 	return True

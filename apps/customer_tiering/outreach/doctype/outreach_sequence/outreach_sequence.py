@@ -39,6 +39,9 @@ class OutreachSequence(Document):
 			WHERE sequence = %s AND status = 'Active' AND is_holdout = 0""",
 			self.name,
 		)
+		# the hours may be others
+		held_back = {"sequence": self.name, "status": "Deferred"}
+		frappe.db.set_value("Outreach Touch", held_back, "deferred_until", None, update_modified=False)
 		warn_of_steps_left_out(self)
 		from customer_tiering.outreach.warnings import warn
 
