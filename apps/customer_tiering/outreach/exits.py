@@ -8,6 +8,7 @@ from frappe.utils import add_days, getdate
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.goals import note_goals
 from customer_tiering.outreach.leavers import leavers, out_of_audience
+from customer_tiering.outreach.ordered_with import follow_invoices
 from customer_tiering.outreach.reached import reached
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
 from customer_tiering.outreach.replies import replied
@@ -56,6 +57,7 @@ def stop_enrollments(as_of: date | None = None) -> int:
 	frappe.db.commit()  # what managers are told
 	ended = sum(_end_if_due(name, day) for name in found)
 	note_goals(day)
+	follow_invoices()
 	return ended
 
 
