@@ -206,10 +206,16 @@ def follow_ups(context: frappe._dict, as_of: str | None, dry_run: bool, as_json:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @pass_context
 def outreach(context: frappe._dict, as_json: bool) -> None:
-	"""Enrol customers, stop those who left and queue the mails that are due."""
+	"""Enrol customers, stop those who left and queue the mails that are due.
+
+	The exit code is 1, with the reason, where nothing goes out as the database doesn't know what was sent.
+	"""
+	from customer_tiering.outreach import restored
 	from customer_tiering.outreach.jobs import run_workflow
 
 	with _site(context):
+		if restored.must_wait():
+			raise click.ClickException(restored.message())
 		result = run_workflow()
 	if as_json:
 		click.echo(json.dumps(result))

@@ -53,6 +53,7 @@ def webhook(receiver: Receiver, **values: object) -> dict:  # noqa: F811
 		('"Foo, Joe" <Named@Example.com>', "named@example.com"),
 		("joe@example.com, jane@example.com", ""),
 		("joe@example.com;jane@example.com", ""),
+		("joe@example.com jane@example.com", ""),
 		("nobody", ""),
 		(RESPELLED, E164),
 		("+49-170/7654321", E164),

@@ -9,12 +9,15 @@ import pytest
 from frappe.permissions import add_permission
 
 from customer_tiering.outreach import api
+from customer_tiering.outreach.channels.email import answers_to
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
+from customer_tiering.outreach.merge_values import in_words
 from customer_tiering.outreach.plain_text import plain_text
 from customer_tiering.outreach.preview import preview
 from customer_tiering.outreach.senders import senders
 from customer_tiering.setup import permissions
+from customer_tiering.tiering.language import language_of
 from tests.site.sleepers import customer, day, sleeper, user
 from tests.site.test_outreach import alone_with, enrollment, new_sequence, statuses
 from tests.site.test_sequences import OPEN
@@ -33,6 +36,7 @@ def alone(on_site: None) -> Iterator[None]:
 		frappe.set_user("Administrator")
 		frappe.db.rollback()
 		frappe.db.delete("Email Template", {"name": HELLO})
+		frappe.db.delete("Email Account", {"name": ("in", ("In", "Other"))})
 		frappe.db.commit()
 
 
@@ -115,11 +119,49 @@ class TestBacklog:
 		assert {enrollment(name).exit_reason for name in names} == {"By Hand"}
 
 
+class TestAnswers:
+	def test_they_go_to_the_rep_and_where_this_site_reads_them(self) -> None:
+		rep = user("answers@example.com", "Sales User")
+		name, document = customer(account_manager=rep), sequence(MAIL)
+		assert answers_to(document, frappe.get_doc("Customer", name)) == rep
+		for account, address, default in (("In", "in@example.com", 1), ("Other", "other@example.com", 0)):
+			values = {"email_id": address, "enable_incoming": 1, "default_incoming": default}
+			frappe.get_doc(doctype="Email Account", name=account, **values).db_insert()
+		assert answers_to(document, frappe.get_doc("Customer", name)) == f"{rep}, in@example.com"
+		document.email_account = "Other"
+		assert answers_to(document, frappe.get_doc("Customer", name)) == f"{rep}, other@example.com"
+		frappe.db.set_value("Email Account", "Other", "email_id", rep)
+		assert answers_to(document, frappe.get_doc("Customer", name)) == rep
+
+	def test_who_waits_for_replies_without_reading_a_mailbox_is_told(self) -> None:
+		sequence(MAIL, exit_on_reply=1)
+		assert "this site reads no mailbox" in str(frappe.get_message_log())
+
+	def test_dates_are_written_so_that_nobody_mistakes_them(self) -> None:
+		assert in_words("2026-12-06") == "December 6, 2026"
+		with language_of("zh"):
+			assert in_words("2026-12-06") == "2026年12月6日"
+
+	def test_who_enters_by_hand_is_compared_with_whom_it_is_meant_for(self) -> None:
+		sequence(MAIL, entry_by="Signal", entry_signal="Became Dormant")
+		asleep, awake = sleeper(), customer("Awake Ltd")
+		stages = dict(frappe.get_all("Lifecycle Stage", fields=["meaning", "name"], as_list=True))
+		frappe.db.set_value("Customer", asleep, "lifecycle_stage", stages["Dormant"])
+		(said,) = api.meant_for_others(NAME, json.dumps([asleep, awake]))
+		assert said.startswith(awake)
+		frappe.db.set_value("Outreach Sequence", NAME, "entry_by", "Hand")
+		assert api.meant_for_others(NAME, json.dumps([asleep, awake])) == []
+		frappe.db.set_value(
+			"Outreach Sequence", NAME, "audience_filters", f'[["Customer", "name", "=", "{awake}"]]'
+		)
+		assert len(api.meant_for_others(NAME, json.dumps([asleep, awake]))) == 1
+
+
 class TestPermissions:
 	"""A Tiering Manager who may read customers, and no more of the framework than its users."""
 
 	def test_she_writes_mails_and_chooses_who_sends_them(self) -> None:
-		permissions.grant()
+		permissions.grant("Email Template")
 		marketer = user("mona@example.com", "Sales Manager", "Tiering Manager")
 		sequence(MAIL)
 		name = customer()
@@ -136,22 +178,24 @@ class TestPermissions:
 		with pytest.raises(frappe.PermissionError):
 			senders("Email Account", "", "name", 0, 10, None)
 
-	def test_they_are_taken_back_unless_somebody_changed_more(self) -> None:
-		standing = frappe.get_all("Custom DocPerm", {"parent": "Email Template"}, ["*"])
+	@pytest.mark.parametrize("doctype", list(permissions.RIGHTS))
+	def test_they_are_taken_back_unless_somebody_changed_more(self, doctype: str) -> None:
+		standing = frappe.get_all("Custom DocPerm", {"parent": doctype}, ["*"])
 		try:
-			standard = set(frappe.get_all("DocPerm", {"parent": "Email Template"}, pluck="role"))
-			for role, left in ((None, set()), ("Sales User", {*standard, "Sales User"})):
-				permissions.grant()
+			standard = set(frappe.get_all("DocPerm", {"parent": doctype}, pluck="role"))
+			for role, left in ((None, set()), ("Support Team", {*standard, "Support Team"})):
+				frappe.db.delete("Custom DocPerm", {"parent": doctype})
+				permissions.grant(doctype)
 				if role:
-					add_permission("Email Template", role)
+					add_permission(doctype, role)
 				permissions.take_back()
-				rows = frappe.get_all("Custom DocPerm", {"parent": "Email Template"}, pluck="role")
+				rows = frappe.get_all("Custom DocPerm", {"parent": doctype}, pluck="role")
 				assert set(rows) == left
 		finally:
-			frappe.db.delete("Custom DocPerm", {"parent": "Email Template"})
+			frappe.db.delete("Custom DocPerm", {"parent": doctype})
 			for row in standing:
 				frappe.get_doc({"doctype": "Custom DocPerm", **row}).db_insert()
-			frappe.clear_cache(doctype="Email Template")
+			frappe.clear_cache(doctype=doctype)
 
 
 class TestKeyDates:

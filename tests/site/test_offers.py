@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import erpnext
 import frappe
 import pytest
+from frappe.client import validate_link
 from frappe.model.document import Document
 from frappe.utils import random_string
 
@@ -69,6 +70,22 @@ def with_code(**terms: object) -> tuple[str, str]:
 	name = enter(make_sequence(make_offer(**terms)))
 	assert dispatch_due(day(0)) == {"Sent": 1}
 	return name, touch(name).coupon_code
+
+
+def test_a_rep_puts_the_code_of_his_own_customer_into_an_order() -> None:
+	(mine, my_code), (_other, other_code) = with_code(), with_code()
+	general = frappe.copy_doc(frappe.get_doc("Coupon Code", my_code))
+	general.update({"coupon_name": "FOR-ALL", "coupon_code": "FOR-ALL"}).insert()
+	rep = make.ensure_user("coupon.rep@example.com", "Sales User")
+	frappe.get_doc(doctype="User Permission", user=rep, allow="Customer", for_value=mine).insert()
+	frappe.set_user(rep)
+	try:
+		assert frappe.get_list("Coupon Code", pluck="name", limit_page_length=0) == [my_code]
+		assert validate_link("Coupon Code", my_code)
+		assert not frappe.has_permission("Coupon Code", "read")
+	finally:
+		frappe.set_user("Administrator")
+	assert {my_code, other_code, "FOR-ALL"} <= set(frappe.get_list("Coupon Code", pluck="name"))
 
 
 def mail_account() -> None:

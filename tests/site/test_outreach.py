@@ -3,6 +3,8 @@
 import html
 import re
 import signal
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -11,11 +13,13 @@ from unittest.mock import patch
 
 import frappe
 import pytest
-from frappe.utils import getdate
 
+from customer_tiering.outreach import dispatch
+from customer_tiering.outreach.clock import moment_of
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
 from customer_tiering.outreach.exits import stop_enrollments
+from customer_tiering.outreach.turns import turn
 from customer_tiering.outreach.unsubscribe import short_url
 from tests.site.sleepers import (
 	clean_slate,
@@ -464,7 +468,6 @@ class TestFailures:
 			frappe.db.commit()
 
 	def test_what_nobody_foresaw_stops_no_other(self) -> None:
-		from customer_tiering.outreach import dispatch
 
 		broken, other = enrolled("AAA"), enrolled("ZZZ")
 		real = dispatch._touch
@@ -566,6 +569,18 @@ def commit():
 		die()
 frappe.db.commit = commit
 """
+# With the first of its batches done, and not committed, it waits.
+AT_A_BATCH = """
+signal.alarm(60)
+dispatch.BATCH = 10
+real = dispatch.Batch.write
+def write(batch):
+	real(batch)
+	dispatch.Batch.write = real
+	print("at a batch", flush=True)
+	sys.stdin.readline()
+dispatch.Batch.write = write
+"""
 
 
 def dispatcher(hook: str = "", on: date | None = None):
@@ -591,8 +606,37 @@ class TestDyingAndRacing:
 
 	def test_two_dispatchers_share_a_hundred(self) -> None:
 		customers = a_hundred_enrolled()
-		both = [dispatcher(), dispatcher()]
+		both = [dispatcher(AT_A_BATCH), dispatcher(AT_A_BATCH)]
+		assert [process.stdout.readline() for process in both] == ["at a batch\n"] * 2
+		for process in both:
+			print(file=process.stdin, flush=True)
 		assert sum(int(output_of(process)) for process in both) == 100
+		one_mail_each(customers)
+
+	def test_a_batch_that_another_is_at_keeps_nobody_waiting(self) -> None:
+		customers = a_hundred_enrolled()
+		with turn({customers[0]}):  # of the first ten
+			process = dispatcher("dispatch.BATCH = 10")
+			give_up = time.monotonic() + 60
+			while frappe.db.count("Outreach Touch") < 90 and time.monotonic() < give_up:
+				time.sleep(0.1)
+				frappe.db.rollback()
+			assert not statuses(customers[0])
+		assert int(output_of(process)) == 100
+		one_mail_each(customers)
+
+	def test_idle_workers_are_called_for_very_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		customers = [enrolled(f"Helped {number}") for number in range(4)]
+		called = []
+		monkeypatch.setattr(dispatch, "WORTH_A_WORKER", 2)
+		monkeypatch.setattr(dispatch, "moment_of", lambda _as_of: moment_of(day(7)))
+		monkeypatch.setattr(frappe, "enqueue", lambda job, **_how: called.append(job))
+		monkeypatch.setattr(dispatch, "_do_all", lambda due, _moment: Counter(Seen=len(due)))
+		assert dispatch_due() == {"Seen": 4}
+		assert called == [dispatch.help_dispatch] * 2
+		monkeypatch.undo()
+		monkeypatch.setattr(dispatch, "moment_of", lambda _as_of: moment_of(day(7)))
+		assert dispatch.help_dispatch() == {"Queued": 4}
 		one_mail_each(customers)
 
 	def test_one_that_is_held_by_another_is_left_to_it(self) -> None:
@@ -662,12 +706,16 @@ class TestPermissions:
 		with pytest.raises(frappe.PermissionError):
 			frappe.get_attr(f"customer_tiering.outreach.api.{function}")()
 
-	def test_a_tiering_manager_runs_it(self) -> None:
-		frappe.set_user(user("tiering.manager@example.com", "Tiering Manager"))
+	def test_a_tiering_manager_runs_it(self, server_scripts: Callable[[bool], None]) -> None:
 		from customer_tiering.outreach import api
 
-		assert (api.enrol_customers(), api.stop_sequences(), api.dispatch_mails()) == (0, 0, {})
-		assert "Outreach" in api.who_runs_the_workflow() or "schedule" in api.who_runs_the_workflow()
+		server_scripts(False)
+		name = sleeper()
+		frappe.set_user(user("tiering.manager@example.com", "Tiering Manager"))
+		assert (api.enrol_customers(), api.dispatch_mails(), api.stop_sequences()) == (1, {}, 0)
+		frappe.db.set_value("Customer", name, "disabled", 1)
+		assert api.stop_sequences() == 1
+		assert "The app's own schedule runs it" in api.who_runs_the_workflow()
 
 	def test_a_rep_sees_what_is_of_his_customers(self) -> None:
 		mine, other = enrolled("Mine"), enrolled("Other")
@@ -687,7 +735,3 @@ class TestPermissions:
 			frappe.set_user("Administrator")
 			permission.delete()
 			frappe.db.commit()
-
-
-def test_today_is_the_site_s(site: str) -> None:
-	assert day(0) == getdate()

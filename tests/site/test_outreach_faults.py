@@ -12,6 +12,7 @@ from unittest.mock import Mock, patch
 import frappe
 import pytest
 from frappe.utils import now_datetime
+from rq.timeouts import JobTimeoutException
 
 from customer_tiering.outreach import api, deliver, dispatch, jobs
 from customer_tiering.outreach.channels import Target
@@ -20,7 +21,7 @@ from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
 from customer_tiering.outreach.exits import stop_enrollments
 from customer_tiering.outreach.unsubscribe import ALL, leave
-from tests.site.sleepers import contact, customer, day, invoice, output_of, start_process
+from tests.site.sleepers import contact, customer, day, invoice, output_of, sleeper, start_process
 from tests.site.test_outreach import GREETING, NEWS, new_sequence, statuses, touches
 from tests.site.test_reports import as_user
 from tests.site.test_sequences import (  # noqa: F401
@@ -138,6 +139,32 @@ class TestBrokenSequences:
 		finally:
 			frappe.delete_doc("Outreach Sequence", broken.name, force=True)
 			frappe.db.commit()
+
+	def test_a_signal_waits_until_its_audience_can_be_read(self) -> None:
+		broken = sequence(MAIL, entry_by="Signal", entry_signal="Became Dormant")
+		broken.db_set("audience_filters", '[["Customer", "no_such_field", "=", 1]]')
+		name = sleeper()
+		frappe.db.commit()
+		assert enrol() == enrol() == 0
+		assert frappe.db.count("Notification Log", {"document_name": NAME, "for_user": "Administrator"}) == 1
+		broken.db_set("audience_filters", None)
+		assert enrol() == 1
+		assert enrollments(name) == ["Active"]
+
+	def test_a_job_ends_when_its_time_is_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		sequence(MAIL)
+		names = [entered("One Ltd"), entered("Other Ltd")]
+		monkeypatch.setattr(dispatch, "_dispatch", Mock(side_effect=JobTimeoutException))
+		with pytest.raises(JobTimeoutException):
+			dispatch_due(day(0))
+		assert dispatch._dispatch.call_count == 1
+		monkeypatch.setattr(jobs, "is_in_charge", lambda step: False)
+		monkeypatch.setattr(jobs, "enrol", Mock(side_effect=JobTimeoutException, __name__="enrol"))
+		with pytest.raises(JobTimeoutException):
+			jobs.run_outreach_hourly()
+		monkeypatch.undo()
+		frappe.db.rollback()
+		assert dispatch_due(day(0)) == {"Queued": len(names)}
 
 	def test_the_hourly_run_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
 		done = []

@@ -20,6 +20,7 @@ from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
 from customer_tiering.outreach.exits import stop_enrollments
 from customer_tiering.outreach.goals import note_goals
+from customer_tiering.outreach.leavers import leavers
 from customer_tiering.outreach.preview import preview
 from customer_tiering.outreach.suppress import suppress
 from customer_tiering.outreach.unsubscribe import ALL, leave
@@ -123,6 +124,15 @@ class TestChannels:
 		contact(name, "late@example.com")
 		assert dispatch_due(day(4)) == {"Queued": 1}
 		assert enrollment(name).status == "Completed"
+
+	def test_the_preview_knows_what_falls_due_by_then(self) -> None:
+		document = sequence(MAIL, {**MAIL, "day_offset": 5}, hold_overdue=1, exit_on_order=0)
+		name = entered()
+		invoice(name, day(0), due_date=day(3))
+		frappe.db.commit()
+		rows = preview(document, day(0))["outgoing"]
+		assert [row["goes"] for row in rows] == [True, False]
+		assert "overdue" in rows[1]["reason"]
 
 	def test_one_sleeping_customer_is_one_call_that_says_how_many_messages_went_out(self) -> None:
 		"""Of three: one was mailed, one has no address, of the third a rule has asked for a call already."""
@@ -437,6 +447,7 @@ class TestWaysIn:
 		held_out = [name for name in names if enrollment(name).is_holdout]
 		assert 0 < len(held_out) < 8
 		assert dispatch_due(day(0)) == {"Queued": 8 - len(held_out)}
+		assert leavers(day(0)) == []  # whose days aren't over are not looked at
 		invoice(held_out[0], day(0))
 		invoice(next(name for name in names if name not in held_out), day(0))
 		stop_enrollments(day(0))
@@ -667,7 +678,7 @@ def test_what_can_t_work_is_refused(step: dict, values: dict, sentence: str) -> 
 
 
 class TestHoldingBack:
-	"""Each reason by itself, and that the mail goes out when it is gone or switched off."""
+	"""Each reason by itself, and that the mail goes out when nothing is in the way any more."""
 
 	@pytest.fixture
 	def name(self) -> str:

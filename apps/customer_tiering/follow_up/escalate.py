@@ -12,6 +12,7 @@ from customer_tiering.follow_up.holidays import is_day_off
 from customer_tiering.follow_up.keys import ESCALATED
 from customer_tiering.tiering.capacity import Capacity
 from customer_tiering.tiering.language import language_of
+from customer_tiering.tiering.lock import ends_the_job
 from customer_tiering.tiering.owner import Owners
 
 OVERDUE = f"""
@@ -96,8 +97,10 @@ def _escalated(row: frappe._dict, manager: str, day: date) -> bool:
 			lambda who: _("Overdue since {0}, with {1}:").format(format_date(add_days(row.date, 1)), who),
 		)
 		frappe.db.commit()
-	except Exception:
+	except Exception as error:
 		frappe.db.rollback()
+		if ends_the_job(error):
+			raise
 		frappe.log_error(title="Follow-up not escalated", reference_doctype="ToDo", reference_name=row.name)
 		return False
 	return True

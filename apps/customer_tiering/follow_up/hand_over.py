@@ -13,6 +13,7 @@ from frappe.utils import get_datetime, get_fullname, getdate, now_datetime
 from customer_tiering.follow_up.assignees import Assignees, first_choice
 from customer_tiering.follow_up.waiting import HANDED_OUT, WAITING
 from customer_tiering.tiering.capacity import Capacity
+from customer_tiering.tiering.lock import ends_the_job
 from customer_tiering.tiering.owner import Owners
 
 
@@ -194,8 +195,10 @@ def _moved(move: Move, user: str, mark: dict) -> bool:
 	try:
 		done = _wait_for(move, user, mark) if move.waits else _reassign(move, user, mark)
 		frappe.db.commit()
-	except Exception:
+	except Exception as error:
 		frappe.db.rollback()
+		if ends_the_job(error):
+			raise
 		frappe.log_error(
 			title="Follow-up not handed over", reference_doctype="ToDo", reference_name=move.name
 		)

@@ -10,7 +10,7 @@ from customer_tiering.engine.cadence import periods_begun
 from customer_tiering.follow_up.holidays import last_day_before_work
 from customer_tiering.follow_up.waiting import WAITING, Due, add, make_way
 from customer_tiering.tiering.audience import customers_in
-from customer_tiering.tiering.lock import connection_is_lost
+from customer_tiering.tiering.lock import ends_the_job
 from customer_tiering.tiering.readers import consume_batches
 
 Commit = Callable[[], None]
@@ -34,7 +34,7 @@ def plan(day: date, commit: Commit) -> list[str]:
 		except frappe.ValidationError:  # an audience on a field that is gone, say
 			broken.append(name)
 		except Exception as error:
-			if connection_is_lost(error):
+			if ends_the_job(error):
 				raise
 			frappe.log_error(
 				title="Follow-up rule broken", reference_doctype="Follow Up Rule", reference_name=name

@@ -7,6 +7,7 @@ from frappe import _
 
 from customer_tiering.follow_up.reasons import OPPORTUNITY_CLOSED, ORDERED, WROTE
 from customer_tiering.follow_up.waiting import HANDED_OUT, WAITING, withdraw
+from customer_tiering.tiering.lock import ends_the_job
 from customer_tiering.tiering.orders import orders_from_settings
 
 SETTLED = "Settled"
@@ -102,8 +103,10 @@ def _settled(name: str, todo: str | None, reason: str) -> bool:
 		else:
 			withdraw([name], reason)
 		frappe.db.commit()
-	except Exception:
+	except Exception as error:
 		frappe.db.rollback()
+		if ends_the_job(error):
+			raise
 		frappe.log_error(title="Follow-up not closed", reference_doctype="ToDo", reference_name=todo)
 		return False
 	return True

@@ -27,6 +27,7 @@ from customer_tiering.follow_up.waiting import HANDED_OUT
 from customer_tiering.tiering import queue
 from customer_tiering.tiering.chunks import rows_of
 from customer_tiering.tiering.language import language_of
+from customer_tiering.tiering.lock import ends_the_job
 from customer_tiering.tiering.readers import EVENT_FIELDS, EVENT_FIGURES
 from customer_tiering.tiering.templates import fill
 
@@ -172,6 +173,8 @@ def _written(
 		_mark(row, {"due_from": add_days(day, 1), "reason": EMPTY_TEXT, "user": user})
 		return False
 	except Exception as error:
+		if ends_the_job(error):
+			raise
 		frappe.db.rollback(save_point="follow_up")
 		frappe.log_error(
 			title=f"Follow Up Rule {rule.name}"[:140],

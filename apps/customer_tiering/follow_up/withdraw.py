@@ -10,6 +10,7 @@ from customer_tiering.follow_up.keys import ESCALATED, LABELS_OF_DATES, escaped,
 from customer_tiering.follow_up.reasons import CUSTOMER_MERGED, DATE_CHANGED, UNDONE, VOID
 from customer_tiering.follow_up.waiting import withdraw
 from customer_tiering.tiering.audience import customers_in
+from customer_tiering.tiering.lock import ends_the_job
 from customer_tiering.tiering.tried import Tried, tried_rules
 
 # An escalation ends with the ToDo that it is about, unless the rep has only given up.
@@ -133,8 +134,10 @@ def _withdrawn(name: str, reason: str) -> bool:
 	try:
 		_withdraw(name, reason)
 		frappe.db.commit()
-	except Exception:
+	except Exception as error:
 		frappe.db.rollback()
+		if ends_the_job(error):
+			raise
 		frappe.log_error(title="Follow-up not withdrawn", reference_doctype="ToDo", reference_name=name)
 		return False
 	return True

@@ -31,7 +31,9 @@ def enrol_audience(sequence_name: str, day: date) -> int:
 	return len(candidates)
 
 
-def enrol_backlog(sequence: "frappe.Document", customers: Collection[str], per_day: int, day: date) -> int:
+def enter_some_each_day(
+	sequence: "frappe.Document", customers: Collection[str], per_day: int, day: date
+) -> int:
 	"""Enter these customers into the (locked) sequence, `per_day` of them each day from `day` on; returns how many will. The caller commits.
 
 	Everybody is written down at once, with the day; who orders before it leaves before the first message.

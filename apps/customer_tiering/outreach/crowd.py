@@ -1,6 +1,6 @@
 """What steps and texts ask about customers, read for all customers of a batch at once: a few queries, however many there are.
 
-What only few customers have (an overdue invoice, a word about consent, points) is looked up one by one for those who may have it.
+What only few customers have (an overdue invoice, points) is looked up one by one for those who may have it.
 """
 
 from collections.abc import Collection
@@ -44,7 +44,7 @@ INTERESTS = """
 	SELECT parent, topic FROM `tabCustomer Interest`
 	WHERE parenttype = 'Customer' AND parentfield = 'interests' AND parent IN %(names)s ORDER BY computed, idx
 """
-# Whoever may have something that a message waits for, or words about consent
+# Whoever may have something that a message waits for
 BUSY = """
 	SELECT customer FROM `tabSales Invoice` WHERE customer IN %(names)s AND docstatus = 1 AND outstanding_amount > 0
 		AND due_date < %(day)s
@@ -126,6 +126,17 @@ class Crowd:
 		return found
 
 	@cached_property
+	def read_here(self) -> dict[str, str]:
+		"""By Email Account the address whose mails this site reads, the default first."""
+		accounts = frappe.get_all(
+			"Email Account",
+			{"enable_incoming": 1},
+			["name", "email_id"],
+			order_by="default_incoming DESC, creation",
+		)
+		return {account.name: account.email_id for account in accounts}
+
+	@cached_property
 	def has_associations(self) -> bool:
 		return bool(frappe.db.exists("Item Association"))
 
@@ -162,7 +173,7 @@ class Crowd:
 
 	@cached_property
 	def written_to(self) -> set[str]:
-		"""Customers, and addresses of theirs, that got or were to get a message in the last days."""
+		"""Customers, and addresses of theirs, with a touch of the last days, whatever became of it: of no others is asked what they got."""
 		addresses = {address for name in self.names for address in self.addresses_of(name)}
 		after = add_days(self.day, -CAP_DAYS)
 		return {row.who.lower() for row in rows_of(WRITTEN_TO, [*self.names, *addresses], after=after)}

@@ -20,7 +20,7 @@ from customer_tiering.outreach.failure import reason_of
 from customer_tiering.outreach.last_look import look
 from customer_tiering.outreach.recipients import as_typed
 from customer_tiering.outreach.sent import note_left
-from customer_tiering.tiering.lock import connection_is_lost
+from customer_tiering.tiering.lock import ends_the_job
 from customer_tiering.tiering.time_limit import time_limit
 
 CHANNELS = ("SMS", "Webhook")
@@ -79,7 +79,7 @@ def _begin_alone(name: str) -> "tuple[frappe._dict | None, dict | None]":
 	try:
 		return _begin(name)
 	except Exception as error:
-		if connection_is_lost(error):
+		if ends_the_job(error):
 			raise
 		frappe.db.rollback()
 		frappe.log_error(title="Outreach delivery", reference_doctype="Outreach Touch", reference_name=name)

@@ -22,9 +22,13 @@ from customer_tiering.outreach.names import new_touch_name
 from customer_tiering.outreach.offers import promise_for
 from customer_tiering.outreach.render import RenderError, site_language
 from customer_tiering.outreach.steps import CALL, Due, plan_after
-from customer_tiering.outreach.turns import turn
+from customer_tiering.outreach.turns import PATIENCE, TurnTaken, turn
+from customer_tiering.tiering.lock import ends_the_job
+from customer_tiering.tiering.queue import log_exception
 
 BATCH = 100  # enrollments that are done and committed together
+WORTH_A_WORKER = 1000  # of them due: some ten seconds of work
+HELPERS = 3
 QUEUED, FAILED, DEFERRED, SKIPPED = "Queued", "Failed", "Deferred", "Skipped"
 ENDED, ERROR = "Ended", "Error"
 PREPARE = {
@@ -47,15 +51,50 @@ def dispatch_due(as_of: date | datetime | None = None) -> dict[str, int]:
 		return {}
 	restored.begin()
 	moment = moment_of(as_of)
-	results: Counter = Counter()
 	with site_language():
 		note_lost_mails()
 		due = _due(moment)
-		for start in range(0, len(due), BATCH):
-			results.update(_do(due[start : start + BATCH], moment))
+		if not as_of:
+			_call_for_help(len(due))
+		results = _do_all(due, moment)
 	frappe.db.commit()
 	start_delivery()
 	return dict(results)
+
+
+def _call_for_help(due: int) -> None:
+	"""Idle workers of the bench, some for very many: each takes what no other holds, and finds nothing if it comes late."""
+	for number in range(min(due // WORTH_A_WORKER, HELPERS)):
+		job = f"customer_tiering.dispatch.{number}"
+		try:
+			frappe.enqueue(help_dispatch, queue="long", job_id=job, deduplicate=True, timeout=3600)
+		except Exception:  # the queue is down: this worker does it alone
+			log_exception("No help for the dispatch")
+			return
+
+
+def help_dispatch() -> dict[str, int]:
+	"""What a worker does that was called for help."""
+	if restored.must_wait():
+		return {}
+	moment = moment_of(None)
+	with site_language():
+		return dict(_do_all(_due(moment), moment))
+
+
+def _do_all(due: list[frappe._dict], moment: datetime) -> Counter:
+	"""Batch by batch; at last those that another worker was at, of which it may have left something."""
+	results: Counter = Counter()
+	waiting = []
+	for start in range(0, len(due), BATCH):
+		batch = due[start : start + BATCH]
+		try:
+			results.update(_do(batch, moment, patience=0))
+		except TurnTaken:
+			waiting.append(batch)
+	for batch in waiting:
+		results.update(_do(batch, moment))
+	return results
 
 
 DUE = "status = 'Active' AND next_due_on <= %(day)s AND (not_before IS NULL OR not_before <= %(moment)s)"
@@ -72,18 +111,23 @@ def _due(moment: datetime) -> list[frappe._dict]:
 	)
 
 
-def _do(due: list[frappe._dict], moment: datetime) -> Counter:
-	"""A batch, committed at once; if something goes wrong, one after the other, so that it stops no other."""
+def _do(due: list[frappe._dict], moment: datetime, patience: int = PATIENCE) -> Counter:
+	"""A batch, committed at once; if something goes wrong, one after the other, so that it stops no other.
+
+	Raises TurnTaken if, without patience, another worker writes to one of the customers.
+	"""
 	try:
-		with turn({row.customer for row in due}):  # inside it is seen what others committed
+		with turn({row.customer for row in due}, patience):  # inside it is seen what others committed
 			batch = Batch(_take([row.name for row in due], moment), moment)
 			results = Counter(status for each in batch.enrollments for status in _dispatch(each, batch))
 			batch.write()
 			frappe.db.commit()
 			batch.note()
 		return results
-	except Exception:
+	except Exception as error:
 		frappe.db.rollback()
+		if ends_the_job(error) or (isinstance(error, TurnTaken) and not patience):
+			raise
 		if len(due) > 1:
 			return sum((_do([row], moment) for row in due), Counter())
 		frappe.log_error(

@@ -10,7 +10,7 @@ from customer_tiering.outreach.audience_entry import enrol_audience
 from customer_tiering.outreach.enter import SIGNAL, enrollment_row, enter, why_not
 from customer_tiering.outreach.key_date import begins_on
 from customer_tiering.tiering.audience import customers_in
-from customer_tiering.tiering.lock import connection_is_lost
+from customer_tiering.tiering.lock import ends_the_job
 from customer_tiering.tiering.readers import consume
 
 
@@ -19,7 +19,10 @@ def enrol(as_of: date | None = None) -> int:
 	if restored.must_wait():
 		return 0
 	enabled = frappe.get_all(
-		"Outreach Sequence", filters={"enabled": 1}, fields=["name", "entry_by"], order_by="name"
+		"Outreach Sequence",
+		filters={"enabled": 1},
+		fields=["name", "entry_by", "audience_filters"],
+		order_by="name",
 	)
 	return sum(_enter(sequence, as_of or getdate()) for sequence in enabled if sequence.entry_by != "Hand")
 
@@ -28,10 +31,13 @@ def _enter(sequence: frappe._dict, day: date) -> int:
 	"""One that can't be done, as its audience asks for a field that is gone, stops no other."""
 	try:
 		if sequence.entry_by == SIGNAL:
+			customers_in(
+				sequence.audience_filters, among=[""]
+			)  # can it be read? Else no signal is passed over
 			return consume("Outreach Sequence", sequence.name, "entry_signal", _enrol)
 		return enrol_audience(sequence.name, day)
 	except Exception as error:
-		if connection_is_lost(error):
+		if ends_the_job(error):
 			raise
 		frappe.db.rollback()
 		broken.report(sequence.name, error)

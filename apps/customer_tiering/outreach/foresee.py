@@ -57,11 +57,16 @@ class Foreseen(Crowd):
 	"""Customers to whom messages are supposed to go: these count as those do that went."""
 
 	def __init__(
-		self, customers: Collection[str], day: date, supposed: dict[str, list[frappe._dict]]
+		self, customers: Collection[str], day: date, last: date, supposed: dict[str, list[frappe._dict]]
 	) -> None:
 		"""`supposed`: by address, also those of other customers."""
 		super().__init__(customers, day)
-		self.supposed = supposed
+		self.last, self.supposed = last, supposed
+
+	@cached_property
+	def busy(self) -> set[str]:
+		"""Also what falls due until the last day."""
+		return Crowd(self.names, self.last).busy
 
 	@cached_property
 	def customers(self) -> dict[str, frappe._dict]:
@@ -116,7 +121,7 @@ def foresee(sequence: "frappe.Document", runs: list[Run], first: date, last: dat
 	supposed: dict[str, list[frappe._dict]] = {}
 	of_customer = {run.customer: run for run in runs}
 	for names in chunks(sorted(of_customer)):
-		crowd = Foreseen(names, first, supposed)
+		crowd = Foreseen(names, first, last, supposed)
 		yield from _Days(sequence, [of_customer[name] for name in names], crowd, first, last).go()
 
 

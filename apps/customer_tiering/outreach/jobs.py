@@ -11,7 +11,7 @@ from customer_tiering.outreach.exits import stop_enrollments
 from customer_tiering.outreach.experiments import finish_experiments
 from customer_tiering.outreach.hits import forget_hits
 from customer_tiering.outreach.server_scripts import is_in_charge, stop_jobs_that_must_fail
-from customer_tiering.tiering.lock import connection_is_lost
+from customer_tiering.tiering.lock import ends_the_job
 
 
 def after_run() -> None:
@@ -33,7 +33,7 @@ def _by_itself(function: Callable[[], object]) -> None:
 	try:
 		function()
 	except Exception as error:
-		if connection_is_lost(error):
+		if ends_the_job(error):
 			raise
 		frappe.db.rollback()
 		frappe.log_error(title=f"Outreach: {function.__name__}")

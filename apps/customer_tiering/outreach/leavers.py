@@ -27,7 +27,10 @@ REDEEMED = f"""{ACTIVE}
 	JOIN `tabOutreach Touch` touch ON touch.customer = enrollment.customer AND touch.redeemed_on >= enrollment.entered_on
 	WHERE enrollment.status = 'Active' AND touch.redeemed_in IS NOT NULL"""
 
-HELD_OUT = f"{ACTIVE} WHERE enrollment.status = 'Active' AND enrollment.is_holdout = 1"
+# Their last day is over
+HELD_OUT = f"""{ACTIVE} WHERE enrollment.status = 'Active' AND enrollment.is_holdout = 1 AND enrollment.entered_on < %(as_of)s
+	AND DATEDIFF(%(as_of)s, enrollment.entered_on) > (
+		SELECT COALESCE(MAX(step.day_offset), 0) FROM `tabOutreach Step` step WHERE step.parent = enrollment.sequence)"""
 
 ANSWERING = """enrollment.status = 'Active' AND enrollment.sequence IN (
 	SELECT name FROM `tabOutreach Sequence` WHERE exit_on_reply = 1

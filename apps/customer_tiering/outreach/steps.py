@@ -43,16 +43,6 @@ class Due(NamedTuple):
 		return max(datetime.combine(self.on, time()), get_datetime(self.deferred_until or self.on))
 
 
-def plan(enrollment: "frappe.Document", sequence: "frappe.Document") -> list[Due]:
-	"""What comes next for this enrollment; nothing if all is done.
-
-	Messages and call tasks go on beside each other: who has no address is called nevertheless. Either keeps its distance from
-	the last one that was done, also when that one was late. Reminders of codes have days of their own.
-	"""
-	touches = touches_of([enrollment.name]).get(enrollment.name, [])
-	return plan_after(enrollment, sequence, touches)
-
-
 def touches_of(enrollments: Collection[str]) -> dict[str, list[frappe._dict]]:
 	"""By enrollment its touches, with TOUCH_FIELDS, the oldest first."""
 	found: dict[str, list[frappe._dict]] = {}
@@ -69,7 +59,11 @@ def touches_of(enrollments: Collection[str]) -> dict[str, list[frappe._dict]]:
 def plan_after(
 	enrollment: "frappe.Document", sequence: "frappe.Document", touches: list[frappe._dict]
 ) -> list[Due]:
-	"""The same after the touches given (with TOUCH_FIELDS), whatever the database says."""
+	"""What comes next for this enrollment after the touches given (with TOUCH_FIELDS); nothing if all is done.
+
+	Messages and call tasks go on beside each other: who has no address is called nevertheless. Either keeps its distance from
+	the last one that was done, also when that one was late. Reminders of codes have days of their own.
+	"""
 	reminded = [touch for touch in touches if is_reminder(touch)]
 	of_steps = [touch for touch in touches if not is_reminder(touch)]
 	return [

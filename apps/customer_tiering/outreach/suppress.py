@@ -70,7 +70,7 @@ STOPPED = """
 """
 
 
-def stopped_addresses(sequence: str = "") -> set[str]:
+def _stopped(sequence: str) -> set[str]:
 	"""All addresses that may get nothing of the sequence (without one: nothing of any sequence), to be checked one by one."""
 	return {
 		address.lower() for address in frappe.db.sql(STOPPED, {"sequence": sequence}, pluck=True) if address
@@ -94,7 +94,7 @@ def stopped_customers(sequence: str = "") -> set[str]:
 	"""The customers who have such an address, whether or not it is the one that we write to; by a mobile number only those without
 	a mail address.
 	"""
-	stopped = stopped_addresses(sequence)
+	stopped = _stopped(sequence)
 	return _by_plain_address(sequence) | _by_typed_address(stopped) | _by_number(stopped)
 
 

@@ -22,22 +22,26 @@ ADDRESSES = """
 """
 
 
+class TurnTaken(frappe.QueryTimeoutError):
+	"""Another worker still writes to the same customers."""
+
+
 @contextmanager
-def turn(customers: Collection[str]) -> Iterator[None]:
+def turn(customers: Collection[str], patience: int = PATIENCE) -> Iterator[None]:
 	"""Wait until nobody else writes to these customers or to one of their addresses, and keep others waiting. Commits before:
-	inside it is seen what others did.
+	inside it is seen what others did. Raises TurnTaken after so many seconds.
 	"""
 	rows = frappe.db.sql(ADDRESSES, {"customers": list(customers) or [""]})
 	addresses = {comparable(value) for row in rows for value in row} - {""}
 	# In one order everywhere, so that no two wait for each other
 	locks = sorted(map(_lock_name, addresses | {f"customer {name}" for name in customers}))
 	frappe.db.commit()
-	taken = frappe.db.sql(f"SELECT {', '.join(['GET_LOCK(%s, %s)'] * len(locks))}", _with(locks, PATIENCE))[0]
+	taken = frappe.db.sql(f"SELECT {', '.join(['GET_LOCK(%s, %s)'] * len(locks))}", _with(locks, patience))[0]
 	try:
 		if all(taken):
 			yield
 		else:
-			raise frappe.QueryTimeoutError("another worker still writes to the same customers")
+			raise TurnTaken
 	finally:
 		frappe.db.sql(f"SELECT {', '.join(['RELEASE_LOCK(%s)'] * len(locks))}", locks)
 

@@ -81,3 +81,10 @@ def connection_is_lost(error: Exception) -> bool:
 	names = {kind.__name__ for kind in type(error).__mro__}
 	code = error.args[0] if error.args else None
 	return "InterfaceError" in names or ("OperationalError" in names and code in LOST)
+
+
+def ends_the_job(error: Exception) -> bool:
+	"""Whether nothing that a job would do next can be done: the database went away, or the job's own time is up."""
+	from rq.timeouts import BaseTimeoutException
+
+	return isinstance(error, BaseTimeoutException) or connection_is_lost(error)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import frappe
 
-from customer_tiering.tiering.lock import connection_is_lost
+from customer_tiering.tiering.lock import connection_is_lost, ends_the_job
 from customer_tiering.tiering.signals import FIRING_CAUSES
 
 BATCH = 100
@@ -97,7 +97,9 @@ def _handled(handle: Callable, reader: "frappe.Document", event: frappe._dict) -
 		return bool(handle(reader, event))
 	except (frappe.QueryDeadlockError, frappe.QueryTimeoutError):
 		raise  # the batch is undone and read again the next time
-	except Exception:
+	except Exception as error:
+		if ends_the_job(error):
+			raise
 		frappe.db.rollback(save_point="event")
 		frappe.log_error(
 			title=f"{reader.doctype} {reader.name}"[:140],
