@@ -102,6 +102,7 @@ doc_events = {
 		"before_rename": [
 			"customer_tiering.tiering.customer.before_rename",
 			"customer_tiering.tiering.customer_interests.before_rename",
+			"customer_tiering.outreach.merged.before_rename",
 		],
 		"after_rename": [
 			"customer_tiering.tiering.customer.after_rename",

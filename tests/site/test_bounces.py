@@ -87,6 +87,15 @@ def test_a_hard_bounce_stops_the_address_at_once(name: str, monkeypatch: pytest.
 	assert touches(name)[0].bounce == "Hard"
 	assert frappe.get_all("Outreach Suppression", pluck="source") == ["Bounce"]
 	assert enrollment(name).exit_reason == "Bounced"
+	arrive(bounce(name, "failed", "4.2.2"), monkeypatch)
+	assert touches(name)[0].bounce == "Hard"
+
+
+def test_a_warning_of_a_server_that_still_tries_is_no_bounce(
+	name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	arrive(bounce(name, "delayed", "4.4.7"), monkeypatch)
+	assert not touches(name)[0].bounce
 
 
 def test_a_mailbox_that_is_full_is_no_address_that_is_gone(
@@ -100,7 +109,7 @@ def test_a_mailbox_that_is_full_is_no_address_that_is_gone(
 def test_a_soft_one_only_the_third_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 	for number in range(3):
 		assert enrollment(name).status == "Active"
-		arrive(bounce(name, "delayed", "4.2.2"), monkeypatch)
+		arrive(bounce(name, "failed", "4.2.2"), monkeypatch)
 		dispatch_due(day(number + 1))
 	assert [touch.bounce for touch in touches(name)] == ["Soft"] * 3
 	assert enrollment(name).exit_reason == "Bounced"

@@ -170,7 +170,7 @@ class TestWhen:
 		frappe.db.set_single_value("Tiering Settings", "try_again_after_days", 3)
 		(todo,) = todos(first)
 		assert api.close(todo.name, "Not Reached")["date"] == str(todo.date)
-		frappe.db.set_value("ToDo", todo.name, "date", TODAY)
+		frappe.db.set_value("ToDo", todo.name, {"date": TODAY, "follow_up_tried_on": add_days(TODAY, -1)})
 		frappe.db.set_value("Follow Up", {"todo": todo.name}, "detail", str(TODAY))
 		assert api.close(todo.name, "Not Reached")["status"] == "Closed"
 
@@ -587,6 +587,24 @@ class TestHowMany:
 		run_follow_ups()
 		assert frappe.db.count("Notification Log", before) == 1
 
+	def test_whom_the_subject_names_stands_first_in_the_mail(self, monkeypatch: pytest.MonkeyPatch) -> None:
+		"""The one that is due first, also where others are worth more."""
+		monkeypatch.setattr(digest, "SHOWN", 1)
+		manager = rep("begins")
+		rule()
+		rule("Later", signal="Became Dormant", due_in_days=5)
+		first, rich = customer(account_manager=manager), customer(account_manager=manager, annual_value=900)
+		signal(first)
+		signal(rich, "Became Dormant")
+		with (
+			patch.object(digest, "has_outgoing_account", return_value=True),
+			patch.object(frappe, "sendmail") as sendmail,
+		):
+			run_follow_ups()
+		mail = sendmail.call_args.kwargs
+		assert mail["subject"].endswith(f"begin with {first}")
+		assert first in mail["message"] and rich not in mail["message"]
+
 	def test_a_name_is_escaped_once_in_the_notice_and_in_the_mail(self) -> None:
 		"""Also one that the framework has escaped already, as it does where somebody types a "<" as well."""
 		rule("R & D", description="<p>Call {{ customer.customer_name | e }}</p>")
@@ -833,6 +851,10 @@ class TestHowItEnds:
 		api.close(todos(names[0])[0].name, "Reached")
 		frappe.get_doc("ToDo", todos(names[1])[0].name).update({"allocated_to": rep("other")}).save()
 		assert api.last_hand_over(leaver) == {"at": done["at"], "number": 2}
+		frappe.set_user(rep("manages", "Tiering Manager", "Sales Manager", "Sales User"))
+		(row,) = (row for row in follow_ups_by_rep.read(TODAY, TODAY) if row["user"] == leaver)
+		assert (row["open"], row["undo_at"], row["undo_number"]) == (0, done["at"], 2)
+		frappe.set_user("Administrator")
 		assert api.take_back(leaver, done["at"]) == 2
 		assert {todo.reference_name for todo in todos(allocated_to=leaver)} == {names[2], names[3]}
 		assert api.last_hand_over(leaver) is None
@@ -1174,8 +1196,15 @@ class TestTheRepsDay:
 			api.close(mine.name, "Not Reached", tries=number - 1)
 			api.close(mine.name, "Not Reached", tries=number - 1)  # a second tap
 			mine.reload()
-			assert (mine.status, mine.date, mine.follow_up_tries) == ("Open", add_days(TODAY, 2), number)
+			due = add_days(TODAY, 1 + number)
+			assert (mine.status, mine.date, mine.follow_up_tries) == ("Open", due, number)
 			assert not mine.follow_up_outcome
+			api.close(mine.name, "Not Reached", note="Again", tries=number)
+			mine.reload()
+			assert (mine.date, mine.follow_up_tries, mine.follow_up_note) == (due, number, "Again"), (
+				"one a day"
+			)
+			mine.db_set("follow_up_tried_on", add_days(TODAY, -1))
 		assert len(self.said(mine.reference_name)) == 2
 		api.close(mine.name, "Not Reached")
 		mine.reload()
@@ -1214,12 +1243,14 @@ class TestTheRepsDay:
 		assert not self.said(mine.reference_name)
 
 	def test_a_try_before_it_was_due(self, mine: "frappe.Document") -> None:
-		"""It comes back no sooner than it would have, and can be taken back all the same."""
+		"""It comes back later than it would have, and can be taken back all the same."""
 		frappe.db.set_single_value("Tiering Settings", "try_again_after_days", 2)
 		mine.db_set("date", add_days(TODAY, 9))
 		done = api.close(mine.name, "Not Reached")
-		assert (getdate(done["date"]), done["tries"]) == (add_days(TODAY, 9), 1)
+		assert (getdate(done["date"]), done["tries"]) == (add_days(TODAY, 10), 1)
 		api.reopen(mine.name, done["was_due"], done["tries"])
+		assert api.close(mine.name, "Not Reached")["tries"] == 1, "it was no try"
+		api.reopen(mine.name, done["was_due"], 1)
 		assert frappe.db.get_value("ToDo", mine.name, "follow_up_tries") == 0
 		assert not self.said(mine.reference_name)
 

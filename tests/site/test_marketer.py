@@ -3,12 +3,15 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, time, timedelta
+from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 import frappe
 import pytest
 from frappe.permissions import add_permission
 
-from customer_tiering.outreach import api
+from customer_tiering.outreach import api, clock
 from customer_tiering.outreach.channels.email import answers_to
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
@@ -59,6 +62,22 @@ def broken_text() -> Iterator[None]:
 	yield
 	frappe.db.set_value("Email Template", HELLO, "response_html", "<p>{{ contact_name }}</p>")
 	frappe.clear_document_cache("Email Template", HELLO)
+
+
+@contextmanager
+def time_zone(name: str) -> Iterator[None]:
+	before = frappe.db.get_single_value("System Settings", "time_zone")
+
+	def set_to(zone: str) -> None:
+		frappe.db.set_single_value("System Settings", "time_zone", zone)
+		frappe.cache.delete_value("time_zone")
+		frappe.db.commit()
+
+	set_to(name)
+	try:
+		yield
+	finally:
+		set_to(before)
 
 
 class TestTexts:
@@ -230,6 +249,50 @@ class TestKeyDates:
 				"Email Queue", {"reference_name": name}, "message"
 			)
 
+	def test_a_date_that_is_corrected_before_is_followed(self) -> None:
+		self.greeting()
+		for number, name in enumerate(("Later", "Earlier", "Past", "Unknown", "Too Late")):
+			self.celebrates(name, 5 if number < 4 else 1)
+		enrol()
+		assert dispatch_due(day(1)) == {"Queued": 1}
+		for name, on in (("Later", 7), ("Earlier", 3), ("Past", -2), ("Unknown", None), ("Too Late", 8)):
+			began = on and frappe.utils.add_years(day(on), -30)
+			frappe.db.set_value("Customer", name, "key_date_birthday", began)
+		for number, done in ((2, {}), (3, {"Queued": 2}), (5, {"Queued": 1}), (7, {"Queued": 1})):
+			assert (
+				dispatch_due(day(number)) == done
+			)  # and on the third and the fifth, what comes two days after the greeting
+		assert statuses("Earlier") == [(0, "Queued"), (2, "Queued")] == statuses("Too Late")
+		assert statuses("Later") == [(0, "Queued")]
+		assert [enrollment(name).exit_reason for name in ("Past", "Unknown")] == ["Void", "Void"]
+		assert not statuses("Past") and not statuses("Unknown")
+
+	@pytest.mark.parametrize(
+		("site_zone", "country", "zone"),
+		[
+			("America/Los_Angeles", "New Zealand", "Pacific/Auckland"),
+			("Asia/Shanghai", "Australia", "Australia/Sydney"),
+			("Asia/Shanghai", "United States", "America/Chicago"),
+		],
+	)
+	def test_it_is_the_day_of_whoever_gets_it(self, site_zone: str, country: str, zone: str) -> None:
+		self.greeting()
+		names = [self.celebrates("There", 7), self.celebrates("Frozen", 7)]
+		place = {"doctype": "Address", "address_title": "There", "address_line1": "1", "city": "Town"}
+		links = [{"link_doctype": "Customer", "link_name": name} for name in names]
+		address = frappe.get_doc({**place, "country": country, "links": links}).insert()
+		frappe.db.set_value("Customer", "Frozen", "is_frozen", 1)
+		enrol()
+		begins = datetime.combine(day(7), time(), ZoneInfo(zone)).astimezone(ZoneInfo(site_zone))
+		begins = begins.replace(tzinfo=None)
+		with time_zone(site_zone):
+			assert dispatch_due(begins - timedelta(minutes=1)) == {}
+			assert dispatch_due(begins) == {"Queued": 1, "Deferred": 1}
+			assert dispatch_due(begins + timedelta(hours=23)) == {"Deferred": 1}
+			assert dispatch_due(begins + timedelta(hours=25)) == {"Skipped": 1}
+		frappe.delete_doc("Address", address.name, force=True)
+		frappe.db.commit()
+
 	def test_what_could_not_go_that_day_is_left_out(self) -> None:
 		document = self.greeting()
 		names = [self.celebrates("Frozen", 1), self.celebrates("Capped", 1)]
@@ -252,6 +315,17 @@ class TestKeyDates:
 		assert kept["reason"].startswith("It could not go out on its day.")
 		assert dispatch_due(day(1)) == {"Skipped": 1}
 		assert statuses(late) == [(0, "Skipped")] and names
+
+
+def test_the_hour_that_the_clock_shows_twice() -> None:
+	"""Clocks are put back in Berlin: nine o'clock in Shanghai is the second 02:00 there, and who looks at the first 02:05 waits."""
+	hours = frappe._dict(send_from_hour=9, send_until_hour=18, **dict.fromkeys(clock.WEEKDAYS, 1))
+	with (
+		patch.object(clock, "get_system_timezone", return_value="Europe/Berlin"),
+		patch.object(clock, "time_zone_of", return_value=ZoneInfo("Asia/Shanghai")),
+	):
+		at = [datetime(2027, 10, 31, hour, minute) for hour, minute in ((1, 55), (2, 5), (3, 0))]
+		assert {clock.opens_at(hours, frappe._dict(), moment) for moment in at} == {at[-1]}
 
 
 class TestLookingAhead:

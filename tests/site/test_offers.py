@@ -344,8 +344,11 @@ class TestRedeeming:
 		make_order(name, submit=True)
 		assert stop_enrollments(day(0)) == 0
 		make_order(name, coupon_code=code, submit=True)
+		entered_after = make_sequence(make_offer())  # what was ordered before is no answer to it, be it today
+		entered_after.update({"exit_on_order": 1}).save()
+		enter_by_hand(entered_after, [name], day(0))
 		assert stop_enrollments(day(0)) == 1
-		assert not frappe.db.exists("Outreach Enrollment", active)
+		assert frappe.get_all("Outreach Enrollment", active, pluck="sequence") == [entered_after.name]
 
 	def test_an_invoice_without_an_order_and_its_return(self) -> None:
 		if not frappe.get_meta("Sales Invoice").has_field("coupon_code"):

@@ -434,6 +434,10 @@ class TestFailures:
 		assert "Email Account" in touch.reason
 		assert "<" not in touch.reason
 		assert touch.status == "Deferred"
+		invoice(name, day(0))
+		assert dispatch_due(day(8)) == {"Ended": 1}
+		(touch,) = touches(name)
+		assert (touch.status, touch.reason.endswith(": Ordered")) == ("Skipped", True)
 
 	def test_and_goes_out_when_there_is_one(self, smtp_sink) -> None:
 		name = enrolled()
@@ -506,9 +510,14 @@ class TestEditedSequences:
 	def test_a_step_removed_at_the_end_completes_it(self) -> None:
 		name = enrolled()
 		dispatch_due(day(7))
+		set_steps([(7, GREETING), (14, NEWS)], send_from_hour=23)
+		assert dispatch_due(day(14)) == {"Deferred": 1}
+		assert touches(name)[1].deferred_until
 		set_steps([(7, GREETING)])
-		dispatch_due(day(7))
+		assert touches(name)[1].deferred_until is None
+		dispatch_due(day(14))
 		assert enrollment(name).status == "Completed"
+		assert statuses(name) == [(7, "Queued"), (14, "Skipped")]
 
 	def test_a_step_put_in_between_is_sent(self) -> None:
 		name = enrolled()

@@ -13,8 +13,11 @@ import frappe
 import pytest
 from frappe.utils import now_datetime
 
+from customer_tiering.follow_up.settle import settle
 from customer_tiering.follow_up.waiting import Due, add
+from customer_tiering.follow_up.withdraw import withdraw_follow_ups
 from customer_tiering.outreach import api
+from customer_tiering.outreach.audience_entry import may_enter
 from customer_tiering.outreach.deliver import deliver_waiting
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
@@ -154,6 +157,44 @@ class TestChannels:
 		calls = {row.customer: row for name in names for row in touches(name) if row.channel == "Call Task"}
 		assert [calls[name].text for name in names[:2]] == ["Call: 1", "Call: 0"]
 		assert rule in calls["Asked"].reason and not calls["Asked"].todo
+
+	def test_a_call_closes_by_itself_when_its_cause_is_gone(self) -> None:
+		sequence(CALL, {**MAIL, "day_offset": 5}, entry_by="Signal", entry_signal=SLEEPS, exit_on_order=1)
+		names = ("Ordered", "Done and Ordered", "Void", "Void and Called", "Bounced", "Asleep")
+		keys = {}
+		for name in names:
+			sleeper(name)
+			keys[name] = frappe.db.get_value("Tiering Event", {"customer": name}, "signal_key")
+		assert (enrol(), dispatch_due(day(0))) == (6, {"Sent": 6})
+		for name in names[:2]:
+			invoice(name, day(0))
+		done = {"status": "Completed", "next_due_on": None}
+		frappe.db.set_value("Outreach Enrollment", {"customer": "Done and Ordered"}, done)
+		for number, name in enumerate(names[2:4]):
+			row = {
+				"name": f"TR-00000002-{number:07d}",
+				"customer": name,
+				"decision": "Void",
+				"cause": "Order",
+			}
+			frappe.db.bulk_insert("Tiering Event", [*row, "voids"], [(*row.values(), keys[name])])
+		todo = {name: frappe.db.get_value("ToDo", {"reference_name": name}) for name in names}
+		frappe.get_doc("ToDo", todo["Void and Called"]).add_comment(
+			"Comment", "On holiday, I call on Monday."
+		)
+		suppress("bounced@example.com", "Bounce")
+		assert stop_enrollments(day(0)) == 4
+		assert (withdraw_follow_ups(day(0)), settle(day(0))) == (1, 2)
+		assert {name: frappe.db.get_value("ToDo", todo[name], "status") for name in names} == {
+			**dict.fromkeys(names, "Open"),
+			**dict.fromkeys(names[:2], "Closed"),
+			"Void": "Cancelled",
+		}
+		said = frappe.get_all(
+			"Comment", {"reference_name": todo["Void"], "comment_type": "Info"}, pluck="content"
+		)
+		assert said == ["The customer left the sequence meanwhile: Void"]
+		assert (withdraw_follow_ups(day(0)), settle(day(0))) == (0, 0)
 
 	def test_a_webhook_is_sent_again_until_it_is_taken(self, receiver: Receiver) -> None:
 		sequence(
@@ -428,6 +469,24 @@ class TestWaysIn:
 		assert "may enter it again from" in api.enrol_by_hand(NAME, [name])["refused"][0]
 		frappe.db.set_value("Outreach Enrollment", enrollment(name).name, "ended_on", day(-10))
 		assert api.enrol_by_hand(NAME, [name])["entered"] == 1
+
+	def test_by_themselves_the_same_enter_whichever_way_and_by_hand_more(self) -> None:
+		document = sequence(MAIL, entry_by="Signal", entry_signal=SLEEPS, exit_on_order=1, re_entry_days=0)
+		out, left, second = names = [sleeper("Out"), sleeper("Left"), sleeper("Second")]
+		api.enrol_by_hand(NAME, [out])
+		api.take_out(enrollment(out).name)
+		contact(second, "other@example.com", primary=False)
+		for address in ("left@example.com", "other@example.com"):
+			suppress(address, "By hand")
+		frappe.db.commit()
+		assert [row.name for row in may_enter(document, names, day(0))] == [second]
+		with patch("customer_tiering.outreach.ways.FEW", 0):
+			assert [row.name for row in may_enter(document, names, day(0))] == [second]
+		assert enrol() == 1 and enrollment(second)
+		invoice(out, day(0))  # no run has seen it yet
+		assert api.enrol_by_hand(NAME, [out])["entered"] == 1
+		assert stop_enrollments(day(0)) == 0
+		assert not frappe.db.exists("Outreach Enrollment", {"customer": left})
 
 	def test_a_backlog_is_spread_and_leaves_on_an_order(self) -> None:
 		sequence(MAIL)

@@ -234,6 +234,8 @@ def test_the_page_works_in_a_browser(
 	page.goto(f"{base_url}/survey/{touch.token}")
 	page.get_by_text("Price", exact=True).click()
 	page.get_by_text("10", exact=True).click()
+	first, last = (page.get_by_text(score, exact=True).bounding_box() for score in ("0", "10"))
+	assert first["y"] == last["y"], "the scale is one line"
 	page.screenshot(path=SCREENSHOTS / f"survey-{device}.png", full_page=True)
 	assert page.evaluate("document.documentElement.scrollWidth") <= width
 	page.get_by_role("button", name="Send").click()

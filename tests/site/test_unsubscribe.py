@@ -95,6 +95,8 @@ def test_the_button_ends_it_and_a_second_click_is_harmless(base_url: str, touch:
 		answer = requests.post(f"{base_url}{METHOD}", data={"t": touch.token}, timeout=60)
 		assert answer.status_code == 200
 		assert "You will get no more such messages." in answer.text
+		assert f">{frappe.defaults.get_global_default('company')}</p>" in answer.text
+		assert "<nav" not in answer.text and "/api/" not in answer.text
 		assert suppressed() == ["sleepy_ltd@example.com"]
 	assert status_of(touch) == "Exited"
 
@@ -195,7 +197,7 @@ def test_who_left_may_come_back_by_channel(base_url: str, touch: frappe._dict) -
 def test_what_was_chosen_is_not_offered_again(base_url: str, touch: frappe._dict) -> None:
 	frappe.db.set_value("Outreach Touch", touch.name, "tracking", "Clicks")
 	frappe.db.commit()
-	offers = ("Only none of these any more", "without seeing whether I read them")
+	offers = ("Stop only these", "without seeing whether I read them")
 	assert all(offer in page_of(base_url, touch.token).text for offer in offers)
 	assert "none of these any more" in post(base_url, touch, "unsubscribe", scope="sequence")
 	post(base_url, touch, "unsubscribe", scope="tracking")
@@ -236,8 +238,10 @@ def test_the_page_works_in_a_browser(
 	page.goto(f"{base_url}/leave/{touch.token}")
 	page.screenshot(path=SCREENSHOTS / f"unsubscribe-{device}.png")
 	assert page.evaluate("document.documentElement.scrollWidth") <= width
+	assert all(each.bounding_box()["height"] >= 44 for each in page.get_by_role("button").all())
 	page.get_by_role("button", name="Yes, no more mails").click()
 	page.get_by_text("You will get no more such messages.").wait_for()
+	assert page.url == f"{base_url}/leave/{touch.token}"  # where it is loaded again without saying anything
 	page.screenshot(path=SCREENSHOTS / f"unsubscribed-{device}.png")
 	page.close()
 	assert suppressed() == ["sleepy_ltd@example.com"]

@@ -261,7 +261,7 @@ def open_follow_ups_by_rule() -> dict[str, int]:
 def last_hand_over(user: str) -> dict | None:
 	"""The user's last hand-over that can be taken back, {"at", "number"}; for managers."""
 	frappe.only_for(MANAGERS)
-	last = handing_over.last_hand_over(str(user))
+	last = handing_over.last_hand_overs().get(str(user))
 	return last and {"at": str(last[0]), "number": last[1]}
 
 

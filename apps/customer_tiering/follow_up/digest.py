@@ -1,4 +1,4 @@
-"""One notice a rep and run, whatever came in: what is new, the best first."""
+"""One notice a rep and run, whatever came in: what is new, the most urgent first, of equals the best customer."""
 
 from html import unescape
 
@@ -45,7 +45,8 @@ def _tell(user: str, rows: list[frappe._dict]) -> None:
 
 	currency = frappe.db.get_single_value("Tiering Settings", "reporting_currency")
 	with language_of(rows[0].language or frappe.db.get_single_value("System Settings", "language")):
-		first = _most_urgent(rows)
+		rows = _by_urgency(rows)
+		first = rows[0]
 		notice = {
 			"type": "Alert",  # of which the framework sends no mail
 			"subject": _in_the_bell(first, len(rows) - 1),
@@ -81,9 +82,9 @@ def _mail(user: str, rows: list[frappe._dict], first: frappe._dict, currency: st
 		frappe.log_error(title="Follow-ups not told by mail", reference_doctype="User", reference_name=user)
 
 
-def _most_urgent(rows: list[frappe._dict]) -> frappe._dict:
-	"""Due first; of equals the best customer."""
-	return min(rows, key=lambda row: getdate(row.date) if row.date else getdate("9999-12-31"))
+def _by_urgency(rows: list[frappe._dict]) -> list[frappe._dict]:
+	"""Due first; of equals the best customer, as they came."""
+	return sorted(rows, key=lambda row: getdate(row.date) if row.date else getdate("9999-12-31"))
 
 
 def _in_the_bell(first: frappe._dict, others: int) -> str:

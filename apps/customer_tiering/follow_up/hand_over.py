@@ -85,17 +85,23 @@ def hand_over(
 	return handed_over
 
 
-def last_hand_over(user: str) -> tuple[datetime, int] | None:
-	"""When the user's follow-ups, or ("") nobody's, were last handed over, and how many of these can be taken back."""
-	at = frappe.get_all(
-		"Follow Up",
-		filters=_handed_over(user),
-		order_by="handed_over_at desc",
-		limit=1,
-		pluck="handed_over_at",
-	)
-	number = len(_to_take_back(user, at[0])) if at else 0
-	return (at[0], number) if number else None
+# The last one of each user, as far as it can be taken back: what nobody has done or given to others since.
+LAST = """
+	SELECT last.user, last.at, COUNT(*) AS number FROM (
+		SELECT COALESCE(handed_over_from, '') AS user, MAX(handed_over_at) AS at FROM `tabFollow Up`
+		WHERE handed_over_at IS NOT NULL GROUP BY COALESCE(handed_over_from, '')
+	) last
+	JOIN `tabFollow Up` follow_up ON follow_up.handed_over_at = last.at AND COALESCE(follow_up.handed_over_from, '') = last.user
+	LEFT JOIN `tabToDo` todo ON todo.name = follow_up.todo AND todo.status = 'Open'
+	WHERE follow_up.status = 'Waiting'
+		OR (follow_up.status = 'Handed Out' AND follow_up.user != '' AND todo.allocated_to = follow_up.user)
+	GROUP BY last.user, last.at
+"""
+
+
+def last_hand_overs() -> dict[str, tuple[datetime, int]]:
+	"""By user ("": nobody) when the follow-ups were last handed over, and how many of these can be taken back."""
+	return {row.user: (row.at, row.number) for row in frappe.db.sql(LAST, as_dict=True)}
 
 
 def take_back(user: str, at: datetime | str) -> int:

@@ -34,6 +34,8 @@ def validate(todo: "frappe.Document", method: str | None = None) -> None:
 		if before.get("follow_up_outcome") == NOT_REACHED:
 			todo.follow_up_tries = max(0, cint(todo.follow_up_tries) - 1)
 		todo.follow_up_outcome = todo.follow_up_lost_reason = todo.follow_up_note = None
+	if before and cint(todo.get("follow_up_tries")) < cint(before.get("follow_up_tries")):
+		todo.follow_up_tried_on = None
 	if todo.get("follow_up_outcome") == NOT_REACHED and todo.status == "Open":
 		_try_again(todo)
 	if todo.get("follow_up_outcome") and todo.status == "Open":
@@ -65,15 +67,22 @@ def _refuse_settled(todo: "frappe.Document", before: "frappe.Document | None") -
 
 
 def _try_again(todo: "frappe.Document") -> None:
-	"""Some working days later, unless it was tried often enough; on a key date no later than that day."""
-	todo.follow_up_tries = cint(todo.follow_up_tries) + 1
+	"""Some working days later, and later than it was due, unless it was tried often enough; on a key date no later than that day.
+
+	What is said a second time on a day is no other try.
+	"""
 	days = cint(frappe.db.get_single_value("Tiering Settings", "try_again_after_days"))
+	today, due = getdate(), getdate(todo.date or None)
+	if days and todo.follow_up_tried_on and getdate(todo.follow_up_tried_on) == today:
+		todo.follow_up_outcome = None
+		return
+	todo.follow_up_tries, todo.follow_up_tried_on = cint(todo.follow_up_tries) + 1, today
 	if days and todo.follow_up_tries < MOST_TRIES:
 		last = _key_date(todo)
-		if last and last <= getdate():
+		if last and last <= today:
 			return
-		again = working_days_ahead(getdate(), days, todo.get("follow_up_rule"))
-		again = max(again, getdate(todo.date or again))
+		rule = todo.get("follow_up_rule")
+		again = max(working_days_ahead(today, days, rule), working_days_ahead(max(due, today), 1, rule))
 		todo.date = min(again, last or again)
 		todo.follow_up_outcome = None
 

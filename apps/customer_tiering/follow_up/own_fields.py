@@ -2,7 +2,7 @@
 
 import frappe
 
-OWN = ("follow_up_key", "follow_up_rule", "follow_up_tries")
+OWN = ("follow_up_key", "follow_up_rule", "follow_up_tries", "follow_up_tried_on")
 ABOUT = ("reference_type", "reference_name")
 
 

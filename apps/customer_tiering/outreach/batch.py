@@ -6,6 +6,7 @@ import frappe
 
 from customer_tiering.outreach import restored
 from customer_tiering.outreach.crowd import Crowd
+from customer_tiering.outreach.held_back import drop_held_back
 from customer_tiering.outreach.leavers import leavers
 from customer_tiering.outreach.rows import insert_all, stamp
 from customer_tiering.outreach.steps import touches_of
@@ -83,6 +84,8 @@ class Batch:
 		for state, names in self.states.items():
 			values = dict(zip(STATE, state, strict=True))
 			frappe.db.set_value("Outreach Enrollment", {"name": ("in", names)}, values)
+			if values["status"] != "Active":  # of steps that were taken away
+				drop_held_back(names, values["status"])
 		self.new_touches, self.states = [], {}
 		self.written_to.clear()
 

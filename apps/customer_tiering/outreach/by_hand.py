@@ -8,7 +8,7 @@ from frappe import _
 
 from customer_tiering.outreach.audience_entry import enter_some_each_day
 from customer_tiering.outreach.backlog import STAGES
-from customer_tiering.outreach.enter import HAND, SIGNAL, enrollment_row, enter, last_orders, locked, why_not
+from customer_tiering.outreach.enter import HAND, SIGNAL, enrollment_row, enter, last_orders, locked, refusals
 from customer_tiering.outreach.exits import end
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
 from customer_tiering.tiering.audience import customers_in
@@ -22,17 +22,12 @@ def enter_by_hand(sequence: "frappe.Document", customers: Collection[str], day: 
 	refuse_switched_off(sequence)
 	entered, refused, waiting = 0, [], []
 	for name in dict.fromkeys(customers):
-		customer = frappe.db.get_value("Customer", name, ["last_order_date", "disabled"], as_dict=True)
-		reason = (
-			_("{0} is disabled.").format(name)
-			if not customer or customer.disabled
-			else why_not(sequence, name, day)
-		)
-		if reason:
-			refused.append(reason)
+		refusal = refusals(sequence, [name], day, by_hand=True).get(name)
+		if refusal or not frappe.db.exists("Customer", {"name": name, "disabled": 0}):
+			refused.append(refusal.sentence(name) if refusal else _("{0} is disabled.").format(name))
 			continue
 		key = f"{HAND}|{name}|{frappe.utils.now()}"
-		last = customer.last_order_date or last_orders([name], day).get(name)
+		last = last_orders([name], day).get(name)
 		entered += enter(enrollment_row(sequence, name, key, HAND, day, last))
 		waiting += _can_t_be_reached(sequence, name)
 	return {"entered": entered, "refused": refused, "waiting": waiting}

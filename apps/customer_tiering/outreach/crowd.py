@@ -54,8 +54,7 @@ BUSY = """
 		AND status IN ('Open', 'Replied')
 """
 CONSENTS = """
-	SELECT customer, channel, address, decision, decided_on FROM `tabOutreach Consent` WHERE customer IN %(names)s
-	ORDER BY decided_on, creation
+	SELECT channel, address, decision, decided_on FROM `tabOutreach Consent` WHERE address IN %(names)s ORDER BY decided_on, creation
 """
 # Whoever comes back after a while gets a step again, of two ways through a sequence at once only one does
 WHO_GOT = """
@@ -72,6 +71,11 @@ WRITTEN_TO = """
 	SELECT customer AS who FROM `tabOutreach Touch` WHERE customer IN %(names)s AND touched_on > %(after)s
 	UNION SELECT address FROM `tabOutreach Touch` WHERE address IN %(names)s AND touched_on > %(after)s
 """
+
+
+def last_words(addresses: Collection[str]) -> dict[tuple[str, str], frappe._dict]:
+	"""By channel and address what was said last about consent, for whichever customer: it is the reader who says it."""
+	return {(row.channel, row.address): row for row in rows_of(CONSENTS, addresses)}
 
 
 class Crowd:
@@ -155,9 +159,9 @@ class Crowd:
 		return {row.customer for row in rows_of(BUSY, self.names, day=self.day)}
 
 	@cached_property
-	def consents(self) -> dict[tuple[str, str, str], frappe._dict]:
-		"""The last word by customer, channel and address."""
-		return {(row.customer, row.channel, row.address): row for row in rows_of(CONSENTS, self.names)}
+	def consents(self) -> dict[tuple[str, str], frappe._dict]:
+		"""The last word by channel and address of theirs."""
+		return last_words({address for name in self.names for address in self.addresses_of(name)})
 
 	@cached_property
 	def stopped(self) -> set[str]:

@@ -11,6 +11,7 @@ from customer_tiering.outreach.clock import opens_at
 from customer_tiering.outreach.consent import is_withdrawn, last_word
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.exits import first_order_since
+from customer_tiering.outreach.held_back import left_sentence
 from customer_tiering.outreach.merged import MERGED
 from customer_tiering.outreach.render import site_language
 from customer_tiering.outreach.suppress import is_suppressed
@@ -58,8 +59,7 @@ def _who_left(row: frappe._dict, moment: datetime) -> None:
 	if row.disabled:
 		raise Skip(_("The customer was disabled meanwhile."))
 	if row.status == "Exited" and row.exit_reason != MERGED:
-		reason = _(row.exit_reason or "Exited", context="Outreach Enrollment")
-		raise Skip(_("The customer left the sequence meanwhile: {0}").format(reason))
+		raise Skip(left_sentence(row.exit_reason or row.status))
 	if row.exit_on_order and first_order_since(row, moment.date()):
 		raise Skip(_("The customer ordered meanwhile."))
 
@@ -67,6 +67,6 @@ def _who_left(row: frappe._dict, moment: datetime) -> None:
 def _who_wants_none(row: frappe._dict, channel: str, address: str) -> None:
 	if is_suppressed(address, row.customer, row.sequence):
 		raise Skip(_("{0} has unsubscribed, or mails to it came back.").format(address))
-	said = last_word(row.customer, channel, address)
+	said = last_word(channel, address)
 	if is_withdrawn(said):
 		raise Skip(_("Consent was withdrawn on {0}.").format(frappe.format(said.decided_on, "Date")))

@@ -22,9 +22,12 @@ VOID = f"""{ACTIVE} JOIN `tabTiering Event` event ON event.name = enrollment.eve
 	JOIN `tabTiering Event` void ON void.voids = event.signal_key
 	WHERE enrollment.status = 'Active' AND event.signal_key IS NOT NULL"""
 
+# One of our codes used on whatever document, also on an order where invoices are counted. What was used before the customer entered
+# is no answer to it, be it of the same day; nor is an older order that is amended.
 REDEEMED = f"""{ACTIVE}
 	JOIN `tabOutreach Sequence` sequence ON sequence.name = enrollment.sequence AND sequence.exit_on_order = 1
-	JOIN `tabOutreach Touch` touch ON touch.customer = enrollment.customer AND touch.redeemed_on >= enrollment.entered_on
+	JOIN `tabOutreach Touch` touch ON touch.customer = enrollment.customer AND touch.redeemed_at > enrollment.creation
+		AND touch.redeemed_on >= LEAST(enrollment.entered_on, DATE(enrollment.creation))
 	WHERE enrollment.status = 'Active' AND touch.redeemed_in IS NOT NULL"""
 
 # Their last day is over

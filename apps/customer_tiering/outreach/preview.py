@@ -40,6 +40,8 @@ def preview(sequence: "frappe.Document", day: date, days: int = DAYS) -> dict:
 	)
 	goes = [row for row in outgoing if row.goes]
 	kept = [row for row in outgoing if not row.goes]
+	steps = Counter(step.step_key for step in sequence.steps if not step.variant or step.weight)
+	several = {key for key, number in steps.items() if number > 1}
 	entering, shown = coming[:SHOWN], outgoing[:SHOWN]
 	visible = _visible({row.customer for row in (*entering, *shown)})
 	return {
@@ -55,7 +57,7 @@ def preview(sequence: "frappe.Document", day: date, days: int = DAYS) -> dict:
 		"kept_back": len(kept),
 		"reasons": Counter(row.reason for row in kept).most_common(REASONS),
 		"entering": _entering([entry for entry in entering if entry.customer in visible]),
-		"outgoing": [_touch(row) for row in shown if row.customer in visible],
+		"outgoing": [_touch(row, several) for row in shown if row.customer in visible],
 	}
 
 
@@ -79,7 +81,9 @@ def how(sequence: "frappe.Document") -> str:
 
 def _run(sequence: "frappe.Document", entry: Entry) -> Run:
 	entered = add_days(entry.day, sequence.entry_delay_days)
-	return Run(entry.customer, frappe._dict(name=entry.customer, entered_on=entered), [])
+	return Run(
+		entry.customer, frappe._dict(name=entry.customer, customer=entry.customer, entered_on=entered), []
+	)
 
 
 def _asked_already(row: Outgoing, called: dict[str, str]) -> Outgoing:
@@ -133,7 +137,8 @@ def _entering(shown: list[Entry]) -> list[dict]:
 	]
 
 
-def _touch(row: Outgoing) -> dict:
+def _touch(row: Outgoing, several: Collection[str]) -> dict:
+	"""`several`: steps of which there is more than one variant; which one it will be is drawn on entering."""
 	step, reader = row.step, row.reader
 	return {
 		"day": row.day,
@@ -144,7 +149,7 @@ def _touch(row: Outgoing) -> dict:
 		if step.channel == "Email"
 		else (step.message or host_of(step.webhook_url))[:200],
 		"day_offset": step.day_offset,
-		"variant": _("one of the variants") if step.variant else "",
+		"variant": _("one of the variants") if step.step_key in several else "",
 		"address": reader and reader.address,
 		"name": reader and reader.name,
 		"wanted_role": step.get("buying_role") or None,

@@ -9,7 +9,7 @@ from frappe.utils import nowdate
 
 from customer_tiering.outreach.answered import tell_owner
 from customer_tiering.outreach.exits import leave_if_due
-from customer_tiering.outreach.touch_link import comes_too_often, link_of, refuse, touch_behind
+from customer_tiering.outreach.touch_link import comes_too_often, link_of, refuse, say, touch_behind
 
 PAGE = "survey"
 PURPOSE = "survey"
@@ -55,12 +55,11 @@ def answer(t: object = None, score: object = None, reason: object = None, commen
 	}
 	if any(given.values()):
 		_note(touch, given)
-	frappe.respond_as_web_page(
+	say(
 		_("Thank you"),
 		_("Your answer has reached us. You may open the link again to correct it."),
-		indicator_color="green",
-		primary_action=None,  # customers have no business on the home page of the Desk's site
-		fullpage=True,
+		touch,
+		back=f"/{PAGE}/{t}",
 	)
 
 

@@ -9,6 +9,7 @@ from customer_tiering.outreach.signature import is_signed, sign
 
 MOST_A_DAY = 10
 DAY = 24 * 60 * 60
+SAID_PAGE = "outreach-said"
 
 
 def link_of(page: str, purpose: str, touch: str) -> str:
@@ -23,10 +24,21 @@ def touch_behind(token: object, purpose: str) -> str | None:
 	return touch if is_signed(signature, purpose, touch) else None
 
 
-def company_behind(touch: str) -> str:
+def company_behind(touch: str | None) -> str:
 	"""Who wrote, for the top of the page behind the link; empty if the touch is no more."""
-	customer = frappe.db.get_value("Outreach Touch", touch, "customer")
+	customer = frappe.db.get_value("Outreach Touch", touch, "customer") if touch else None
 	return Crowd([customer]).company_of(customer) if customer else ""
+
+
+def say(title: str, text: str, touch: str | None = None, back: str | None = None, status: int = 200) -> None:
+	"""The answer to what was chosen on a page behind a link: as bare as that one. `back`: where it is chosen again."""
+	frappe.respond_as_web_page(
+		title,
+		text,
+		http_status_code=status,
+		template=SAID_PAGE,
+		context={"said": {"title": title, "message": text}, "company": company_behind(touch), "back": back},
+	)
 
 
 def comes_too_often(purpose: str, touch: str) -> bool:
@@ -35,13 +47,8 @@ def comes_too_often(purpose: str, touch: str) -> bool:
 	frappe.cache.set(key, 0, ex=DAY, nx=True)
 	if frappe.cache.incr(key) <= MOST_A_DAY:
 		return False
-	frappe.respond_as_web_page(
-		_("That was often"),
-		_("What you said before is noted. Please come back tomorrow."),
-		indicator_color="orange",
-		http_status_code=429,
-		primary_action=None,
-		fullpage=True,
+	say(
+		_("That was often"), _("What you said before is noted. Please come back tomorrow."), touch, status=429
 	)
 	return True
 
@@ -56,12 +63,10 @@ def refusal() -> dict[str, str]:
 
 def refuse() -> None:
 	"""The answer of a method."""
-	frappe.respond_as_web_page(
-		refusal()["title"], refusal()["message"], indicator_color="red", http_status_code=403
-	)
+	say(*refusal().values(), status=403)
 
 
 def refuse_page(context: frappe._dict) -> None:
-	"""The answer of a page, by templates/link_not_valid.html."""
+	"""The answer of a page, by templates/said.html."""
 	context.http_status_code = 403
-	context.refusal = refusal()
+	context.said = refusal()

@@ -16,7 +16,7 @@ from customer_tiering.outreach.consent import GIVEN, WITHDRAWN, last_word, needs
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.exits import leave_if_due
 from customer_tiering.outreach.suppress import left_by, lift, suppress
-from customer_tiering.outreach.touch_link import comes_too_often, link_of, refuse, touch_behind
+from customer_tiering.outreach.touch_link import comes_too_often, link_of, refuse, say, touch_behind
 
 PAGE = "leave"
 SHORT_PAGE = "o"  # the same page: with what follows it must fit into one line of a mail's header
@@ -88,7 +88,7 @@ class Choice(NamedTuple):
 def choices(reader: Reader) -> list[Choice]:
 	found = []
 	for channel, address in reader.addresses.items():
-		said = last_word(reader.customer, channel, address)
+		said = last_word(channel, address)
 		scopes = left_by(address)
 		left = not all(scopes) or bool(said and said.decision == WITHDRAWN)
 		asked = not said and needs_consent(reader.customer, channel)
@@ -109,13 +109,13 @@ def unsubscribe(t: object = None, scope: object = ALL, channel: object = None) -
 		return
 	if scope == TRACKING:
 		refuse_tracking(touch)
-		_say(t, _("We will not see any more whether you open our mails or follow their links."))
+		_say(touch, t, _("We will not see any more whether you open our mails or follow their links."))
 		return
 	leave(touch, SEQUENCE if scope == SEQUENCE else ALL, channel if channel in (EMAIL, SMS) else None)
 	if scope == SEQUENCE:
-		_say(t, _("You will get none of these any more. Others of our messages may still come."))
+		_say(touch, t, _("You will get none of these any more. Others of our messages may still come."))
 		return
-	_say(t, _("You will get no more such messages. Your orders and invoices are not affected."))
+	_say(touch, t, _("You will get no more such messages. Your orders and invoices are not affected."))
 
 
 @frappe.whitelist(allow_guest=True, methods=["POST"])
@@ -128,7 +128,7 @@ def subscribe(t: object = None, channel: object = None) -> None:
 	if comes_too_often("subscribe", touch):  # who leaves is never kept from it
 		return
 	come_back(touch, SMS if channel == SMS else EMAIL)
-	_say(t, _("You will get our messages. You can leave them at any time."))
+	_say(touch, t, _("You will get our messages. You can leave them at any time."))
 
 
 def leave(touch: str, scope: str, channel: str | None = None) -> None:
@@ -164,12 +164,5 @@ def refuse_tracking(touch: str) -> None:
 		frappe.db.set_value("Customer", customer, "mail_tracking", "Refused")
 
 
-def _say(token: str, text: str) -> None:
-	frappe.respond_as_web_page(
-		_("Thank you"),
-		text,
-		indicator_color="green",
-		primary_action=f"/{PAGE}/{token}",
-		primary_label=_("Choose again"),
-		fullpage=True,
-	)
+def _say(touch: str, token: str, text: str) -> None:
+	say(_("Thank you"), text, touch, back=f"/{PAGE}/{token}")

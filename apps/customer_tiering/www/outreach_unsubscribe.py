@@ -23,7 +23,10 @@ def get_context(context: frappe._dict) -> None:
 	context.csrf_token = "" if frappe.session.user == "Guest" else frappe.sessions.get_csrf_token()
 	if frappe.request.method == "POST":
 		leave(touch, ALL)
-		context.done = True
+		context.said = {
+			"title": _("Thank you"),
+			"message": _("You will get no more such messages. Your orders and invoices are not affected."),
+		}
 	reader = reader_of(touch)
 	context.own, *context.others = choices(reader) if reader else [Choice(EMAIL, True, False)]
 	left = left_by(reader.addresses[reader.channel]) if reader else []

@@ -74,7 +74,9 @@ class AudienceEditor {
 		await this.group.add_filters(filters);
 		this.group.toggle_empty_filters(!this.group.filters.length && !this.gone.length);
 		this.filling = false;
-		if (!this.editable) place.find("input, select, button, a").prop("disabled", true).css("pointer-events", "none");
+		if (this.editable) return;
+		place.find("input, select, button, a").prop("disabled", true).css("pointer-events", "none");
+		place.find(".filter-action-buttons, .remove-filter, .divider").addClass("hidden"); // who may only read is offered nothing
 	}
 
 	store() {

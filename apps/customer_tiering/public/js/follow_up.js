@@ -153,8 +153,11 @@ customer_tiering.hand_over = async function (user, done) {
 		if (plan.left) lines.push(__("For {0} nobody was found.", [plan.left]));
 		place.html(`<p>${__("{0} open and {1} waiting follow-ups are handed over:", [plan.open, plan.waiting])}</p>
 			<ul>${lines.map((line) => `<li>${line}</li>`).join("")}</ul>
-			<p class="text-muted small">${__("You can undo it afterwards.")}
-			${user ? __("New ones keep coming as long as the user is enabled and in charge of customers.") : ""}</p>`);
+			<p class="text-muted small">${
+				user
+					? `${__("You can undo it afterwards.")} ${__("New ones keep coming as long as the user is enabled and in charge of customers.")}`
+					: ""
+			}</p>`);
 	}
 
 	dialog.planned_for = null;

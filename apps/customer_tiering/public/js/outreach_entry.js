@@ -40,7 +40,7 @@ customer_tiering.enter_sequence = function (customers) {
 			const reasons = [...message.refused, ...message.waiting];
 			frappe.msgprint({
 				title: __("Start a Sequence"),
-				message: __("{0} customers entered.", [message.entered]) + (reasons.length ? list(reasons) : ""),
+				message: __("Entered: {0}", [message.entered]) + (reasons.length ? list(reasons) : ""),
 				indicator: reasons.length ? "orange" : "green",
 			});
 		},

@@ -33,6 +33,14 @@ frappe.ui.form.on("ToDo", {
 			frappe.validated = false;
 			return;
 		}
+		frm.said_outcome = { outcome, was_due: frm.doc.date };
 		Object.assign(frm.doc, { follow_up_outcome: outcome, follow_up_lost_reason: reason });
+	},
+	after_save(frm) {
+		if (!frm.said_outcome) return;
+		const { outcome, was_due } = frm.said_outcome;
+		frm.said_outcome = null;
+		const { name, status, date, follow_up_tries: tries } = frm.doc;
+		customer_tiering.tell_outcome(outcome, { name, status, date, was_due, tries }, () => frm.reload_doc());
 	},
 });

@@ -1,4 +1,4 @@
-// Tier and money at stake beside each ToDo on a customer, and an outcome in one click. Adds to the framework's own list
+// Below each ToDo on a customer the tier, the name and the money at stake, and an outcome in one click. Adds to the framework's own list
 // settings, whatever they are.
 (function () {
 	const settings = (frappe.listview_settings["ToDo"] = frappe.listview_settings["ToDo"] || {});
@@ -6,8 +6,13 @@
 	settings.has_follow_ups = true;
 	settings.add_fields = [...(settings.add_fields || []), "follow_up_tries", "follow_up_key", "status", "reference_type", "reference_name"];
 
-	// thumbs need room
-	$(`<style>@media (pointer: coarse) { .follow-up-outcomes .btn { min-height: 40px; flex: 1 1 40%; } }</style>`).appendTo("head");
+	$(`<style>
+		.follow-up-line { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; padding: 0 12px 8px 30px; }
+		.follow-up-badge { display: flex; align-items: center; gap: 6px; min-width: 300px; }
+		.follow-up-outcomes { display: flex; flex-wrap: wrap; gap: 4px; }
+		@media (max-width: 767px) { .follow-up-badge { min-width: 100%; } }
+		@media (pointer: coarse) { .follow-up-outcomes { flex: 1; } .follow-up-outcomes .btn { min-height: 40px; flex: 1 1 40%; } }
+	</style>`).appendTo("head"); // thumbs need room
 
 	const refresh = settings.refresh;
 	settings.refresh = function (list) {
@@ -50,7 +55,7 @@
 			})
 			.catch(() => null);
 		const badges = answer?.message || {};
-		list.$result.find(".follow-up-badge, .follow-up-outcomes").remove();
+		list.$result.find(".follow-up-line").remove();
 		list.$result.find(".list-row-checkbox").each((_, box) => {
 			const name = decodeURIComponent(box.dataset.name || "");
 			if (badges[name]) show(list, $(box).closest(".list-row-container"), name, badges[name]);
@@ -63,20 +68,16 @@
 			? `<span class="indicator-pill no-indicator-dot ${escape(badge.colour)}">${escape(badge.tier)}</span>`
 			: "";
 		const money = badge.money ? format_currency(badge.money, badge.currency, 0) : "";
-		// before the text, which is cut off where the room ends; a row that was seen has no .level-item around its link
-		const link = row.find(".list-subject a").first();
-		const text = link.parent().is(".list-subject") ? link : link.parent();
-		text.before(
-			`<span class="follow-up-badge level-item text-muted small" style="gap: 6px; margin-right: 8px; white-space: nowrap">
-				${tier}<span title="${__("Orders of the last {0} months", [badge.months])}">${money}</span></span>`
-		);
-		if (badge.is_follow_up) outcomes(list, name).insertAfter(row.find(".list-row").first());
+		const about = $(`<div class="follow-up-badge text-muted small">${tier}<b>${escape(badge.customer_name)}</b>
+			<span style="white-space: nowrap" title="${__("Orders of the last {0} months", [badge.months])}">${money}</span></div>`);
+		// below, as the columns have no room for it
+		$(`<div class="follow-up-line"></div>`)
+			.append(about, badge.is_follow_up ? outcomes(list, name) : "")
+			.insertAfter(row.find(".list-row").first());
 	}
 
 	function outcomes(list, name) {
-		const place = $(
-			`<div class="follow-up-outcomes" style="display: flex; gap: 4px; flex-wrap: wrap; padding: 0 12px 8px 30px"></div>`
-		);
+		const place = $(`<div class="follow-up-outcomes"></div>`);
 		for (const [outcome, label] of customer_tiering.OUTCOMES)
 			$(`<button class="btn btn-xs btn-default">${label}</button>`)
 				.on("click", async (e) => {

@@ -5,7 +5,8 @@ manager is told of as overdue is the rep's and isn't counted again; what was tri
 
 * open, overdue (due before today), waiting (for a rep who has as many as fit in a day, or on a holiday): as of now;
 * closed by the rep, or by others (a manager, say): by a person in the period; settled: they closed by themselves in the period;
-* the outcomes are those of both, the rep and others.
+* the outcomes, and "not said", are those of both, the rep and others;
+* for managers of tiering, who a hand-over can be undone for has a row, whatever is left.
 """
 
 from datetime import date
@@ -22,10 +23,12 @@ from customer_tiering.customer_insights.filters import (
 	visible_customers,
 	whole,
 )
+from customer_tiering.follow_up.hand_over import last_hand_overs
 from customer_tiering.follow_up.outcome import CLOSED_ON, IS_OWN, OUTCOMES
 from customer_tiering.follow_up.settle import SETTLED
+from customer_tiering.tiering.permissions import MANAGERS
 
-COUNTS = ("open", "overdue", "waiting", "closed", "by_others", *OUTCOMES, "settled")
+COUNTS = ("open", "overdue", "waiting", "closed", "by_others", *OUTCOMES, "not_said", "settled")
 BY_REP = "(COALESCE(todo.follow_up_closed_by, todo.allocated_to) <=> todo.allocated_to)"
 SHOWN = 2000
 
@@ -37,6 +40,7 @@ TODOS = """
 		SUM(todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') != %(settled)s AND {by_rep}) AS closed,
 		SUM(todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') != %(settled)s AND NOT {by_rep}) AS by_others,
 		{outcomes},
+		SUM(todo.status = 'Closed' AND COALESCE(todo.follow_up_outcome, '') = '') AS not_said,
 		SUM(todo.status = 'Closed' AND todo.follow_up_outcome = %(settled)s) AS settled
 	FROM `tabToDo` todo LEFT JOIN `tabCustomer` ON `tabCustomer`.name = todo.reference_name
 	WHERE todo.reference_type = 'Customer' AND COALESCE(todo.follow_up_key, '') != ''
@@ -99,6 +103,8 @@ def read(from_date: date, to_date: date, rep: str = "", rule: str = "") -> list[
 	for query in (TODOS, WAITING):
 		for each in _select(query, rep, rule, values):
 			found.setdefault(each.user, {}).update(each)
+	to_undo = _to_undo(rep)
+	found |= {user: {} for user in to_undo if user not in found}
 	names = dict(
 		frappe.get_all(
 			"User", filters={"name": ("in", list(found))}, fields=["name", "full_name"], as_list=True
@@ -109,11 +115,25 @@ def read(from_date: date, to_date: date, rep: str = "", rule: str = "") -> list[
 			"user": user,
 			"rep": names.get(user) or user or _("Nobody", context="Follow Up"),
 			"indent": 0,
+			**to_undo.get(user, {}),
 			**{key: whole(counts.get(key)) for key in COUNTS},
 		}
 		for user, counts in found.items()
 	]
 	return sorted(rows, key=lambda row: (bool(row["user"]), -row["overdue"], -row["open"], row["rep"]))
+
+
+def _to_undo(rep: str) -> dict[str, dict]:
+	"""By user who can have them back: when the follow-ups were last handed over, and how many they were."""
+	if not set(MANAGERS) & set(frappe.get_roles()):
+		return {}
+	last = last_hand_overs()
+	users = {"name": ("in", [rep] if rep else list(last)), "enabled": 1}
+	return {
+		user: {"undo_at": str(last[user][0]), "undo_number": last[user][1]}
+		for user in frappe.get_all("User", users, pluck="name")
+		if user in last
+	}
 
 
 def with_open_ones(rows: list[dict], rep: str = "", rule: str = "") -> list[dict]:
@@ -167,7 +187,7 @@ def _select(query: str, rep: str, rule: str, values: dict) -> list[frappe._dict]
 def columns() -> list[dict]:
 	return [
 		column("rep", _("Rep"), "Data", 200),
-		column("customer_name", _("Customer"), "Data", 200),
+		column("customer_name", _("Customer"), "Data", 270),
 		column("state", _("Status"), "Data", 150),
 		column("date", _("Due Date"), "Date", 110),
 		column("open", _("Open", context="Follow Up")),
@@ -176,6 +196,7 @@ def columns() -> list[dict]:
 		column("closed", _("Closed by the Rep"), width=130),
 		column("by_others", _("Closed by Others"), width=130),
 		*(column(outcome, _(outcome, context="ToDo"), width=120) for outcome in OUTCOMES),
+		column("not_said", _("Not Said", context="ToDo"), width=120),
 		column("settled", _("Closed by Itself"), width=130),
 		column("tier", _("Tier"), "Data", 90),
 		column("rule", _("Follow-Up Rule"), "Data", 200),
@@ -190,7 +211,7 @@ def message(from_date: date, to_date: date) -> str:
 				"Overdue: open, and due before today. Waiting: not handed out, as the rep has as many as fit in a day or as it is a holiday."
 			),
 			_(
-				"Closed by others: by somebody who didn't have it, like a manager. Outcomes are counted whoever closed it."
+				"Closed by others: by somebody who didn't have it, like a manager. Outcomes are counted whoever closed it. Not said: closed without an outcome."
 			),
 			_("Closed by itself: the customer ordered or wrote, or an opportunity was closed."),
 		],
@@ -207,5 +228,6 @@ def summary(rows: list[dict]) -> list[dict]:
 			"datatype": "Int",
 			"indicator": "Red" if total["overdue"] else "Green",
 		},
+		{"label": _("Waiting"), "value": total["waiting"], "datatype": "Int"},
 		{"label": _("Closed by the Rep"), "value": total["closed"], "datatype": "Int"},
 	]

@@ -7,7 +7,7 @@ frappe.listview_settings["Outreach Enrollment"] = {
 			const enrollments = list.get_checked_items(true);
 			frappe.confirm(__("{0} customers get nothing more of their sequence.", [enrollments.length]), async () => {
 				const { message } = await frappe.call("customer_tiering.outreach.api.take_out", { enrollments });
-				frappe.show_alert({ message: __("{0} were taken out.", [message]), indicator: "green" });
+				frappe.show_alert({ message: __("Taken out: {0}", [message]), indicator: "green" });
 				list.refresh();
 			});
 		});

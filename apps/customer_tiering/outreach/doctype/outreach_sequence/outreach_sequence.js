@@ -34,6 +34,7 @@ frappe.ui.form.on("Outreach Sequence", {
 		customer_tiering.edit_audience(frm);
 		redraw(frm);
 		if (frm.is_new()) return;
+		customer_tiering.tell_who_waits(frm);
 		if (frm.perm[0]?.write) {
 			frm.add_custom_button(__("Who Would Get What?"), () => customer_tiering.preview_sequence(frm));
 			frm.add_custom_button(__("Look at a Step"), () => customer_tiering.try_step(frm));
@@ -56,6 +57,17 @@ frappe.ui.form.on("Outreach Step", {
 	steps_remove: redraw,
 	...Object.fromEntries(STEP_FIELDS.map((field) => [field, redraw])),
 });
+
+// Who is under way gets nothing while it is switched off.
+customer_tiering.tell_who_waits = async function (frm) {
+	const { name, enabled } = frm.doc;
+	if (enabled || !frappe.user.has_role(["Tiering Manager", "System Manager", "Sales Manager"])) return;
+	const { message } = await frappe.call({ method: "customer_tiering.outreach.api.under_way", type: "GET" });
+	const number = message?.[name];
+	if (!number || frm.doc.name !== name || frm.doc.enabled) return;
+	frm.set_intro(""); // else it stands there twice
+	frm.set_intro(__("It is switched off. Under way, and getting nothing until it is switched on again: {0}", [number]), "orange");
+};
 
 const ICONS = { Email: "✉", SMS: "✆", "Call Task": "☎", Webhook: "⇄" };
 
@@ -81,7 +93,7 @@ customer_tiering.draw_flow = function (frm) {
 	let before = -cint(doc.entry_delay_days);
 	for (const day of Object.keys(days).map(Number).sort((a, b) => a - b)) {
 		const wait = day - before;
-		parts.push(arrow(wait ? __("{0} days later", [wait]) : __("at once")));
+		parts.push(arrow(wait === 1 ? __("the next day") : wait ? __("{0} days later", [wait]) : __("at once")));
 		before = day;
 		parts.push(column(customer_tiering.step_boxes(days[day], box)));
 	}
@@ -136,11 +148,11 @@ customer_tiering.preview_sequence = async function (frm) {
 		size: "extra-large",
 		fields: [{ fieldname: "preview", fieldtype: "HTML" }],
 	});
-	dialog.get_field("preview").$wrapper.html(customer_tiering.preview_html(message));
+	dialog.get_field("preview").$wrapper.html(customer_tiering.preview_html(message, frm.doc.enabled));
 	dialog.show();
 };
 
-customer_tiering.preview_html = function (preview) {
+customer_tiering.preview_html = function (preview, enabled) {
 	const escape = frappe.utils.escape_html;
 	const day = (text) => frappe.datetime.str_to_user(text);
 	const customer = (row) =>
@@ -167,7 +179,8 @@ customer_tiering.preview_html = function (preview) {
 			<td style="overflow-wrap: anywhere">${row.goes ? customer_tiering.preview_reader(row) : `<span style="color: var(--orange-600)">${escape(row.reason)}</span>`}</td></tr>`
 	);
 	const entering = preview.entering.map((row) => `<tr><td>${day(row.day)}</td><td>${customer(row)}</td></tr>`);
-	return `<p>${day(preview.from)} – ${day(preview.until)}: ${facts.join(" · ")}</p>
+	const off = enabled ? "" : `<p><b>${__("It is switched off. This is what would come of switching it on today.")}</b></p>`;
+	return `${off}<p>${day(preview.from)} – ${day(preview.until)}: ${facts.join(" · ")}</p>
 		<p class="text-muted">${escape(preview.how)}
 			${__("As things stand today: whoever orders or unsubscribes gets nothing more, and what other sequences send may put a message off.")}</p>
 		${reasons.length ? `<ul class="text-muted">${reasons.join("")}</ul>` : ""}

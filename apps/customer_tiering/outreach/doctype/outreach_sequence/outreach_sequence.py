@@ -35,10 +35,13 @@ class OutreachSequence(Document):
 	def on_update(self) -> None:
 		"""Who is under way follows the new steps: the next dispatch works out again when the next touch is due."""
 		frappe.db.sql(
-			"""UPDATE `tabOutreach Enrollment` SET next_due_on = entered_on, not_before = NULL
+			"""UPDATE `tabOutreach Enrollment` SET next_due_on = entered_on - INTERVAL 1 DAY, not_before = NULL
 			WHERE sequence = %s AND status = 'Active' AND is_holdout = 0""",
 			self.name,
 		)
+		# the hours may be others
+		held_back = {"sequence": self.name, "status": "Deferred"}
+		frappe.db.set_value("Outreach Touch", held_back, "deferred_until", None, update_modified=False)
 		warn_of_steps_left_out(self)
 		from customer_tiering.outreach.warnings import warn
 

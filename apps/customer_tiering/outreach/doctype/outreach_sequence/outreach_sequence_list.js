@@ -3,6 +3,7 @@
 	let under_way = {};
 	frappe.listview_settings["Outreach Sequence"] = {
 		hide_name_column: true,
+		add_fields: ["entry_signal"],
 		async onload(list) {
 			if (!frappe.user.has_role(["Tiering Manager", "System Manager", "Sales Manager"])) return;
 			const { message } = await frappe.call({ method: "customer_tiering.outreach.api.under_way", type: "GET" });
