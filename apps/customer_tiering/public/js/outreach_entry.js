@@ -32,7 +32,7 @@ customer_tiering.enter_sequence = function (customers) {
 			const lines = [...message.refused, ...message.waiting].map((reason) => `<li>${frappe.utils.escape_html(reason)}</li>`).join("");
 			frappe.msgprint({
 				title: __("Start a Sequence"),
-				message: __("{0} customers entered.", [message.entered]) + (lines ? `<ul>${lines}</ul>` : ""),
+				message: __("Entered: {0}", [message.entered]) + (lines ? `<ul>${lines}</ul>` : ""),
 				indicator: lines ? "orange" : "green",
 			});
 		},

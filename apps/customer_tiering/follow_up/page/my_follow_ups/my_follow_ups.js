@@ -99,7 +99,7 @@ class MyFollowUps {
 				}</span>`,
 			row.escalated_to &&
 				`<span class="text-danger">${__("Reported to {0}", [escape(row.escalated_to)])}</span>`,
-			row.tries && __("Tried {0} times", [row.tries]),
+			row.tries && __("Tries: {0}", [row.tries]),
 			row.priority === "High" && `<span class="text-danger">${__("High", null, "Priority")}</span>`,
 			row.mobile_no && `<a href="tel:${encodeURIComponent(row.mobile_no)}">${escape(row.mobile_no)}</a>`,
 			row.email_id && `<a href="mailto:${encodeURIComponent(row.email_id)}">${escape(row.email_id)}</a>`,
