@@ -1201,7 +1201,9 @@ class TestTheRepsDay:
 			assert not mine.follow_up_outcome
 			api.close(mine.name, "Not Reached", note="Again", tries=number)
 			mine.reload()
-			assert (mine.date, mine.follow_up_tries, mine.follow_up_note) == (due, number, "Again"), "one a day"
+			assert (mine.date, mine.follow_up_tries, mine.follow_up_note) == (due, number, "Again"), (
+				"one a day"
+			)
 			mine.db_set("follow_up_tried_on", add_days(TODAY, -1))
 		assert len(self.said(mine.reference_name)) == 2
 		api.close(mine.name, "Not Reached")

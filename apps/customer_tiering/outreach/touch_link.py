@@ -47,7 +47,9 @@ def comes_too_often(purpose: str, touch: str) -> bool:
 	frappe.cache.set(key, 0, ex=DAY, nx=True)
 	if frappe.cache.incr(key) <= MOST_A_DAY:
 		return False
-	say(_("That was often"), _("What you said before is noted. Please come back tomorrow."), touch, status=429)
+	say(
+		_("That was often"), _("What you said before is noted. Please come back tomorrow."), touch, status=429
+	)
 	return True
 
 
