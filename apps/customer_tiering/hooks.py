@@ -102,6 +102,7 @@ doc_events = {
 		"before_rename": [
 			"customer_tiering.tiering.customer.before_rename",
 			"customer_tiering.tiering.customer_interests.before_rename",
+			"customer_tiering.outreach.merged.before_rename",
 		],
 		"after_rename": [
 			"customer_tiering.tiering.customer.after_rename",
@@ -216,11 +217,16 @@ permission_query_conditions = {
 	"Outreach Consent": "customer_tiering.tiering.permissions.outreach_consent_query",
 	"Outreach Suppression": "customer_tiering.tiering.permissions.outreach_suppression_query",
 	"Outreach Hit": "customer_tiering.tiering.permissions.outreach_hit_query",
+	"Coupon Code": "customer_tiering.tiering.permissions.coupon_code_query",
 	"Interest Signal": "customer_tiering.tiering.permissions.interest_signal_query",
 	"Customer Feedback": "customer_tiering.tiering.permissions.customer_feedback_query",
 }
 has_permission = {
-	**dict.fromkeys(permission_query_conditions, "customer_tiering.tiering.permissions.has_permission"),
+	**{
+		doctype: "customer_tiering.tiering.permissions.has_permission"
+		for doctype in permission_query_conditions
+		if doctype != "Coupon Code"
+	},
 	"Customer Feedback": "customer_tiering.tiering.permissions.has_feedback_permission",
 	"Outreach Suppression": "customer_tiering.tiering.permissions.has_suppression_permission",
 	"Outreach Hit": "customer_tiering.tiering.permissions.has_hit_permission",

@@ -45,6 +45,15 @@ def test_it_is_the_reader_s_clock_that_counts() -> None:
 	assert OFFICE.opens(moment, ZoneInfo("America/New_York")) == datetime(2026, 11, 20, 14, tzinfo=UTC)
 
 
+def test_the_hour_that_is_there_twice() -> None:
+	"""In Berlin clocks are put back from 03:00 to 02:00; the second 02:00 is nine o'clock in Shanghai."""
+	berlin = ZoneInfo("Europe/Berlin")
+	first = datetime(2027, 10, 31, 2, 5, tzinfo=berlin)
+	opening = SendWindow(start=9, end=18).opens(first, ZoneInfo("Asia/Shanghai"))
+	assert opening.astimezone(UTC) == datetime(2027, 10, 31, 1, tzinfo=UTC)
+	assert opening.fold == 1
+
+
 @given(windows, moments, st.sampled_from(ZONES))
 def test_it_opens_at_the_first_open_minute(window: SendWindow, moment: datetime, zone_name: str) -> None:
 	zone = ZoneInfo(zone_name)

@@ -17,6 +17,7 @@ from customer_tiering.outreach.exits import stop_enrollments
 from customer_tiering.outreach.render import Mail
 from customer_tiering.outreach.suppress import suppress
 from customer_tiering.outreach.unsubscribe import ALL, come_back, leave, short_url, unsubscribe_url
+from customer_tiering.outreach.ways import who_left
 from customer_tiering.patches.v1_0 import compare_addresses_alike
 from tests.site.sleepers import contact, day
 from tests.site.test_outreach import enrollment, touches
@@ -53,6 +54,7 @@ def webhook(receiver: Receiver, **values: object) -> dict:  # noqa: F811
 		('"Foo, Joe" <Named@Example.com>', "named@example.com"),
 		("joe@example.com, jane@example.com", ""),
 		("joe@example.com;jane@example.com", ""),
+		("joe@example.com jane@example.com", ""),
 		("nobody", ""),
 		(RESPELLED, E164),
 		("+49-170/7654321", E164),
@@ -118,6 +120,23 @@ def test_who_has_but_a_number_gets_out_of_everything(receiver: Receiver, how: st
 	frappe.db.set_value("Outreach Enrollment", {"customer": who}, {"status": "Active", "next_due_on": day(1)})
 	assert dispatch_due(day(1)) == {"Ended": 1}
 	assert len(touches(who)) == 1
+
+
+def test_who_leaves_mails_stays_for_text_messages(receiver: Receiver) -> None:  # noqa: F811
+	sequence(MAIL, {**SMS, "day_offset": 1}, {**MAIL, "day_offset": 2}, {**SMS, "day_offset": 3})
+	with sms_gateway(receiver.url):
+		who = entered(email=None)
+		contact(who, "jo@example.com", phone_nos=[{"phone": NUMBER, "is_primary_mobile_no": 1}])
+		dispatch_due(day(0))
+		mail = touches(who)[0].name
+		leave(mail, ALL)
+		texts_only = frappe.get_doc("Outreach Sequence", NAME)
+		texts_only.steps = [step for step in texts_only.steps if step.channel == "SMS"]
+		assert (who_left(ANOTHER, [who]), who_left(texts_only, [who])) == ({who}, set())
+		assert [dispatch_due(day(number)) for number in (1, 2)] == [{"Queued": 1}, {"Skipped": 1}]
+		leave(mail, ALL, "SMS")
+		assert enrollment(who).exit_reason == "Unsubscribed"
+		assert who_left(texts_only, [who]) == {who}
 
 
 def test_a_webhook_is_not_told_where_nobody_wants_anything(receiver: Receiver) -> None:  # noqa: F811

@@ -87,6 +87,15 @@ def test_a_hard_bounce_stops_the_address_at_once(name: str, monkeypatch: pytest.
 	assert touches(name)[0].bounce == "Hard"
 	assert frappe.get_all("Outreach Suppression", pluck="source") == ["Bounce"]
 	assert enrollment(name).exit_reason == "Bounced"
+	arrive(bounce(name, "failed", "4.2.2"), monkeypatch)
+	assert touches(name)[0].bounce == "Hard"
+
+
+def test_a_warning_of_a_server_that_still_tries_is_no_bounce(
+	name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+	arrive(bounce(name, "delayed", "4.4.7"), monkeypatch)
+	assert not touches(name)[0].bounce
 
 
 def test_a_mailbox_that_is_full_is_no_address_that_is_gone(
@@ -100,7 +109,7 @@ def test_a_mailbox_that_is_full_is_no_address_that_is_gone(
 def test_a_soft_one_only_the_third_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 	for number in range(3):
 		assert enrollment(name).status == "Active"
-		arrive(bounce(name, "delayed", "4.2.2"), monkeypatch)
+		arrive(bounce(name, "failed", "4.2.2"), monkeypatch)
 		dispatch_due(day(number + 1))
 	assert [touch.bounce for touch in touches(name)] == ["Soft"] * 3
 	assert enrollment(name).exit_reason == "Bounced"
@@ -140,7 +149,7 @@ def test_a_mail_that_can_t_be_read_arrives_nevertheless(name: str, monkeypatch: 
 def test_nobody_has_answered_who_is_out_of_office(
 	name: str, monkeypatch: pytest.MonkeyPatch, header: str, replied: int
 ) -> None:
-	frappe.db.set_value("Outreach Sequence", NAME, "exit_on_reply", 1)
+	frappe.db.set_value("Outreach Sequence", NAME, {"exit_on_reply": 1, "goal": "Reply"})
 	frappe.db.set_value("Outreach Touch", {"customer": name}, "creation", day(-1), update_modified=False)
 	address = touches(name)[0].address
 	mail = arrive(f"From: {address}\nTo: sender@example.com\nSubject: Away\n{header}\n\nBye\n", monkeypatch)
@@ -149,6 +158,7 @@ def test_nobody_has_answered_who_is_out_of_office(
 		assert communication.sender == address
 		assert communication.is_automatic_answer == 1 - replied  # follow-ups, goals and reports go by it, too
 		assert stop_enrollments(day(0)) == replied
+		assert enrollment(name).goal_reached_on == (day(0) if replied else None)
 	finally:
 		frappe.delete_doc("Communication", communication.name, force=True)
 		frappe.db.commit()

@@ -9,7 +9,8 @@ from frappe.utils import add_to_date, now_datetime
 
 from customer_tiering.outreach.consent import last_word, needs_consent, note
 from customer_tiering.outreach.dispatch import dispatch_due
-from customer_tiering.outreach.unsubscribe import ALL, leave
+from customer_tiering.outreach.suppress import suppress
+from customer_tiering.outreach.unsubscribe import ALL, choices, come_back, leave, reader_of
 from tests.site.sleepers import contact, customer, day
 from tests.site.test_outreach import touches
 from tests.site.test_reports import as_user
@@ -131,9 +132,31 @@ def test_the_last_word_is_the_last_one_though_the_clock_ran_ahead() -> None:
 	}
 	frappe.db.set_value("Outreach Consent", word.name, ahead)
 	note("Given", who, "Email", ADDRESS, "Preference Page")
-	assert last_word(who, "Email", ADDRESS).decision == "Given"
+	assert last_word("Email", ADDRESS).decision == "Given"
 	note("Withdrawn", who, "Email", ADDRESS, "Preference Page")
-	assert last_word(who, "Email", ADDRESS).decision == "Withdrawn"
+	assert last_word("Email", ADDRESS).decision == "Withdrawn"
+
+
+def test_a_word_is_the_reader_s_for_whichever_customer() -> None:
+	sequence(MAIL)
+	names = [entered(name, email="both@example.com") for name in ("One Ltd", "Other Ltd")]
+	dispatch_due(day(0))
+	frappe.db.set_value("Outreach Touch", {"customer": ("in", names)}, "address", "both@example.com")
+	one, other = (touches(name)[0].name for name in names)
+	leave(one, ALL)
+	come_back(other, "Email")
+	assert choices(reader_of(one)) == choices(reader_of(other)) == [("Email", True, False)]
+
+
+def test_a_consent_that_is_noted_by_hand_lifts_the_withdrawal_before_it() -> None:
+	who = customer()
+	suppress(ADDRESS, "Link in a mail", sequence="Wake Up")
+	suppress(ADDRESS, "Bounce", sequence="Another")
+	said(who, "Withdrawn", minutes_ago=9)
+	said(who, "Given", minutes_ago=20)  # said before, noted late
+	assert sorted(frappe.get_all("Outreach Suppression", pluck="source"))[1] == "Consent withdrawn"
+	said(who, "Given", minutes_ago=1)
+	assert sorted(frappe.get_all("Outreach Suppression", pluck="source")) == ["Bounce", "Link in a mail"]
 
 
 def test_a_word_can_only_be_added() -> None:

@@ -12,6 +12,7 @@ from frappe.utils import random_string
 
 from customer_tiering.customer_insights import data_quality
 from customer_tiering.customer_insights.data_quality import letters, problems
+from customer_tiering.outreach.address import mail_address
 from customer_tiering.outreach.suppress import suppress
 from customer_tiering.tiering.owner import owner_of
 from tests.site import factories as make
@@ -76,6 +77,13 @@ def without_address() -> tuple[list[str], Callable]:
 	return [
 		customer
 	], lambda: contact.append("email_ids", {"email_id": "a@example.com", "is_primary": 1}) and contact.save()
+
+
+def with_two_addresses_in_one() -> tuple[list[str], Callable]:
+	customer = sound()
+	contact = contact_of(customer)
+	change("Contact", contact, "email_id", "a@example.com, b@example.com")
+	return [customer], lambda: change("Contact", contact, "email_id", "a@example.com")
 
 
 def with_a_bounced_address() -> tuple[list[str], Callable]:
@@ -173,7 +181,7 @@ def without_dates() -> tuple[list[str], Callable]:
 
 
 CASES = {
-	"No Address": [without_address],
+	"No Address": [without_address, with_two_addresses_in_one],
 	"Bounced": [with_a_bounced_address],
 	"No Owner": [without_owner],
 	"Owner Left": [with_disabled_owner],
@@ -334,6 +342,17 @@ def test_who_may_read_no_customer_sees_nothing() -> None:
 	for ask in (report, data_quality.count_without_address):
 		with pytest.raises(frappe.PermissionError):
 			ask()
+
+
+def test_an_address_is_what_mails_go_to() -> None:
+	for typed in (
+		*("jo@example.com", "Jo@EXAMPLE.com ", "Jo <jo@example.com>", '"Doe, Jo" <jo@example.com>'),
+		*('"jo@example.com" <jo@example.com>', "jo@example.com (Jo Doe)", "", "Jo"),
+		*("a@example.com, b@example.com", "a@example.com;b@example.com"),
+		*("a@example.com b@example.com", "Jo <a@example.com>, b@example.com", "a@example.com, Jo"),
+	):
+		(is_one,) = frappe.db.sql(f"SELECT %s {data_quality.ONE_ADDRESS}", typed)[0]
+		assert is_one == bool(mail_address(typed)), typed
 
 
 def test_the_card_counts_what_the_report_does() -> None:

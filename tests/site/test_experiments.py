@@ -99,6 +99,7 @@ def test_nothing_is_said_before_the_horizon_then_it_is_measured_once_and_the_win
 		message(test, "A", who, 10)
 	message(test, "A", late, WINDOW)  # the days are not over
 	message(test, "A", others[7], 10, status="Failed")
+	message(test, "A", others[7], 10, status="Queued", channel="SMS")  # no gateway took it yet
 	assert finish_experiments() == 0
 	shown = api.experiment_result(NAME)
 	assert [arm["customers"] for arm in shown["arms"]] == [7, 8]

@@ -98,7 +98,7 @@ look("Custom Field", frappe.get_all("Custom Field", {{"fieldname": ("in", {field
 look("Role", frappe.get_all("Role", {{"name": "Tiering Manager"}}, pluck="name"))
 for doctype in ("Has Role", "DocPerm", "Custom DocPerm"):
 	look(doctype, frappe.get_all(doctype, {{"role": "Tiering Manager"}}, pluck="name"))
-look("Custom DocPerm of others", frappe.get_all("Custom DocPerm", {{"parent": "Email Template"}}, pluck="role"))
+look("Custom DocPerm of others", frappe.get_all("Custom DocPerm", {{"parent": ("in", ("Email Template", "Coupon Code"))}}, pluck="role"))
 look("Server Script", frappe.get_all("Server Script", pluck="name"))
 look("Scheduled Job Type", frappe.get_all("Scheduled Job Type", {{"method": ("like", "%tiering%")}}, pluck="name"))
 look("Scheduled Job Type of a script", frappe.get_all("Scheduled Job Type", {{"server_script": ("is", "set")}}, pluck="name"))

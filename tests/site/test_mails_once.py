@@ -49,12 +49,16 @@ def test_a_server_that_takes_it_and_hangs_up_gets_it_once(mail: str, smtp_sink) 
 
 
 def test_a_server_that_refuses_it_gets_it_again(mail: str, smtp_sink) -> None:
+	before = {"creation": day(-3), "touched_on": day(-2)}
+	frappe.db.set_value("Outreach Touch", {"customer": mail}, before)
 	smtp_sink.answer = "451 Later, please"
-	assert smtp_sink.flush() == []
+	assert smtp_sink.flush() == [] and touches(mail)[0].sent_at is None
 	assert states(mail) == ("Queued", "Not Sent")
 	smtp_sink.answer = "250 OK"
 	assert len(smtp_sink.flush()) == 1
 	assert states(mail) == ("Queued", "Sent")
+	(touch,) = touches(mail)  # from today on the customer can have read it
+	assert (touch.touched_on, touch.sent_at.date()) == (day(0), day(0))
 
 
 def test_two_who_send_the_queue_send_it_once(mail: str, smtp_sink) -> None:

@@ -3,18 +3,24 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, time, timedelta
+from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 import frappe
 import pytest
 from frappe.permissions import add_permission
 
-from customer_tiering.outreach import api
+from customer_tiering.outreach import api, clock
+from customer_tiering.outreach.channels.email import answers_to
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
+from customer_tiering.outreach.merge_values import in_words
 from customer_tiering.outreach.plain_text import plain_text
 from customer_tiering.outreach.preview import preview
 from customer_tiering.outreach.senders import senders
 from customer_tiering.setup import permissions
+from customer_tiering.tiering.language import language_of
 from tests.site.sleepers import customer, day, sleeper, user
 from tests.site.test_outreach import alone_with, enrollment, new_sequence, statuses
 from tests.site.test_sequences import OPEN
@@ -33,6 +39,7 @@ def alone(on_site: None) -> Iterator[None]:
 		frappe.set_user("Administrator")
 		frappe.db.rollback()
 		frappe.db.delete("Email Template", {"name": HELLO})
+		frappe.db.delete("Email Account", {"name": ("in", ("In", "Other"))})
 		frappe.db.commit()
 
 
@@ -55,6 +62,22 @@ def broken_text() -> Iterator[None]:
 	yield
 	frappe.db.set_value("Email Template", HELLO, "response_html", "<p>{{ contact_name }}</p>")
 	frappe.clear_document_cache("Email Template", HELLO)
+
+
+@contextmanager
+def time_zone(name: str) -> Iterator[None]:
+	before = frappe.db.get_single_value("System Settings", "time_zone")
+
+	def set_to(zone: str) -> None:
+		frappe.db.set_single_value("System Settings", "time_zone", zone)
+		frappe.cache.delete_value("time_zone")
+		frappe.db.commit()
+
+	set_to(name)
+	try:
+		yield
+	finally:
+		set_to(before)
 
 
 class TestTexts:
@@ -115,11 +138,49 @@ class TestBacklog:
 		assert {enrollment(name).exit_reason for name in names} == {"By Hand"}
 
 
+class TestAnswers:
+	def test_they_go_to_the_rep_and_where_this_site_reads_them(self) -> None:
+		rep = user("answers@example.com", "Sales User")
+		name, document = customer(account_manager=rep), sequence(MAIL)
+		assert answers_to(document, frappe.get_doc("Customer", name)) == rep
+		for account, address, default in (("In", "in@example.com", 1), ("Other", "other@example.com", 0)):
+			values = {"email_id": address, "enable_incoming": 1, "default_incoming": default}
+			frappe.get_doc(doctype="Email Account", name=account, **values).db_insert()
+		assert answers_to(document, frappe.get_doc("Customer", name)) == f"{rep}, in@example.com"
+		document.email_account = "Other"
+		assert answers_to(document, frappe.get_doc("Customer", name)) == f"{rep}, other@example.com"
+		frappe.db.set_value("Email Account", "Other", "email_id", rep)
+		assert answers_to(document, frappe.get_doc("Customer", name)) == rep
+
+	def test_who_waits_for_replies_without_reading_a_mailbox_is_told(self) -> None:
+		sequence(MAIL, exit_on_reply=1)
+		assert "this site reads no mailbox" in str(frappe.get_message_log())
+
+	def test_dates_are_written_so_that_nobody_mistakes_them(self) -> None:
+		assert in_words("2026-12-06") == "December 6, 2026"
+		with language_of("zh"):
+			assert in_words("2026-12-06") == "2026年12月6日"
+
+	def test_who_enters_by_hand_is_compared_with_whom_it_is_meant_for(self) -> None:
+		sequence(MAIL, entry_by="Signal", entry_signal="Became Dormant")
+		asleep, awake = sleeper(), customer("Awake Ltd")
+		stages = dict(frappe.get_all("Lifecycle Stage", fields=["meaning", "name"], as_list=True))
+		frappe.db.set_value("Customer", asleep, "lifecycle_stage", stages["Dormant"])
+		(said,) = api.meant_for_others(NAME, json.dumps([asleep, awake]))
+		assert said.startswith(awake)
+		frappe.db.set_value("Outreach Sequence", NAME, "entry_by", "Hand")
+		assert api.meant_for_others(NAME, json.dumps([asleep, awake])) == []
+		frappe.db.set_value(
+			"Outreach Sequence", NAME, "audience_filters", f'[["Customer", "name", "=", "{awake}"]]'
+		)
+		assert len(api.meant_for_others(NAME, json.dumps([asleep, awake]))) == 1
+
+
 class TestPermissions:
 	"""A Tiering Manager who may read customers, and no more of the framework than its users."""
 
 	def test_she_writes_mails_and_chooses_who_sends_them(self) -> None:
-		permissions.grant()
+		permissions.grant("Email Template")
 		marketer = user("mona@example.com", "Sales Manager", "Tiering Manager")
 		sequence(MAIL)
 		name = customer()
@@ -136,22 +197,24 @@ class TestPermissions:
 		with pytest.raises(frappe.PermissionError):
 			senders("Email Account", "", "name", 0, 10, None)
 
-	def test_they_are_taken_back_unless_somebody_changed_more(self) -> None:
-		standing = frappe.get_all("Custom DocPerm", {"parent": "Email Template"}, ["*"])
+	@pytest.mark.parametrize("doctype", list(permissions.RIGHTS))
+	def test_they_are_taken_back_unless_somebody_changed_more(self, doctype: str) -> None:
+		standing = frappe.get_all("Custom DocPerm", {"parent": doctype}, ["*"])
 		try:
-			standard = set(frappe.get_all("DocPerm", {"parent": "Email Template"}, pluck="role"))
-			for role, left in ((None, set()), ("Sales User", {*standard, "Sales User"})):
-				permissions.grant()
+			standard = set(frappe.get_all("DocPerm", {"parent": doctype}, pluck="role"))
+			for role, left in ((None, set()), ("Support Team", {*standard, "Support Team"})):
+				frappe.db.delete("Custom DocPerm", {"parent": doctype})
+				permissions.grant(doctype)
 				if role:
-					add_permission("Email Template", role)
+					add_permission(doctype, role)
 				permissions.take_back()
-				rows = frappe.get_all("Custom DocPerm", {"parent": "Email Template"}, pluck="role")
+				rows = frappe.get_all("Custom DocPerm", {"parent": doctype}, pluck="role")
 				assert set(rows) == left
 		finally:
-			frappe.db.delete("Custom DocPerm", {"parent": "Email Template"})
+			frappe.db.delete("Custom DocPerm", {"parent": doctype})
 			for row in standing:
 				frappe.get_doc({"doctype": "Custom DocPerm", **row}).db_insert()
-			frappe.clear_cache(doctype="Email Template")
+			frappe.clear_cache(doctype=doctype)
 
 
 class TestKeyDates:
@@ -186,6 +249,50 @@ class TestKeyDates:
 				"Email Queue", {"reference_name": name}, "message"
 			)
 
+	def test_a_date_that_is_corrected_before_is_followed(self) -> None:
+		self.greeting()
+		for number, name in enumerate(("Later", "Earlier", "Past", "Unknown", "Too Late")):
+			self.celebrates(name, 5 if number < 4 else 1)
+		enrol()
+		assert dispatch_due(day(1)) == {"Queued": 1}
+		for name, on in (("Later", 7), ("Earlier", 3), ("Past", -2), ("Unknown", None), ("Too Late", 8)):
+			began = on and frappe.utils.add_years(day(on), -30)
+			frappe.db.set_value("Customer", name, "key_date_birthday", began)
+		for number, done in ((2, {}), (3, {"Queued": 2}), (5, {"Queued": 1}), (7, {"Queued": 1})):
+			assert (
+				dispatch_due(day(number)) == done
+			)  # and on the third and the fifth, what comes two days after the greeting
+		assert statuses("Earlier") == [(0, "Queued"), (2, "Queued")] == statuses("Too Late")
+		assert statuses("Later") == [(0, "Queued")]
+		assert [enrollment(name).exit_reason for name in ("Past", "Unknown")] == ["Void", "Void"]
+		assert not statuses("Past") and not statuses("Unknown")
+
+	@pytest.mark.parametrize(
+		("site_zone", "country", "zone"),
+		[
+			("America/Los_Angeles", "New Zealand", "Pacific/Auckland"),
+			("Asia/Shanghai", "Australia", "Australia/Sydney"),
+			("Asia/Shanghai", "United States", "America/Chicago"),
+		],
+	)
+	def test_it_is_the_day_of_whoever_gets_it(self, site_zone: str, country: str, zone: str) -> None:
+		self.greeting()
+		names = [self.celebrates("There", 7), self.celebrates("Frozen", 7)]
+		place = {"doctype": "Address", "address_title": "There", "address_line1": "1", "city": "Town"}
+		links = [{"link_doctype": "Customer", "link_name": name} for name in names]
+		address = frappe.get_doc({**place, "country": country, "links": links}).insert()
+		frappe.db.set_value("Customer", "Frozen", "is_frozen", 1)
+		enrol()
+		begins = datetime.combine(day(7), time(), ZoneInfo(zone)).astimezone(ZoneInfo(site_zone))
+		begins = begins.replace(tzinfo=None)
+		with time_zone(site_zone):
+			assert dispatch_due(begins - timedelta(minutes=1)) == {}
+			assert dispatch_due(begins) == {"Queued": 1, "Deferred": 1}
+			assert dispatch_due(begins + timedelta(hours=23)) == {"Deferred": 1}
+			assert dispatch_due(begins + timedelta(hours=25)) == {"Skipped": 1}
+		frappe.delete_doc("Address", address.name, force=True)
+		frappe.db.commit()
+
 	def test_what_could_not_go_that_day_is_left_out(self) -> None:
 		document = self.greeting()
 		names = [self.celebrates("Frozen", 1), self.celebrates("Capped", 1)]
@@ -208,6 +315,17 @@ class TestKeyDates:
 		assert kept["reason"].startswith("It could not go out on its day.")
 		assert dispatch_due(day(1)) == {"Skipped": 1}
 		assert statuses(late) == [(0, "Skipped")] and names
+
+
+def test_the_hour_that_the_clock_shows_twice() -> None:
+	"""Clocks are put back in Berlin: nine o'clock in Shanghai is the second 02:00 there, and who looks at the first 02:05 waits."""
+	hours = frappe._dict(send_from_hour=9, send_until_hour=18, **dict.fromkeys(clock.WEEKDAYS, 1))
+	with (
+		patch.object(clock, "get_system_timezone", return_value="Europe/Berlin"),
+		patch.object(clock, "time_zone_of", return_value=ZoneInfo("Asia/Shanghai")),
+	):
+		at = [datetime(2027, 10, 31, hour, minute) for hour, minute in ((1, 55), (2, 5), (3, 0))]
+		assert {clock.opens_at(hours, frappe._dict(), moment) for moment in at} == {at[-1]}
 
 
 class TestLookingAhead:

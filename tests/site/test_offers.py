@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import erpnext
 import frappe
 import pytest
+from frappe.client import validate_link
 from frappe.model.document import Document
 from frappe.utils import random_string
 
@@ -69,6 +70,22 @@ def with_code(**terms: object) -> tuple[str, str]:
 	name = enter(make_sequence(make_offer(**terms)))
 	assert dispatch_due(day(0)) == {"Sent": 1}
 	return name, touch(name).coupon_code
+
+
+def test_a_rep_puts_the_code_of_his_own_customer_into_an_order() -> None:
+	(mine, my_code), (_other, other_code) = with_code(), with_code()
+	general = frappe.copy_doc(frappe.get_doc("Coupon Code", my_code))
+	general.update({"coupon_name": "FOR-ALL", "coupon_code": "FOR-ALL"}).insert()
+	rep = make.ensure_user("coupon.rep@example.com", "Sales User")
+	frappe.get_doc(doctype="User Permission", user=rep, allow="Customer", for_value=mine).insert()
+	frappe.set_user(rep)
+	try:
+		assert frappe.get_list("Coupon Code", pluck="name", limit_page_length=0) == [my_code]
+		assert validate_link("Coupon Code", my_code)
+		assert not frappe.has_permission("Coupon Code", "read")
+	finally:
+		frappe.set_user("Administrator")
+	assert {my_code, other_code, "FOR-ALL"} <= set(frappe.get_list("Coupon Code", pluck="name"))
 
 
 def mail_account() -> None:
@@ -327,8 +344,11 @@ class TestRedeeming:
 		make_order(name, submit=True)
 		assert stop_enrollments(day(0)) == 0
 		make_order(name, coupon_code=code, submit=True)
+		entered_after = make_sequence(make_offer())  # what was ordered before is no answer to it, be it today
+		entered_after.update({"exit_on_order": 1}).save()
+		enter_by_hand(entered_after, [name], day(0))
 		assert stop_enrollments(day(0)) == 1
-		assert not frappe.db.exists("Outreach Enrollment", active)
+		assert frappe.get_all("Outreach Enrollment", active, pluck="sequence") == [entered_after.name]
 
 	def test_an_invoice_without_an_order_and_its_return(self) -> None:
 		if not frappe.get_meta("Sales Invoice").has_field("coupon_code"):

@@ -13,7 +13,6 @@ from unittest.mock import patch
 
 import frappe
 import pytest
-from frappe.utils import getdate
 
 from customer_tiering.outreach import dispatch
 from customer_tiering.outreach.clock import moment_of
@@ -567,6 +566,18 @@ def commit():
 		die()
 frappe.db.commit = commit
 """
+# With the first of its batches done, and not committed, it waits.
+AT_A_BATCH = """
+signal.alarm(60)
+dispatch.BATCH = 10
+real = dispatch.Batch.write
+def write(batch):
+	real(batch)
+	dispatch.Batch.write = real
+	print("at a batch", flush=True)
+	sys.stdin.readline()
+dispatch.Batch.write = write
+"""
 
 
 def dispatcher(hook: str = "", on: date | None = None):
@@ -592,7 +603,10 @@ class TestDyingAndRacing:
 
 	def test_two_dispatchers_share_a_hundred(self) -> None:
 		customers = a_hundred_enrolled()
-		both = [dispatcher(), dispatcher()]
+		both = [dispatcher(AT_A_BATCH), dispatcher(AT_A_BATCH)]
+		assert [process.stdout.readline() for process in both] == ["at a batch\n"] * 2
+		for process in both:
+			print(file=process.stdin, flush=True)
 		assert sum(int(output_of(process)) for process in both) == 100
 		one_mail_each(customers)
 
@@ -689,12 +703,16 @@ class TestPermissions:
 		with pytest.raises(frappe.PermissionError):
 			frappe.get_attr(f"customer_tiering.outreach.api.{function}")()
 
-	def test_a_tiering_manager_runs_it(self) -> None:
-		frappe.set_user(user("tiering.manager@example.com", "Tiering Manager"))
+	def test_a_tiering_manager_runs_it(self, server_scripts: Callable[[bool], None]) -> None:
 		from customer_tiering.outreach import api
 
-		assert (api.enrol_customers(), api.stop_sequences(), api.dispatch_mails()) == (0, 0, {})
-		assert "Outreach" in api.who_runs_the_workflow() or "schedule" in api.who_runs_the_workflow()
+		server_scripts(False)
+		name = sleeper()
+		frappe.set_user(user("tiering.manager@example.com", "Tiering Manager"))
+		assert (api.enrol_customers(), api.dispatch_mails(), api.stop_sequences()) == (1, {}, 0)
+		frappe.db.set_value("Customer", name, "disabled", 1)
+		assert api.stop_sequences() == 1
+		assert "The app's own schedule runs it" in api.who_runs_the_workflow()
 
 	def test_a_rep_sees_what_is_of_his_customers(self) -> None:
 		mine, other = enrolled("Mine"), enrolled("Other")
@@ -714,7 +732,3 @@ class TestPermissions:
 			frappe.set_user("Administrator")
 			permission.delete()
 			frappe.db.commit()
-
-
-def test_today_is_the_site_s(site: str) -> None:
-	assert day(0) == getdate()

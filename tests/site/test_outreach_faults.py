@@ -103,6 +103,10 @@ def again(customer: str) -> str:
 def test_merged_customers_are_in_a_sequence_once() -> None:
 	sequence(MAIL, NEXT)
 	late, early = entered("Late Ltd"), entered("Early Ltd")
+	ordered = invoice(late, day(-1))  # before the other one began
+	frappe.db.set_value("Sales Invoice", ordered.name, "outstanding_amount", 0)
+	frappe.db.set_value("Outreach Enrollment", {"customer": late}, "last_order_date", day(-1))
+	frappe.db.set_value("Customer", early, "mail_tracking", "Refused")
 	frappe.db.set_value("Outreach Enrollment", {"customer": late}, "entered_on", day(1))
 	frappe.db.set_value("Outreach Enrollment", {"customer": late}, "next_due_on", day(1))
 	assert dispatch_due(day(0)) == {"Queued": 1}
@@ -112,6 +116,7 @@ def test_merged_customers_are_in_a_sequence_once() -> None:
 	assert dispatch_due(day(1)) == {"Queued": 1}
 	assert dispatch_due(day(2)) == {}
 	assert statuses(late) == [(0, "Queued"), (1, "Queued")]
+	assert frappe.db.get_value("Customer", late, "mail_tracking") == "Refused"
 
 
 class TestBrokenSequences:

@@ -4,20 +4,25 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from time import sleep
 from unittest.mock import patch
 
 import frappe
 import pytest
+from frappe.utils import now_datetime
 
+from customer_tiering.follow_up.settle import settle
 from customer_tiering.follow_up.waiting import Due, add
+from customer_tiering.follow_up.withdraw import withdraw_follow_ups
 from customer_tiering.outreach import api
+from customer_tiering.outreach.audience_entry import may_enter
 from customer_tiering.outreach.deliver import deliver_waiting
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
 from customer_tiering.outreach.exits import stop_enrollments
+from customer_tiering.outreach.goals import note_goals
 from customer_tiering.outreach.leavers import leavers
 from customer_tiering.outreach.preview import preview
 from customer_tiering.outreach.suppress import suppress
@@ -158,6 +163,44 @@ class TestChannels:
 		assert [calls[name].text for name in names[:2]] == ["Call: 1", "Call: 0"]
 		assert rule in calls["Asked"].reason and not calls["Asked"].todo
 
+	def test_a_call_closes_by_itself_when_its_cause_is_gone(self) -> None:
+		sequence(CALL, {**MAIL, "day_offset": 5}, entry_by="Signal", entry_signal=SLEEPS, exit_on_order=1)
+		names = ("Ordered", "Done and Ordered", "Void", "Void and Called", "Bounced", "Asleep")
+		keys = {}
+		for name in names:
+			sleeper(name)
+			keys[name] = frappe.db.get_value("Tiering Event", {"customer": name}, "signal_key")
+		assert (enrol(), dispatch_due(day(0))) == (6, {"Sent": 6})
+		for name in names[:2]:
+			invoice(name, day(0))
+		done = {"status": "Completed", "next_due_on": None}
+		frappe.db.set_value("Outreach Enrollment", {"customer": "Done and Ordered"}, done)
+		for number, name in enumerate(names[2:4]):
+			row = {
+				"name": f"TR-00000002-{number:07d}",
+				"customer": name,
+				"decision": "Void",
+				"cause": "Order",
+			}
+			frappe.db.bulk_insert("Tiering Event", [*row, "voids"], [(*row.values(), keys[name])])
+		todo = {name: frappe.db.get_value("ToDo", {"reference_name": name}) for name in names}
+		frappe.get_doc("ToDo", todo["Void and Called"]).add_comment(
+			"Comment", "On holiday, I call on Monday."
+		)
+		suppress("bounced@example.com", "Bounce")
+		assert stop_enrollments(day(0)) == 4
+		assert (withdraw_follow_ups(day(0)), settle(day(0))) == (1, 2)
+		assert {name: frappe.db.get_value("ToDo", todo[name], "status") for name in names} == {
+			**dict.fromkeys(names, "Open"),
+			**dict.fromkeys(names[:2], "Closed"),
+			"Void": "Cancelled",
+		}
+		said = frappe.get_all(
+			"Comment", {"reference_name": todo["Void"], "comment_type": "Info"}, pluck="content"
+		)
+		assert said == ["The customer left the sequence meanwhile: Void"]
+		assert (withdraw_follow_ups(day(0)), settle(day(0))) == (0, 0)
+
 	def test_a_webhook_is_sent_again_until_it_is_taken(self, receiver: Receiver) -> None:
 		sequence(
 			{
@@ -174,8 +217,11 @@ class TestChannels:
 		assert touches(name)[0].reason == "The other side answered 503."
 		receiver.status = 200
 		assert deliver_waiting() == {}  # not at once
-		frappe.db.set_value("Outreach Touch", {"customer": name}, "deferred_until", day(-1))
+		waited = {"deferred_until": day(-1), "creation": day(-2), "touched_on": day(-1)}
+		frappe.db.set_value("Outreach Touch", {"customer": name}, waited)
 		assert deliver_waiting() == {"Sent": 1}
+		(touch,) = touches(name)
+		assert (touch.touched_on, touch.sent_at.date(), touch.reason) == (day(0), day(0), None)
 		assert deliver_waiting() == {}
 		(first, body), (second, again) = receiver.requests
 		assert first["Idempotency-Key"] == second["Idempotency-Key"] == touches(name)[0].name
@@ -429,6 +475,24 @@ class TestWaysIn:
 		frappe.db.set_value("Outreach Enrollment", enrollment(name).name, "ended_on", day(-10))
 		assert api.enrol_by_hand(NAME, [name])["entered"] == 1
 
+	def test_by_themselves_the_same_enter_whichever_way_and_by_hand_more(self) -> None:
+		document = sequence(MAIL, entry_by="Signal", entry_signal=SLEEPS, exit_on_order=1, re_entry_days=0)
+		out, left, second = names = [sleeper("Out"), sleeper("Left"), sleeper("Second")]
+		api.enrol_by_hand(NAME, [out])
+		api.take_out(enrollment(out).name)
+		contact(second, "other@example.com", primary=False)
+		for address in ("left@example.com", "other@example.com"):
+			suppress(address, "By hand")
+		frappe.db.commit()
+		assert [row.name for row in may_enter(document, names, day(0))] == [second]
+		with patch("customer_tiering.outreach.ways.FEW", 0):
+			assert [row.name for row in may_enter(document, names, day(0))] == [second]
+		assert enrol() == 1 and enrollment(second)
+		invoice(out, day(0))  # no run has seen it yet
+		assert api.enrol_by_hand(NAME, [out])["entered"] == 1
+		assert stop_enrollments(day(0)) == 0
+		assert not frappe.db.exists("Outreach Enrollment", {"customer": left})
+
 	def test_a_backlog_is_spread_and_leaves_on_an_order(self) -> None:
 		sequence(MAIL)
 		names = [customer(f"Old {number}") for number in range(5)]
@@ -453,6 +517,37 @@ class TestWaysIn:
 		stop_enrollments(day(0))
 		assert frappe.db.count("Outreach Enrollment", {"goal_reached_on": ("is", "set")}) == 2
 		assert enrollment(held_out[0]).exit_reason == "Ordered"
+
+	def test_a_goal_is_looked_at_again(self) -> None:
+		sequence(MAIL, goal="Order", goal_days=10)
+		late, undone = entered("Late"), entered("Undone")
+		over = {"entered_on": day(-11), "ended_on": day(-11), "status": "Completed"}
+		frappe.db.set_value("Outreach Enrollment", {"sequence": NAME}, over)
+		invoice(late, day(-1))  # the last day, after the last look
+		order = invoice(undone, day(-5))
+		note_goals(day(-5))
+		assert enrollment(undone).goal_reached_on == day(-5)
+		order.reload()
+		order.cancel()
+		note_goals(day(0))
+		assert [enrollment(name).goal_reached_on for name in (late, undone)] == [day(-1), None]
+
+	def test_the_rise_by_which_one_enters_is_not_the_goal(self) -> None:
+		sequence(MAIL, goal="Higher Tier")
+		name = customer()
+
+		def tell(signal_key: str | None, voids: str | None = None) -> date | None:
+			values = {"decision": "Tier", "cause": "Order", "signal": "Tier Up", "as_of": day(0), "run": "TR"}
+			known = {"customer": name, "signal_key": signal_key, "voids": voids, "creation": now_datetime()}
+			row = {"name": frappe.generate_hash(), **values, **known}
+			frappe.db.bulk_insert("Tiering Event", list(row), [list(row.values())])
+			note_goals(day(0))
+			return frappe.db.get_value("Outreach Enrollment", {"customer": name}, "goal_reached_on")
+
+		tell("to B")
+		assert api.enrol_by_hand(NAME, [name])["entered"] == 1
+		found = tell("to B again, of old", voids="to B again, of old"), tell("to A"), tell(None, voids="to A")
+		assert found == (None, day(0), None)
 
 	def test_taken_out_by_hand(self) -> None:
 		sequence(MAIL)
@@ -647,7 +742,7 @@ def test_what_can_t_work_is_refused(step: dict, values: dict, sentence: str) -> 
 
 
 class TestHoldingBack:
-	"""Each reason by itself, and that the mail goes out when it is gone or switched off."""
+	"""Each reason by itself, and that the mail goes out when nothing is in the way any more."""
 
 	@pytest.fixture
 	def name(self) -> str:

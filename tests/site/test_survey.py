@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from customer_tiering.outreach import touch_link
+from customer_tiering.outreach.answered import what_was_said
 from customer_tiering.outreach.goals import note_goals
 from customer_tiering.outreach.render import SAMPLE, render
 from customer_tiering.outreach.survey import answer, reasons, survey_url, touch_of
@@ -101,6 +102,14 @@ def test_nobody_changes_or_makes_up_what_a_customer_answered(touch: frappe._dict
 			document.update(change).save()
 	frappe.set_user("Administrator")
 	own.delete()
+
+
+def test_what_was_written_is_told_as_it_was_written(base_url: str, touch: frappe._dict) -> None:
+	for written in ("Acme & Sons", "2 < 3 & more"):
+		assert post(base_url, comment=written, t=touch.token).status_code == 200
+		frappe.db.rollback()
+		(kept,) = frappe.get_all("Customer Feedback", fields=["score", "reason", "comment"])
+		assert what_was_said(kept) == f"“{written}”"
 
 
 def test_a_link_written_out_works_in_plain_text_too() -> None:

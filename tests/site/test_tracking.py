@@ -3,17 +3,17 @@
 
 import html
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
+from time import monotonic, sleep
 from urllib.parse import urlsplit
 
 import frappe
 import pytest
 import requests
 from frappe.utils import add_days, date_diff, get_url, getdate, now_datetime
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from customer_tiering.customer_insights.report.outreach_results.outreach_results import execute
@@ -98,14 +98,14 @@ def picture_url(touch: str) -> str:
 
 def hits(expected: int) -> list[frappe._dict]:
 	"""All that were noted, once there are so many; if there are to be none, after a moment in which one could have come."""
-	until = time.monotonic() + (10 if expected else 0.3)
+	until = monotonic() + (10 if expected else 0.3)
 	while True:
 		frappe.db.commit()
 		found = frappe.get_all("Outreach Hit", fields=["*"], order_by="happened_on, creation")
-		if time.monotonic() > until or (expected and len(found) >= expected):
+		if monotonic() > until or (expected and len(found) >= expected):
 			assert len(found) == expected
 			return found
-		time.sleep(0.05)
+		sleep(0.05)
 
 
 def put_hits(touch: str, *rows: tuple, ago: timedelta = timedelta(hours=1)) -> None:
@@ -456,7 +456,7 @@ class TestOutreachResults:
 			for number, name in enumerate(names):
 				for on in (5, 12, 13, 40):
 					make.make_invoice(name, 100 + number * 10 + on, add_days(START, on + number))
-			paid_back, undone, *_rest = (
+			paid_back, undone, *rest = (
 				frappe.get_doc("Sales Invoice", invoice)
 				for invoice in frappe.get_all(
 					"Sales Invoice", {"customer": names[0]}, order_by="posting_date", pluck="name"
@@ -464,6 +464,8 @@ class TestOutreachResults:
 			)
 			make.make_return(paid_back, add_days(START, 60), rate=30)
 			make.make_return(undone, add_days(START, 20))
+			for debited in (undone, rest[0]):
+				make.make_debit_note(debited, 7, add_days(START, 20))
 			yield names
 
 	TOUCH = st.fixed_dictionaries(
@@ -475,11 +477,19 @@ class TestOutreachResults:
 			"status": st.sampled_from(["Queued", "Sent", "Sent", "Deferred", "Failed"]),
 			"bounce": st.sampled_from([None, None, "Hard"]),
 			"day": st.integers(0, 60),
+			"hour": st.sampled_from([None, 9, 15]),
 			"entered_by": st.sampled_from([None, None, 12]),
 		}
 	)
 
+	EARLY = {
+		**{"customer": 0, "sequence": SEQUENCES[1], "step": "one", "channel": "Email", "status": "Sent"},
+		**{"bounce": None, "day": 5, "hour": 9, "entered_by": None},
+	}
+	LATE = {**EARLY, "sequence": SEQUENCES[0], "hour": 15}
+
 	@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+	@example([LATE, EARLY], 0, 30)
 	@given(st.lists(TOUCH, max_size=12), st.integers(0, 30), st.integers(0, 30))
 	def test_orders_belong_to_the_last_message_before_them(
 		self, world: list[str], drawn: list[dict], first: int, length: int
@@ -499,7 +509,9 @@ class TestOutreachResults:
 					**{
 						"touched_on": add_days(START, each["day"]),
 						"touch_key": str(number),
-						"creation": START,
+						"creation": datetime.combine(START, time()),
+						"sent_at": each["hour"]
+						and datetime.combine(add_days(START, each["day"]), time(each["hour"])),
 					},
 				}
 			)
@@ -513,18 +525,26 @@ class TestOutreachResults:
 		)
 		since, until = add_days(START, first), add_days(START, first + length)
 		left = [
-			row for row in touches if row["channel"] != "Call Task" and row["status"] in ("Queued", "Sent")
+			row
+			for row in touches
+			if (row["channel"] != "Call Task" and row["status"] == "Sent")
+			or (row["channel"] == "Email" and row["status"] == "Queued")
 		]
 		expected: dict[str, list] = {}
+
+		def last_of(row: dict) -> tuple:
+			return row["touched_on"], row["sent_at"] or row["creation"], row["name"]
+
 		for order in orders(getdate()):
 			before = [
 				row
 				for row in left
 				if row["customer"] == order["customer"]
+				and not row["bounce"]
 				and 0 <= (order["posting_date"] - row["touched_on"]).days <= DAYS
 				and (not row["known"] or order["posting_date"] > row["known"])
 			]
-			last = max(before, key=lambda row: (row["touched_on"], row["name"]), default=None)
+			last = max(before, key=last_of, default=None)
 			if last and since <= last["touched_on"] <= until:
 				expected.setdefault(last["sequence"], []).append((last["name"], order["value"]))
 		in_period = [row for row in left if since <= row["touched_on"] <= until]
@@ -566,6 +586,8 @@ class TestOutreachResults:
 			{"customer": people[2], **tracked, "prefetched": 1},
 			{"customer": people[2], "step": "later"},
 			{"customer": people[2], **tracked, "opens": 1, "bounce": "Hard"},
+			{"customer": people[3], "channel": "SMS"},  # no gateway took it yet
+			{"customer": people[3], "sent_at": f"{START} 11:00:00"},
 		]
 		put("Outreach Touch", [{"touch_key": str(n), **common, **row} for n, row in enumerate(rows)])
 		make.make_communication(
@@ -579,13 +601,19 @@ class TestOutreachResults:
 		away = {"sent_or_received": "Received", "is_automatic_answer": 1}
 		make.make_communication("Customer", people[2], add_days(START, 1), **away)
 		answered = frappe.db.get_value("Outreach Touch", {"customer": people[2], "step": "later"})
-		make.make_feedback(people[2], 3, START, source="Web Form", touch=answered)
+		given = make.make_feedback(people[2], 3, getdate(), source="Web Form", touch=answered)  # corrected
+		frappe.db.set_value("Customer Feedback", given.name, "creation", f"{START} 12:00:00")
+		make.make_invoice(people[2], 10, START)  # is that of what arrived before the mail that came back
+		make.make_invoice(people[4], 10, START)
+		put("Outreach Touch", [{**common, "touch_key": "x", "customer": people[4], "bounce": "Hard"}])
 		row, total = execute({"from_date": START, "to_date": START, "order_days": str(DAYS)})[1]
 		expected = {
 			**{
-				"sent": 5,
-				"delivered": 4,
-				"bounced": 1,
+				"sent": 7,
+				"delivered": 5,
+				"bounced": 2,
+				"reordered": 1,
+				"reorder_rate": 20,
 				"opened": 2,
 				"loaded": 1,
 				"clicked": 1,
@@ -596,6 +624,10 @@ class TestOutreachResults:
 		}
 		for found in (row, total):
 			assert {key: found[key] for key in expected} == expected
+		make.make_communication(
+			"Customer", people[3], START, sent_or_received="Received"
+		)  # an hour too early
+		assert execute({"from_date": START, "to_date": START, "order_days": str(DAYS)})[1][0]["replied"] == 3
 		as_user("Sales User", Customer=people[0])
 		assert execute({"from_date": START, "to_date": START})[1][-1]["sent"] == 1
 		frappe.set_user("Administrator")
@@ -634,13 +666,18 @@ class TestOutreachResults:
 				**more,
 			}
 
+		(other,) = frappe.get_all("Outreach Sequence", {"name": ("!=", name)}, limit=1, pluck="name")
+		for each in (name, other):
+			frappe.db.set_value("Outreach Sequence", each, "goal", "Order")
 		put(
 			"Outreach Enrollment",
 			[
+				entry(people[0], 0, 1, sequence=other),
 				entry(people[0], 0, -1),  # before there was a holdout
 				entry(people[1], 1, 0),
 				entry(people[2], 0, 0, last_order_date=add_days(START, 1)),
 				entry(people[2], 0, 5),
+				entry(people[3], 0, 30, goal_reached_on=add_days(START, 2)),  # by the same order
 				entry(people[3], 0, 1, goal_reached_on=add_days(START, 2)),
 				entry(people[4], 1, 1),
 				entry(people[0], 0, 2, exit_reason="Void"),
@@ -661,14 +698,21 @@ class TestOutreachResults:
 			"touched_on": START,
 		}
 		put("Outreach Touch", [{**touch, "touch_key": "one"}])
-		row = execute({"from_date": add_days(START, -5), "to_date": getdate(), "order_days": str(DAYS)})[1][0]
+		period = {"from_date": add_days(START, -5), "to_date": getdate(), "order_days": str(DAYS)}
+		found = {each["label"]: each for each in execute(period)[1]}
+		silent, row = found[other], found[name]
+		assert (silent["sent"], silent["goal_reached"], silent["goal_rate"]) == (0, 0, 0)
 		assert (row["compared"], row["held_out"]) == (2, 2)
 		assert (row["entered_rate"], row["holdout_rate"]) == (50, 50)
 		assert (row["difference"], row["low"], row["high"]) == pytest.approx(
 			[100 * v for v in difference(1, 2, 1, 2)]
 		)
 		assert (row["entered_revenue"], row["holdout_revenue"]) == (50, 25)
-		assert (row["goal_reached"], row["goal_rate"]) == (1, 20)
+		assert (row["goal_reached"], row["goal_rate"]) == (1, pytest.approx(100 / 3))
+		put(
+			"Outreach Enrollment", [entry(people[4], 1, -6)]
+		)  # before the period: there is a holdout all the while
+		assert {each["label"]: each for each in execute(period)[1]}[name]["compared"] == 3
 
 	@pytest.mark.parametrize(
 		"wrong", [{"group_by": "x"}, {"order_days": "-1"}, {"sequence": ["a"]}, {"company": "Nobody"}]

@@ -40,11 +40,12 @@ LEFT = """(
 	`tabCustomer`.account_manager > ''
 	AND NOT EXISTS (SELECT 1 FROM `tabUser` user WHERE user.name = `tabCustomer`.account_manager AND user.enabled = 1)
 )"""
-# As outreach.recipients: to whom no mail can be sent.
-NO_ADDRESS = """(
-	COALESCE(`tabCustomer`.email_id, '') = '' AND NOT EXISTS (
+# As outreach.recipients: to whom no mail can be sent. Two addresses in one field are none: nobody knows whose they are.
+ONE_ADDRESS = """REGEXP '^("[^"]*" *<)?[^@]+@[^@,;]+$'"""
+NO_ADDRESS = f"""(
+	COALESCE(`tabCustomer`.email_id, '') NOT {ONE_ADDRESS} AND NOT EXISTS (
 		SELECT 1 FROM `tabDynamic Link` link
-		JOIN `tabContact` contact ON contact.name = link.parent AND contact.email_id > ''
+		JOIN `tabContact` contact ON contact.name = link.parent AND contact.email_id {ONE_ADDRESS}
 		WHERE link.link_doctype = 'Customer' AND link.link_name = `tabCustomer`.name AND link.parenttype = 'Contact'
 	)
 )"""
@@ -160,7 +161,9 @@ def problems() -> dict[str, Problem]:
 	return {
 		"No Address": Problem(
 			_("No Address to Write To"),
-			_("Neither the customer nor a contact has an e-mail address: no mail can be sent."),
+			_(
+				"Neither the customer nor a contact has an e-mail address, or several stand in one field: no mail can be sent."
+			),
 			where=NO_ADDRESS,
 			field="contact_html",
 			on_contact="email_ids",

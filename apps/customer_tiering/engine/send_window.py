@@ -1,7 +1,7 @@
 """When a message may go out: by weekday and hour on the clock of whoever gets it."""
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 ALL_DAYS = frozenset(range(7))
@@ -29,7 +29,9 @@ class SendWindow:
 			return moment
 		for days in range(9):
 			day = local.date() + timedelta(days=days)
-			opening = datetime.combine(day, time(self.start), zone).astimezone(moment.tzinfo)
-			if day.weekday() in self.days and opening > moment:
-				return opening
+			opening = datetime.combine(day, time(self.start), zone).astimezone(timezone.utc)
+			if day.weekday() in self.days and opening > moment.astimezone(
+				timezone.utc
+			):  # of one zone, the wall clocks are compared
+				return opening.astimezone(moment.tzinfo)
 		raise AssertionError("a week without an open day")

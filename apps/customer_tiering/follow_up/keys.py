@@ -12,6 +12,12 @@ LABELS_OF_DATES = ("Birthday", "Founded", "Partner Since")
 OF_KEY_DATE = re.compile(rf"\|({'|'.join(LABELS_OF_DATES)})\|\d+$")
 
 
+# ToDos that are calls of sequences, each with its customer's way through the sequence.
+CALLS = """`tabToDo` todo
+	JOIN `tabOutreach Touch` touch ON touch.name = SUBSTRING(todo.follow_up_key, CHAR_LENGTH('Touch|') + 1) AND touch.todo = todo.name
+	JOIN `tabOutreach Enrollment` enrollment ON enrollment.name = touch.enrollment"""
+
+
 def escaped(rule: str) -> str:
 	return rule.replace("~", "~0").replace("|", "~1")
 

@@ -5,6 +5,7 @@ from datetime import date
 import frappe
 from frappe import _
 
+from customer_tiering.follow_up.keys import CALLS
 from customer_tiering.follow_up.reasons import OPPORTUNITY_CLOSED, ORDERED, WROTE
 from customer_tiering.follow_up.waiting import HANDED_OUT, WAITING, withdraw
 from customer_tiering.tiering.lock import ends_the_job
@@ -12,19 +13,27 @@ from customer_tiering.tiering.orders import orders_from_settings
 
 SETTLED = "Settled"
 
-# Follow-ups that are waiting or whose ToDo is open, of rules that say so. `begun` is when it came up.
-UNDONE = """
+# Follow-ups that are waiting or whose ToDo is open, of rules that say so, and calls of sequences that are left for it. `begun` is when
+# it came up.
+UNDONE = f"""
 	SELECT waiting.name, NULL AS todo, waiting.customer, waiting.since, waiting.ended_opportunity,
-		waiting.creation AS begun
+		waiting.creation AS begun, NULL AS exit_reason
 	FROM `tabFollow Up` waiting
-	JOIN `tabFollow Up Rule` rule ON rule.name = waiting.rule AND rule.{switch} = 1
+	JOIN `tabFollow Up Rule` rule ON rule.name = waiting.rule AND rule.{{switch}} = 1
 	WHERE waiting.status = 'Waiting'
 	UNION ALL
 	SELECT follow_up.name, follow_up.todo, follow_up.customer, follow_up.since, follow_up.ended_opportunity,
-		todo.creation
+		todo.creation, NULL
 	FROM `tabToDo` todo
 	JOIN `tabFollow Up` follow_up ON follow_up.todo = todo.name AND follow_up.status = 'Handed Out'
-	JOIN `tabFollow Up Rule` rule ON rule.name = follow_up.rule AND rule.{switch} = 1
+	JOIN `tabFollow Up Rule` rule ON rule.name = follow_up.rule AND rule.{{switch}} = 1
+	WHERE todo.status = 'Open'
+	UNION ALL
+	SELECT follow_up.name, follow_up.todo, follow_up.customer,
+		COALESCE(enrollment.last_order_date + INTERVAL 1 DAY, DATE '0001-01-01'), NULL, todo.creation, enrollment.exit_reason
+	FROM {CALLS}
+	JOIN `tabFollow Up` follow_up ON follow_up.todo = todo.name AND follow_up.status = 'Handed Out'
+	JOIN `tabOutreach Sequence` sequence ON sequence.name = enrollment.sequence AND {{of_sequence}}
 	WHERE todo.status = 'Open'
 """
 # An opportunity that ended, and that nobody has opened again.
@@ -45,6 +54,8 @@ WRITTEN = """
 		SELECT 'Opportunity', name, party_name FROM `tabOpportunity`
 		WHERE opportunity_from = 'Customer' AND party_name IN (SELECT customer FROM undone)
 	)
+	SELECT undone.name, undone.todo FROM undone WHERE undone.exit_reason = 'Replied'
+	UNION
 	SELECT undone.name, undone.todo FROM undone
 	JOIN party ON party.customer = undone.customer
 	JOIN `tabCommunication` mail
@@ -65,14 +76,13 @@ def settle(day: date) -> int:
 	"""Close the ToDos, and take back what is waiting; returns how many. Commits one by one."""
 	return sum(
 		_settled(name, todo, reason)
-		for switch, query, reason in (
-			("close_on_order", _ordered(), ORDERED),
-			("close_on_reply", WRITTEN, WROTE),
-			("close_on_opportunity", ENDED, OPPORTUNITY_CLOSED),
+		for switch, of_sequence, query, reason in (
+			("close_on_order", "sequence.exit_on_order = 1", _ordered(), ORDERED),
+			("close_on_reply", "sequence.exit_on_reply = 1", WRITTEN, WROTE),
+			("close_on_opportunity", "FALSE", ENDED, OPPORTUNITY_CLOSED),
 		)
-		for name, todo in frappe.db.sql(
-			f"WITH undone AS ({UNDONE.format(switch=switch)}) {query}", {"as_of": day}
-		)
+		for undone in [UNDONE.format(switch=switch, of_sequence=of_sequence)]
+		for name, todo in frappe.db.sql(f"WITH undone AS ({undone}) {query}", {"as_of": day})
 	)
 
 
@@ -88,7 +98,7 @@ def _ordered() -> str:
 	"""An order, of whatever company, from the day on from which orders count."""
 	orders = orders_from_settings()
 	return f"""
-		SELECT undone.name, undone.todo FROM undone WHERE EXISTS (
+		SELECT undone.name, undone.todo FROM undone WHERE undone.exit_reason = 'Ordered' OR EXISTS (
 			SELECT 1 FROM {orders.table} document
 			WHERE {orders.counts} AND {orders.is_order_by_itself} AND document.customer = undone.customer
 				AND {orders.day} >= undone.since AND {orders.day} <= %(as_of)s)

@@ -6,7 +6,7 @@ import frappe
 from frappe import _
 from frappe.utils import getdate
 
-from customer_tiering.follow_up.keys import ESCALATED, LABELS_OF_DATES, escaped, in_sql
+from customer_tiering.follow_up.keys import CALLS, ESCALATED, LABELS_OF_DATES, escaped, in_sql
 from customer_tiering.follow_up.reasons import CUSTOMER_MERGED, DATE_CHANGED, UNDONE, VOID
 from customer_tiering.follow_up.waiting import withdraw
 from customer_tiering.tiering.audience import customers_in
@@ -38,6 +38,15 @@ VOIDED = f"""
 	SELECT void.cause = 'Policy' AS undone, todo.name FROM `tabToDo` todo
 	JOIN `tabTiering Event` void ON void.voids = SUBSTRING(todo.follow_up_key, CHAR_LENGTH({in_sql("todo.follow_up_rule")}) + 2)
 	WHERE todo.status = 'Open' AND COALESCE(todo.follow_up_key, '') != '' AND (void.cause != 'Policy' OR {UNTOUCHED})
+	ORDER BY todo.name
+"""
+# Calls of sequences that the customer has left since, where nobody has worked on them. Who ordered or wrote has settled them; who
+# can't be mailed can be called; and of two customers who are one, the other one goes on.
+OF_LEAVERS = f"""
+	SELECT todo.name, enrollment.exit_reason FROM {CALLS}
+	JOIN `tabCustomer` customer ON customer.name = enrollment.customer
+	WHERE todo.status = 'Open' AND enrollment.status = 'Exited' AND {UNTOUCHED}
+		AND COALESCE(enrollment.exit_reason, '') NOT IN ('Ordered', 'Replied', 'Bounced', 'Merged')
 	ORDER BY todo.name
 """
 # What a rule by its audience gave to customers whom the next run put back.
@@ -79,6 +88,7 @@ def withdraw_follow_ups(day: date | None = None) -> int:
 		withdrawn += withdraw([name for kind, name in waiting if kind == undone], reason)
 	frappe.db.commit()
 	withdrawn += sum(_withdrawn(name, _(REASONS[undone])) for undone, name in frappe.db.sql(VOIDED))
+	withdrawn += sum(_withdrawn(name, _left(reason)) for name, reason in frappe.db.sql(OF_LEAVERS))
 	withdrawn += sum(
 		_withdrawn(name, _(UNDONE)) for tried in tried_rules(day) for name in _put_back(tried, day)
 	)
@@ -86,6 +96,13 @@ def withdraw_follow_ups(day: date | None = None) -> int:
 	for name in frappe.db.sql(ANSWERED, pluck=True):
 		_withdrawn(name, _("What was overdue has been dealt with."))
 	return withdrawn
+
+
+def _left(reason: str | None) -> str:
+	"""The sequence, for that reason."""
+	return _("The customer left the sequence meanwhile: {0}").format(
+		_(reason or "Exited", context="Outreach Enrollment")
+	)
 
 
 def _put_back(tried: Tried, day: date) -> list[str]:

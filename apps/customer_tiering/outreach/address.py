@@ -20,7 +20,7 @@ def mail_address(text: str | None) -> str:
 	if not any(mark in text for mark in '<,;" \t\n('):  # as nearly all of them are
 		return text.lower() if "@" in text else ""
 	found = [address for _name, address in getaddresses([text.replace(";", ",")]) if address]
-	return found[0].strip().lower() if len(found) == 1 and "@" in found[0] else ""
+	return found[0].strip().lower() if len(found) == 1 and found[0].find("@") > 0 else ""
 
 
 def phone_number(text: str | None) -> str:

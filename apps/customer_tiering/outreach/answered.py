@@ -1,5 +1,7 @@
 """Tells whoever looks after a customer what it has answered: the mails promise that somebody reads it."""
 
+from html import unescape
+
 import frappe
 from frappe import _
 from frappe.desk.doctype.notification_log.notification_log import make_notification_logs
@@ -25,7 +27,7 @@ def tell_owner(feedback: "frappe.Document") -> None:
 			document_type=feedback.doctype,
 			document_name=feedback.name,
 			subject=subject,
-			email_content=escape_html(feedback.comment or ""),
+			email_content=escape_html(unescape(feedback.comment or "")),
 			from_user="Administrator",
 		),
 		[frappe.db.get_value("User", owner, "email")],
@@ -36,6 +38,8 @@ def what_was_said(feedback: "frappe.Document | frappe._dict") -> str:
 	"""Score, reason and the beginning of what was written, as far as they were given."""
 	score = _("{0} of 10").format(feedback.score) if feedback.score else None
 	reason = _(feedback.reason, context="Feedback Reason") if feedback.reason else None
-	comment = frappe.utils.cstr(feedback.comment)
+	comment = unescape(
+		frappe.utils.cstr(feedback.comment)
+	)  # the framework escapes what has a "<" when it keeps it
 	written = "“{}”".format(comment if len(comment) <= 100 else f"{comment[:99]}…") if comment else None
 	return ", ".join(filter(None, (score, reason, written)))

@@ -152,6 +152,18 @@ def enrol_by_hand(sequence: str, customers: str | list) -> dict:
 
 
 @frappe.whitelist()
+def meant_for_others(sequence: str, customers: str | list) -> list[str]:
+	"""A sentence for each of the customers whom the sequence's texts don't fit. Needs what `enrol_by_hand` needs."""
+	frappe.has_permission("Outreach Sequence", "read", doc=sequence, throw=True)
+	names = _names(customers)
+	for name in names:
+		_refuse_stranger(name)
+	from customer_tiering.outreach.by_hand import unlike
+
+	return unlike(_sequence(sequence), names)
+
+
+@frappe.whitelist()
 def under_way() -> dict[str, int]:
 	"""By sequence, how many customers are under way. For managers."""
 	frappe.only_for((*MANAGERS, "Sales Manager"))

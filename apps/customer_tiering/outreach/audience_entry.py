@@ -1,16 +1,17 @@
 """Customers enter by being in an audience, or by hand as a backlog: many at once, so many a day, the most valuable first."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from itertools import islice
 
 import frappe
 from frappe.utils import add_days
 
-from customer_tiering.outreach.enter import AUDIENCE, BACKLOG, enrollment_row, last_orders, locked
+from customer_tiering.outreach.enter import AUDIENCE, BACKLOG, enrollment_row, last_orders, locked, refusals
 from customer_tiering.outreach.rows import stamp
-from customer_tiering.outreach.suppress import stopped_customers
+from customer_tiering.outreach.ways import who_left
 from customer_tiering.tiering.audience import customers_in
+from customer_tiering.tiering.chunks import rows_of
 
 CHUNK = 1000
 
@@ -23,64 +24,48 @@ def enrol_audience(sequence_name: str, day: date) -> int:
 	candidates = may_enter(sequence, customers_in(sequence.audience_filters, as_of=day), day)
 	if sequence.entries_per_day:
 		candidates = candidates[: max(0, sequence.entries_per_day - _entered(sequence, day))]
-	_insert(
-		enrollment_row(sequence, row.name, f"{AUDIENCE}|{row.name}|{day}", AUDIENCE, day, row.last_order_date)
-		for row in candidates
-	)
+	_insert(_rows(sequence, candidates, AUDIENCE, day))
 	frappe.db.commit()
 	return len(candidates)
 
 
-def enrol_backlog(sequence: "frappe.Document", customers: Collection[str], per_day: int, day: date) -> int:
+def enter_some_each_day(
+	sequence: "frappe.Document", customers: Collection[str], per_day: int, day: date
+) -> int:
 	"""Enter these customers into the (locked) sequence, `per_day` of them each day from `day` on; returns how many will. The caller commits.
 
 	Everybody is written down at once, with the day; who orders before it leaves before the first message.
 	"""
 	candidates = may_enter(sequence, customers, day)
-	_insert(
-		enrollment_row(
-			sequence,
-			row.name,
-			f"{BACKLOG}|{row.name}|{day}",
-			BACKLOG,
-			add_days(day, number // per_day),
-			row.last_order_date,
-		)
-		for number, row in enumerate(candidates)
-	)
+	_insert(_rows(sequence, candidates, BACKLOG, day, per_day))
 	return len(candidates)
 
 
-def may_enter(sequence: "frappe.Document", customers: Collection[str], day: date) -> list[frappe._dict]:
-	"""Name and last order of those of the customers who may enter, the most valuable first.
+def _rows(
+	sequence: "frappe.Document",
+	candidates: list[frappe._dict],
+	source: str,
+	day: date,
+	per_day: int | None = None,
+) -> Iterator[dict]:
+	"""Enrollments that begin on that day, or `per_day` on each day from then on."""
+	for start in range(0, len(candidates), CHUNK):
+		names = [row.name for row in candidates[start : start + CHUNK]]
+		last = last_orders(names, day)
+		for number, name in enumerate(names, start):
+			begins = add_days(day, number // (per_day or len(candidates)))
+			yield enrollment_row(sequence, name, f"{source}|{name}|{day}", source, begins, last.get(name))
 
-	Whoever was taken out by hand, or unsubscribed, does not enter again by itself.
+
+def may_enter(sequence: "frappe.Document", customers: Collection[str], day: date) -> list[frappe._dict]:
+	"""Those of the customers who may enter by themselves, the most valuable first: only those who are not disabled and whom the sequence
+	can write to.
 	"""
-	blocked = set(
-		frappe.db.sql(
-			"""SELECT customer FROM `tabOutreach Enrollment`
-			WHERE sequence = %(sequence)s AND (exit_reason IS NULL OR exit_reason != 'Void')
-				AND (status = 'Active' OR exit_reason = 'By Hand' OR %(once)s = 1 OR ended_on > %(since)s)""",
-			{
-				"sequence": sequence.name,
-				"once": sequence.enters_once,
-				"since": add_days(day, -sequence.re_entry_days),
-			},
-			pluck=True,
-		)
+	wanted = set(customers).difference(refusals(sequence, customers, day))
+	rows = rows_of(
+		"SELECT name, annual_value, customer_name FROM `tabCustomer` WHERE name IN %(names)s AND disabled = 0",
+		sorted(wanted - who_left(sequence, wanted)),
 	)
-	wanted = sorted(set(customers) - blocked - stopped_customers(sequence.name))
-	rows = []
-	for start in range(0, len(wanted), CHUNK):
-		rows += frappe.get_all(
-			"Customer",
-			filters={"name": ("in", wanted[start : start + CHUNK]), "disabled": 0},
-			fields=["name", "last_order_date", "annual_value", "customer_name"],
-			order_by=None,
-		)
-	unknown = last_orders([row.name for row in rows if not row.last_order_date], day)
-	for row in rows:
-		row.last_order_date = row.last_order_date or unknown.get(row.name)
 	return sorted(rows, key=lambda row: (-(row.annual_value or 0), row.name))
 
 

@@ -1,4 +1,7 @@
-"""Delivery status notifications: which of our mails didn't arrive. A hard bounce stops the address, soft ones the third time."""
+"""Delivery status notifications: which of our mails didn't arrive. A hard bounce stops the address, soft ones the third time.
+
+A server that says that it still tries has not given up: such a warning is no bounce.
+"""
 
 import re
 from email.message import Message
@@ -18,16 +21,13 @@ def note_bounce(mail: Message) -> None:
 	"""
 	from flufl.bounce import all_failures
 
-	soft, hard = (_addresses(found) for found in all_failures(mail))
-	if not soft and not hard:
+	_delayed, failed = (_addresses(found) for found in all_failures(mail))
+	if not failed:
 		return
 	not_for_good = _not_for_good(mail)
-	soft, hard = soft | (hard & not_for_good), hard - not_for_good
 	for touch in _touches(mail):
-		if touch.address in hard:
-			_note(touch, HARD)
-		elif touch.address in soft:
-			_note(touch, SOFT)
+		if touch.address in failed and touch.bounce != HARD:
+			_note(touch, SOFT if touch.address in not_for_good else HARD)
 
 
 def _note(touch: frappe._dict, kind: str) -> None:
@@ -70,7 +70,7 @@ def _touches(mail: Message) -> list[frappe._dict]:
 	return frappe.get_all(
 		"Outreach Touch",
 		filters={"message_id": ("in", sorted(quoted))},
-		fields=["name", "address", "customer"],
+		fields=["name", "address", "customer", "bounce"],
 	)
 
 

@@ -1,4 +1,4 @@
-"""What people do with sequences themselves: enter customers, a backlog of them, take one out, and get a mail to look at."""
+"""What people do with sequences themselves: enter customers, or a backlog of them, and take one out."""
 
 from collections.abc import Collection
 from datetime import date
@@ -6,10 +6,12 @@ from datetime import date
 import frappe
 from frappe import _
 
-from customer_tiering.outreach.audience_entry import enrol_backlog
-from customer_tiering.outreach.enter import HAND, enrollment_row, enter, last_orders, locked, why_not
+from customer_tiering.outreach.audience_entry import enter_some_each_day
+from customer_tiering.outreach.backlog import STAGES
+from customer_tiering.outreach.enter import HAND, SIGNAL, enrollment_row, enter, last_orders, locked, refusals
 from customer_tiering.outreach.exits import end
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
+from customer_tiering.tiering.audience import customers_in
 
 
 def enter_by_hand(sequence: "frappe.Document", customers: Collection[str], day: date) -> dict:
@@ -20,17 +22,12 @@ def enter_by_hand(sequence: "frappe.Document", customers: Collection[str], day: 
 	refuse_switched_off(sequence)
 	entered, refused, waiting = 0, [], []
 	for name in dict.fromkeys(customers):
-		customer = frappe.db.get_value("Customer", name, ["last_order_date", "disabled"], as_dict=True)
-		reason = (
-			_("{0} is disabled.").format(name)
-			if not customer or customer.disabled
-			else why_not(sequence, name, day)
-		)
-		if reason:
-			refused.append(reason)
+		refusal = refusals(sequence, [name], day, by_hand=True).get(name)
+		if refusal or not frappe.db.exists("Customer", {"name": name, "disabled": 0}):
+			refused.append(refusal.sentence(name) if refusal else _("{0} is disabled.").format(name))
 			continue
 		key = f"{HAND}|{name}|{frappe.utils.now()}"
-		last = customer.last_order_date or last_orders([name], day).get(name)
+		last = last_orders([name], day).get(name)
 		entered += enter(enrollment_row(sequence, name, key, HAND, day, last))
 		waiting += _can_t_be_reached(sequence, name)
 	return {"entered": entered, "refused": refused, "waiting": waiting}
@@ -46,13 +43,34 @@ def _can_t_be_reached(sequence: "frappe.Document", name: str) -> list[str]:
 	return found
 
 
+def unlike(sequence: "frappe.Document", customers: Collection[str]) -> list[str]:
+	"""A sentence for each of the customers for whom the sequence's texts are not meant: outside its audience, or not in the stage
+	that it begins with.
+	"""
+	names = list(dict.fromkeys(customers))
+	inside = customers_in(sequence.audience_filters, among=names)
+	meaning = STAGES.get(sequence.entry_signal) if sequence.entry_by == SIGNAL else None
+	if meaning:
+		stages = frappe.get_all("Lifecycle Stage", {"meaning": meaning}, pluck="name")
+		inside &= set(
+			frappe.get_all(
+				"Customer", {"name": ("in", names), "lifecycle_stage": ("in", stages)}, pluck="name"
+			)
+		)
+	return [
+		_("{0} is none of those whom {1} is meant for: look at its texts first.").format(name, sequence.name)
+		for name in names
+		if name not in inside
+	]
+
+
 def enter_backlog(sequence: "frappe.Document", customers: Collection[str], per_day: int, day: date) -> dict:
 	"""Commits before, and the caller afterwards."""
 	sequence = locked(sequence.name)
 	refuse_switched_off(sequence)
 	if not 1 <= per_day <= 10000:
 		frappe.throw(_("{0} must be between 1 and 10,000.").format(_("Customers a day")))
-	entered = enrol_backlog(sequence, customers, per_day, day)
+	entered = enter_some_each_day(sequence, customers, per_day, day)
 	return {"entered": entered, "days": -(-entered // per_day)}
 
 

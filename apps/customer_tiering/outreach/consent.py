@@ -8,7 +8,7 @@ from frappe.utils import now_datetime
 
 from customer_tiering.outreach.address import comparable
 from customer_tiering.outreach.channels import Skip
-from customer_tiering.outreach.crowd import Crowd
+from customer_tiering.outreach.crowd import Crowd, last_words
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.law import EVERYWHERE, law_country
 
@@ -19,7 +19,7 @@ GIVEN, WITHDRAWN = "Given", "Withdrawn"
 
 def ask_consent(customer: str, channel: str, address: str, crowd: Crowd) -> None:
 	"""Raise Skip if the customer withdrew it, Deferral if it is needed and was not given."""
-	said = last_word(customer, channel, address, crowd)
+	said = last_word(channel, address, crowd)
 	if is_withdrawn(said):
 		raise Skip(_("Consent was withdrawn on {0}.").format(frappe.format(said.decided_on, "Date")))
 	if not said and needs_consent(customer, channel, crowd):
@@ -30,9 +30,10 @@ def is_withdrawn(word: frappe._dict | None) -> bool:
 	return bool(word and word.decision == WITHDRAWN)
 
 
-def last_word(customer: str, channel: str, address: str, crowd: Crowd | None = None) -> frappe._dict | None:
-	consents = (crowd or Crowd([customer])).consents
-	return consents.get((customer, channel, comparable(address)))
+def last_word(channel: str, address: str, crowd: Crowd | None = None) -> frappe._dict | None:
+	"""`crowd`: customers one of whom has the address."""
+	address = comparable(address)
+	return (crowd.consents if crowd else last_words([address])).get((channel, address))
 
 
 def needs_consent(customer: str, channel: str, crowd: Crowd | None = None) -> bool:
@@ -47,7 +48,7 @@ def needs_consent(customer: str, channel: str, crowd: Crowd | None = None) -> bo
 
 def note(decision: str, customer: str, channel: str, address: str, source: str) -> None:
 	"""The reader's own word, unless it is the last one anyhow; of a customer who is no more the list of suppressions knows."""
-	said = last_word(customer, channel, address)
+	said = last_word(channel, address)
 	if (said and said.decision == decision) or not frappe.db.exists("Customer", customer):
 		return
 	values = {"customer": customer, "channel": channel, "address": address, "decision": decision}

@@ -1,6 +1,6 @@
 """What steps and texts ask about customers, read for all customers of a batch at once: a few queries, however many there are.
 
-What only few customers have (an overdue invoice, a word about consent, points) is looked up one by one for those who may have it.
+What only few customers have (an overdue invoice, points) is looked up one by one for those who may have it.
 """
 
 from collections.abc import Collection
@@ -44,7 +44,7 @@ INTERESTS = """
 	SELECT parent, topic FROM `tabCustomer Interest`
 	WHERE parenttype = 'Customer' AND parentfield = 'interests' AND parent IN %(names)s ORDER BY computed, idx
 """
-# Whoever may have something that a message waits for, or words about consent
+# Whoever may have something that a message waits for
 BUSY = """
 	SELECT customer FROM `tabSales Invoice` WHERE customer IN %(names)s AND docstatus = 1 AND outstanding_amount > 0
 		AND due_date < %(day)s
@@ -54,8 +54,7 @@ BUSY = """
 		AND status IN ('Open', 'Replied')
 """
 CONSENTS = """
-	SELECT customer, channel, address, decision, decided_on FROM `tabOutreach Consent` WHERE customer IN %(names)s
-	ORDER BY decided_on, creation
+	SELECT channel, address, decision, decided_on FROM `tabOutreach Consent` WHERE address IN %(names)s ORDER BY decided_on, creation
 """
 # Whoever comes back after a while gets a step again, of two ways through a sequence at once only one does
 WHO_GOT = """
@@ -72,6 +71,11 @@ WRITTEN_TO = """
 	SELECT customer AS who FROM `tabOutreach Touch` WHERE customer IN %(names)s AND touched_on > %(after)s
 	UNION SELECT address FROM `tabOutreach Touch` WHERE address IN %(names)s AND touched_on > %(after)s
 """
+
+
+def last_words(addresses: Collection[str]) -> dict[tuple[str, str], frappe._dict]:
+	"""By channel and address what was said last about consent, for whichever customer: it is the reader who says it."""
+	return {(row.channel, row.address): row for row in rows_of(CONSENTS, addresses)}
 
 
 class Crowd:
@@ -126,6 +130,17 @@ class Crowd:
 		return found
 
 	@cached_property
+	def read_here(self) -> dict[str, str]:
+		"""By Email Account the address whose mails this site reads, the default first."""
+		accounts = frappe.get_all(
+			"Email Account",
+			{"enable_incoming": 1},
+			["name", "email_id"],
+			order_by="default_incoming DESC, creation",
+		)
+		return {account.name: account.email_id for account in accounts}
+
+	@cached_property
 	def has_associations(self) -> bool:
 		return bool(frappe.db.exists("Item Association"))
 
@@ -144,9 +159,9 @@ class Crowd:
 		return {row.customer for row in rows_of(BUSY, self.names, day=self.day)}
 
 	@cached_property
-	def consents(self) -> dict[tuple[str, str, str], frappe._dict]:
-		"""The last word by customer, channel and address."""
-		return {(row.customer, row.channel, row.address): row for row in rows_of(CONSENTS, self.names)}
+	def consents(self) -> dict[tuple[str, str], frappe._dict]:
+		"""The last word by channel and address of theirs."""
+		return last_words({address for name in self.names for address in self.addresses_of(name)})
 
 	@cached_property
 	def stopped(self) -> set[str]:
@@ -162,7 +177,7 @@ class Crowd:
 
 	@cached_property
 	def written_to(self) -> set[str]:
-		"""Customers, and addresses of theirs, that got or were to get a message in the last days."""
+		"""Customers, and addresses of theirs, with a touch of the last days, whatever became of it: of no others is asked what they got."""
 		addresses = {address for name in self.names for address in self.addresses_of(name)}
 		after = add_days(self.day, -CAP_DAYS)
 		return {row.who.lower() for row in rows_of(WRITTEN_TO, [*self.names, *addresses], after=after)}

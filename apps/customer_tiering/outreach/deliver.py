@@ -19,6 +19,7 @@ from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.failure import reason_of
 from customer_tiering.outreach.last_look import look
 from customer_tiering.outreach.recipients import as_typed
+from customer_tiering.outreach.sent import note_left
 from customer_tiering.tiering.lock import ends_the_job
 from customer_tiering.tiering.time_limit import time_limit
 
@@ -57,8 +58,11 @@ def _due() -> list[str]:
 
 def _note(name: str, values: dict[str, str | None]) -> None:
 	frappe.db.set_value("Outreach Touch", name, values)
+	has_left = values["status"] == "Sent"
+	if has_left:
+		note_left(name)
 	frappe.db.commit()
-	if values["status"] == "Sent":
+	if has_left:
 		restored.note_sent(name)
 
 
@@ -129,7 +133,7 @@ def _send(touch: frappe._dict) -> dict[str, str | None]:
 		frappe.db.rollback()
 		reason = reason_of(error)
 		return _not_taken(touch, reason) if _never_left(error) else _unknown(reason)
-	return {"status": "Sent", "reason": None, "deferred_until": None}
+	return {"status": "Sent"}
 
 
 def _refused(touch: frappe._dict, error: requests.HTTPError) -> dict[str, object]:

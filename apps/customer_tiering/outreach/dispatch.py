@@ -16,6 +16,7 @@ from customer_tiering.outreach.crowd import REACHED
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.deliver import start_delivery
 from customer_tiering.outreach.exits import end_if_due
+from customer_tiering.outreach.key_date import follow_corrections
 from customer_tiering.outreach.lateness import is_too_late, missed, skip_if_late
 from customer_tiering.outreach.lost_mails import note_lost_mails
 from customer_tiering.outreach.names import new_touch_name
@@ -53,6 +54,7 @@ def dispatch_due(as_of: date | datetime | None = None) -> dict[str, int]:
 	moment = moment_of(as_of)
 	with site_language():
 		note_lost_mails()
+		follow_corrections(moment.date())
 		due = _due(moment)
 		if not as_of:
 			_call_for_help(len(due))
@@ -157,13 +159,13 @@ def _dispatch(enrollment: frappe._dict, batch: Batch) -> list[str]:
 		return [ENDED]
 	touches = batch.touches.setdefault(enrollment.name, [])
 	results = []
-	for due in plan_after(enrollment, sequence, touches):
+	for due in plan_after(enrollment, sequence, touches, batch.crowd):
 		if due.at <= batch.moment:
 			batch.see(enrollment.customer)
 			touch = _touch(enrollment, sequence, due, batch)
 			touches[:] = [*(each for each in touches if each.name != touch.name), touch]
 			results.append(touch.status)
-	coming = plan_after(enrollment, sequence, touches)
+	coming = plan_after(enrollment, sequence, touches, batch.crowd)
 	_note_what_is_next(enrollment, coming, batch)
 	return results if coming or results else [ENDED]
 
@@ -255,7 +257,7 @@ def _prepare(due: Due, touch: frappe._dict, sequence: "frappe.Document", batch: 
 		return restored.in_doubt()
 	if sequence.name in batch.unreadable:
 		raise Deferral(_("The audience of the sequence can't be read: it waits until that is mended."))
-	skip_if_late(sequence, due.step.channel, due.on, batch.moment, touch.get("reason"))
+	skip_if_late(sequence, touch.customer, due, batch.moment, touch.get("reason"), batch.crowd)
 	customer = batch.crowd.customers[touch.customer]
 	promise = promise_for(due.step, touch, customer, batch.moment.date())
 	target = Target(
@@ -272,7 +274,7 @@ def _prepare(due: Due, touch: frappe._dict, sequence: "frappe.Document", batch: 
 	try:
 		values = PREPARE[due.step.channel](target)
 	except Deferral as reason:
-		if is_too_late(sequence, due.step.channel, due.on, reason):
+		if is_too_late(sequence, touch.customer, due, reason, batch.crowd):
 			raise Skip(missed(str(reason))) from reason
 		raise
 	if promise and not due.step.get("reminds_of"):

@@ -16,6 +16,7 @@ from customer_tiering.outreach import restored
 from customer_tiering.outreach.channels import Skip
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.last_look import look
+from customer_tiering.outreach.sent import note_left
 
 WAITING = ("Not Sent", "Partially Sent")
 # Of smtplib, the framework's own mail service, and the framework's note of a mail that was taken: what breaks off in there
@@ -68,10 +69,11 @@ class CarefulEmailQueue(EmailQueue):
 			status = "Error"
 			doubt = {"status": "In Doubt", "reason": _("The mail may have gone out: see the Email Queue.")}
 			frappe.db.set_value("Outreach Touch", touch, doubt)
+		touch = self._touch() if status == "Sent" else None
+		if touch:
+			note_left(touch)
 		super().update_status(status, commit=commit, **values)
-		if status == "Sent" and (touch := self._touch()):
-			if self.send_after:
-				frappe.db.set_value("Outreach Touch", touch, {"reason": None, "deferred_until": None})
+		if touch:
 			restored.note_sent(touch)
 
 	def _touch(self) -> str | None:

@@ -6,8 +6,8 @@ import frappe
 from frappe.utils import getdate
 
 from customer_tiering.outreach import broken, restored
-from customer_tiering.outreach.audience_entry import enrol_audience
-from customer_tiering.outreach.enter import SIGNAL, enrollment_row, enter, why_not
+from customer_tiering.outreach.audience_entry import enrol_audience, may_enter
+from customer_tiering.outreach.enter import SIGNAL, enrollment_row, enter
 from customer_tiering.outreach.key_date import begins_on
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.lock import ends_the_job
@@ -46,11 +46,7 @@ def _enter(sequence: frappe._dict, day: date) -> int:
 
 
 def _enrol(sequence: "frappe.Document", event: frappe._dict) -> bool:
-	if (
-		not frappe.db.exists("Customer", event.customer)
-		or why_not(sequence, event.customer, event.as_of)
-		or not _in_audience(sequence, event.customer)
-	):
+	if not may_enter(sequence, [event.customer], event.as_of) or not _in_audience(sequence, event.customer):
 		return False
 	return enter(
 		enrollment_row(

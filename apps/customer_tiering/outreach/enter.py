@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import date
+from typing import NamedTuple
 
 import frappe
 from frappe import _
@@ -21,25 +22,51 @@ def locked(sequence: str) -> "frappe.Document":
 	return frappe.get_doc("Outreach Sequence", sequence)
 
 
-def why_not(sequence: "frappe.Document", customer: str, day: date) -> str | None:
-	"""Why the customer can't enter the (locked) sequence on that day, in a sentence; None if nothing is in the way."""
-	known = frappe.get_all(
-		"Outreach Enrollment",
-		filters={"customer": customer, "sequence": sequence.name, "exit_reason": ("!=", "Void")},
-		fields=["status", "ended_on"],
-	)
-	if any(row.status == "Active" for row in known):
-		return _("{0} is in the sequence already.").format(customer)
-	if known and sequence.enters_once:
+ENROLLED = """
+	SELECT customer, MAX(status = 'Active') AS is_active, MAX(COALESCE(exit_reason, '') = 'By Hand') AS was_taken_out,
+		MAX(ended_on) AS ended
+	FROM `tabOutreach Enrollment`
+	WHERE sequence = %(sequence)s AND customer IN %(names)s AND COALESCE(exit_reason, '') != 'Void' GROUP BY customer
+"""
+ALREADY, ONCE, TAKEN_OUT, TOO_SOON = "already", "once", "taken out", "too soon"
+
+
+class Refusal(NamedTuple):
+	"""Why a customer who was in the sequence before may not enter it; the day on which that ended, and the one from which on it may be."""
+
+	why: str
+	ended: date | None
+	again: date | None
+
+	def sentence(self, customer: str) -> str:
+		if self.why == ALREADY:
+			return _("{0} is in the sequence already.").format(customer)
+		if self.why == TOO_SOON:
+			return _("{0} was in the sequence until {1}, and may enter it again from {2}.").format(
+				customer, frappe.format(self.ended, "Date"), frappe.format(self.again, "Date")
+			)
 		return _("{0} was in the sequence before, and may enter it only once.").format(customer)
-	ended = max((getdate(row.ended_on) for row in known if row.ended_on), default=None)
-	if ended and add_days(ended, sequence.re_entry_days) > day:
-		return _("{0} was in the sequence until {1}, and may enter it again from {2}.").format(
-			customer,
-			frappe.format(ended, "Date"),
-			frappe.format(add_days(ended, sequence.re_entry_days), "Date"),
-		)
-	return None
+
+
+def refusals(
+	sequence: "frappe.Document", customers: Collection[str], day: date, by_hand: bool = False
+) -> dict[str, Refusal]:
+	"""Those of the customers who may not enter the (locked) sequence on that day. Whoever was taken out by hand enters only by hand again."""
+	found = {}
+	for row in rows_of(ENROLLED, customers, sequence=sequence.name):
+		again = row.ended and getdate(add_days(row.ended, sequence.re_entry_days))
+		if row.is_active:
+			why = ALREADY
+		elif sequence.enters_once:
+			why = ONCE
+		elif row.was_taken_out and not by_hand:
+			why = TAKEN_OUT
+		elif again and again > day:
+			why = TOO_SOON
+		else:
+			continue
+		found[row.customer] = Refusal(why, row.ended, again)
+	return found
 
 
 LAST_ORDERS = """
@@ -49,7 +76,7 @@ LAST_ORDERS = """
 
 
 def last_orders(customers: Collection[str], day: date) -> dict[str, date]:
-	"""By customer the day of the last order until that day, from the documents: before the first run no customer knows it."""
+	"""By customer the day of the last order until that day, of whatever company, from the documents: the next run has not seen the newest ones yet."""
 	orders = orders_from_settings()
 	query = LAST_ORDERS.format(
 		day=orders.day, table=orders.table, counts=orders.counts, is_order=orders.is_order_by_itself
@@ -79,8 +106,15 @@ def enrollment_row(
 		"is_holdout": int(held_out),
 		"entered_on": entered,
 		"last_order_date": last_order_date,
-		"next_due_on": None if held_out else add_days(entered, sequence.first_day()),
+		"next_due_on": None
+		if held_out
+		else looked_at_from(sequence, add_days(entered, sequence.first_day())),
 	}
+
+
+def looked_at_from(sequence: "frappe.Document", day: date) -> date:
+	"""From which day on the dispatcher has to look when a step of that day is due: elsewhere the day may begin on the day before."""
+	return add_days(day, -1) if sequence.get("only_on_its_day") else day
 
 
 def enter(row: dict) -> bool:

@@ -1,19 +1,18 @@
 """Who leaves a sequence: at once on an order, when unsubscribed, disabled or deleted, and for what else the sequence says."""
 
-from collections.abc import Collection
 from datetime import date
 
 import frappe
-from frappe.query_builder.functions import Coalesce
 from frappe.utils import add_days, getdate
 
-from customer_tiering.outreach.crowd import REACHED, Crowd
+from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.goals import note_goals
 from customer_tiering.outreach.held_back import drop_held_back
-from customer_tiering.outreach.leavers import leavers, out_of_audience
+from customer_tiering.outreach.leavers import REDEEMED, leavers, out_of_audience
 from customer_tiering.outreach.reached import reached
-from customer_tiering.outreach.recipients import mobile_of, recipient_of
+from customer_tiering.outreach.replies import replied
 from customer_tiering.outreach.suppress import is_suppressed
+from customer_tiering.outreach.ways import has_left, usual_addresses
 from customer_tiering.tiering.orders import INVOICE, orders_from_settings
 from customer_tiering.tiering.queue import PATIENTLY, log_exception, never_in_the_way
 
@@ -84,7 +83,7 @@ def end_if_due(enrollment: "frappe.Document", sequence: "frappe.Document", day: 
 	if order:
 		is_invoice = orders_from_settings().doctype == INVOICE
 		return end(enrollment, "Ordered", day, reorder_invoice=order if is_invoice else None)
-	if sequence.exit_on_order and has_redeemed(enrollment):
+	if sequence.exit_on_order and frappe.db.sql(f"{REDEEMED} AND enrollment.name = %s", enrollment.name):
 		return end(enrollment, "Ordered", day)
 	stopped = stopped_addresses(enrollment, customer, sequence)
 	if stopped:
@@ -94,7 +93,7 @@ def end_if_due(enrollment: "frappe.Document", sequence: "frappe.Document", day: 
 			"Bounced" if frappe.db.exists("Outreach Suppression", bounced) else "Unsubscribed",
 			day,
 		)
-	if sequence.exit_on_reply and has_replied(enrollment, _addresses(enrollment, customer)):
+	if sequence.exit_on_reply and replied("enrollment.name = %(name)s", {"name": enrollment.name}):
 		return end(enrollment, "Replied", day)
 	if sequence.exit_out_of_audience and out_of_audience(sequence, [customer.name], day):
 		return end(enrollment, "Out of Audience", day)
@@ -109,23 +108,20 @@ def stopped_addresses(
 	sequence: "frappe.Document",
 	crowd: Crowd | None = None,
 ) -> list[str]:
-	"""Of the customer's usual address (without one: mobile number) and those that messages of the enrollment went to, the ones that may
-	get nothing more and for which the customer leaves: who wants no text messages stays for the mails.
+	"""Of the customer's usual addresses and those that messages of the enrollment went to, the ones that may get nothing more and
+	for which the customer leaves. Who left this very sequence leaves it in all channels.
 	"""
-	addresses = _addresses(enrollment, customer, crowd)
+	usual = usual_addresses(sequence, customer, crowd)
+	addresses = _reached(enrollment) | set(filter(None, usual))
 	stopped = [each for each in sorted(addresses) if is_suppressed(each, customer.name, sequence.name)]
-	others = any(step.channel in ("Email", "Webhook") for step in sequence.steps)
-	if any("@" in each for each in stopped) or not (others and recipient_of(customer, crowd)):
+	if has_left(usual, stopped):
 		return stopped
 	of_this = {"address": ("in", stopped or [""]), "sequence": sequence.name}
 	return frappe.get_all("Outreach Suppression", of_this, pluck="address")
 
 
-def _addresses(
-	enrollment: "frappe.Document", customer: "frappe.Document", crowd: Crowd | None = None
-) -> set[str]:
-	usual = recipient_of(customer, crowd) or mobile_of(customer, crowd)
-	return reached([enrollment.name]).get(enrollment.name, set()) | ({usual.address} if usual else set())
+def _reached(enrollment: "frappe.Document") -> set[str]:
+	return reached([enrollment.name]).get(enrollment.name, set())
 
 
 def _is_void(enrollment: "frappe.Document") -> bool:
@@ -149,41 +145,6 @@ def first_order_since(enrollment: "frappe.Document", day: date) -> str | None:
 		},
 	)
 	return rows[0][0] if rows else None
-
-
-def has_redeemed(enrollment: "frappe.Document | frappe._dict") -> bool:
-	"""Whether the customer has used one of our codes since, on whatever document: also on an order where invoices are counted."""
-	since = {"customer": enrollment.customer, "redeemed_on": (">=", enrollment.entered_on)}
-	return bool(frappe.db.exists("Outreach Touch", {**since, "redeemed_in": ("is", "set")}))
-
-
-def has_replied(enrollment: "frappe.Document", addresses: Collection[str]) -> bool:
-	"""Whether a mail from the customer or one of these addresses, or an answer to a survey, came since the first touch."""
-	touches = frappe.get_all(
-		"Outreach Touch",
-		filters={"enrollment": enrollment.name, "status": ("in", REACHED)},
-		pluck="creation",
-		order_by="creation",
-		limit=1,
-	)
-	if not touches:
-		return False
-	answer = {"customer": enrollment.customer, "source": "Web Form", "creation": (">", touches[0])}
-	if frappe.db.exists("Customer Feedback", answer):
-		return True
-	communication = frappe.qb.DocType("Communication")
-	of_customer = (communication.reference_doctype == "Customer") & (
-		communication.reference_name == enrollment.customer
-	)
-	query = (
-		frappe.qb.from_(communication)
-		.select(communication.name)
-		.where((communication.sent_or_received == "Received") & (communication.creation > touches[0]))
-		.where(Coalesce(communication.is_automatic_answer, 0) == 0)
-		.where(of_customer | communication.sender.isin(list(addresses)) if addresses else of_customer)
-		.limit(1)
-	)
-	return bool(query.run())
 
 
 def end(enrollment: "frappe.Document", reason: str | None, day: date, **values: str | None) -> bool:

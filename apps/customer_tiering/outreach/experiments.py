@@ -13,6 +13,7 @@ from frappe import _
 from frappe.utils import add_days, cint, flt, getdate, now_datetime
 
 from customer_tiering.engine.experiment import Arm, compare, judge
+from customer_tiering.outreach.sent import HAS_LEFT
 from customer_tiering.outreach.tested_step import CLICK, RUNNING, tested_rows
 from customer_tiering.outreach.web_address import host_of
 from customer_tiering.tiering.orders import Orders, orders_from_settings
@@ -21,7 +22,7 @@ DRAFT, FINISHED, STOPPED = "Draft", "Finished", "Stopped"
 PACE_DAYS = 30
 ARMS = ("a", "b")
 
-MESSAGES = """
+MESSAGES = f"""
 	SELECT touch.name, touch.customer, touch.variant, touch.touched_on, touch.first_clicked_on, enrollment.last_order_date,
 		ROW_NUMBER() OVER (PARTITION BY touch.customer ORDER BY touch.touched_on, touch.creation, touch.name) AS time,
 		touch.creation
@@ -29,8 +30,7 @@ MESSAGES = """
 	LEFT JOIN `tabEmail Queue` queue ON queue.name = touch.email_queue
 	LEFT JOIN `tabOutreach Enrollment` enrollment ON enrollment.name = touch.enrollment
 	WHERE touch.sequence = %(sequence)s AND touch.step = %(step)s AND touch.creation >= %(started_on)s
-		AND (touch.status = 'Sent'
-			OR (touch.status = 'Queued' AND COALESCE(queue.status, 'Sent') IN ('Sent', 'Partially Sent')))
+		AND {HAS_LEFT}
 		AND (%(metric)s != 'Click' OR COALESCE(touch.tracking, '') != '')"""
 COUNTS = """
 	SELECT first.variant, COUNT(*) AS customers, SUM({success}) AS successes

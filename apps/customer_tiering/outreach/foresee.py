@@ -154,7 +154,7 @@ class _Days:
 		yield from self.waiting.values()
 
 	def plan(self, name: str) -> None:
-		coming = plan_after(self.runs[name].enrollment, self.sequence, self.runs[name].touches)
+		coming = plan_after(self.runs[name].enrollment, self.sequence, self.runs[name].touches, self.crowd)
 		moment = max(min((due.at for due in coming), default=self.end), self.begin)
 		if moment < self.end:
 			self.plans[name] = coming
@@ -182,7 +182,7 @@ class _Days:
 		customer = self.crowd.customers[run.customer]
 		try:
 			before = self.waiting.get(key)
-			skip_if_late(self.sequence, step.channel, due.on, moment, before and before.reason)
+			skip_if_late(self.sequence, run.customer, due, moment, before and before.reason, self.crowd)
 			reader = READERS[step.channel](Target(customer, self.sequence, step, touch, moment, self.crowd))
 			if step.channel == "Email" and self.no_mail:
 				raise Deferral(self.no_mail)
@@ -197,7 +197,7 @@ class _Days:
 			self.waiting.pop(key, None)
 			yield row._replace(reason=str(reason), goes=False)
 		except Deferral as reason:
-			if is_too_late(self.sequence, step.channel, due.on, reason):
+			if is_too_late(self.sequence, run.customer, due, reason, self.crowd):
 				touch.status = "Skipped"
 				self.waiting.pop(key, None)
 				yield row._replace(reason=missed(str(reason)), goes=False)

@@ -1,62 +1,62 @@
-"""Notes which enrollments, those held out among them, reached the goal of their sequence, and when."""
+"""Notes which enrollments, those held out among them, reached the goal of their sequence, and when.
+
+What led to it may be cancelled, come to nothing or be entered late: for some time after the last day that counts, it is looked at again.
+"""
 
 from datetime import date
 
 import frappe
+from frappe.utils import add_days
 
+from customer_tiering.outreach.replies import ANSWERS, IS_ANSWERED
 from customer_tiering.tiering.orders import orders_from_settings
 
-OPEN = """enrollment.goal_reached_on IS NULL AND enrollment.entered_on <= %(as_of)s
-	AND DATE_ADD(COALESCE(enrollment.ended_on, %(as_of)s), INTERVAL sequence.goal_days DAY) >= %(as_of)s"""
-IN_TIME = """{day} <= LEAST(%(as_of)s, DATE_ADD(COALESCE(enrollment.ended_on, %(as_of)s), INTERVAL sequence.goal_days DAY))"""
+LOOK_BACK = 90  # days
+LAST_DAY = "DATE_ADD(COALESCE(enrollment.ended_on, %(as_of)s), INTERVAL sequence.goal_days DAY)"
+CHANGED = f"""
+	SELECT enrollment.name, MIN({{day}}) AS reached
+	FROM `tabOutreach Enrollment` enrollment
+	JOIN `tabOutreach Sequence` sequence ON sequence.name = enrollment.sequence AND sequence.goal = %(goal)s
+	LEFT JOIN {{source}} ON {{where}} AND {{day}} BETWEEN enrollment.entered_on AND LEAST(%(as_of)s, {LAST_DAY})
+	WHERE enrollment.entered_on <= %(as_of)s AND {LAST_DAY} >= %(since)s
+	GROUP BY enrollment.name, enrollment.goal_reached_on
+	HAVING NOT (reached <=> enrollment.goal_reached_on)"""
 
 
 def note_goals(day: date) -> None:
 	for goal, query in {"Order": _orders(), "Reply": _replies(), "Higher Tier": _higher_tiers()}.items():
-		rows = frappe.db.sql(query, {"as_of": day, "goal": goal})
-		for name, reached in rows:
+		values = {"as_of": day, "goal": goal, "since": add_days(day, -LOOK_BACK)}
+		for name, reached in frappe.db.sql(query, values):
 			frappe.db.set_value(
 				"Outreach Enrollment", name, "goal_reached_on", reached, update_modified=False
 			)
 	frappe.db.commit()
 
 
-def _query(source: str, day: str, where: str) -> str:
-	return f"""SELECT enrollment.name, MIN({day})
-		FROM `tabOutreach Enrollment` enrollment
-		JOIN `tabOutreach Sequence` sequence ON sequence.name = enrollment.sequence AND sequence.goal = %(goal)s
-		{source}
-		WHERE {OPEN} AND {where} AND {day} >= enrollment.entered_on AND {IN_TIME.format(day=day)}
-		GROUP BY enrollment.name"""
-
-
 def _orders() -> str:
 	orders = orders_from_settings()
-	return _query(
-		f"JOIN {orders.table} document ON document.customer = enrollment.customer",
-		orders.day,
-		f"{orders.counts} AND {orders.is_order_by_itself}"
-		f" AND {orders.day} > COALESCE(enrollment.last_order_date, '0001-01-01')",
+	return CHANGED.format(
+		source=f"{orders.table} document",
+		day=orders.day,
+		where=f"""document.customer = enrollment.customer AND {orders.counts} AND {orders.is_order_by_itself}
+			AND {orders.day} > COALESCE(enrollment.last_order_date, '0001-01-01')""",
 	)
 
 
 def _replies() -> str:
-	return _query(
-		"""JOIN (
-			SELECT reference_name AS customer, DATE(communication_date) AS day FROM `tabCommunication`
-			WHERE reference_doctype = 'Customer' AND sent_or_received = 'Received'
-				AND communication_type = 'Communication' AND COALESCE(is_automatic_answer, 0) = 0
-			UNION ALL
-			SELECT customer, feedback_date FROM `tabCustomer Feedback` WHERE source = 'Web Form'
-		) reply ON reply.customer = enrollment.customer""",
-		"reply.day",
-		"TRUE",
+	return CHANGED.format(
+		source=f"({ANSWERS}) answer",
+		day="DATE(answer.came_at)",
+		where=f"answer.customer = enrollment.customer AND {IS_ANSWERED}",
 	)
 
 
 def _higher_tiers() -> str:
-	return _query(
-		"JOIN `tabTiering Event` event ON event.customer = enrollment.customer",
-		"event.as_of",
-		"event.signal = 'Tier Up' AND event.signal_key IS NOT NULL",
+	"""The rise by which the customer entered is none: the ledger knew it before."""
+	return CHANGED.format(
+		source="`tabTiering Event` event",
+		day="event.as_of",
+		where="""event.customer = enrollment.customer AND event.signal = 'Tier Up' AND event.signal_key IS NOT NULL
+			AND event.creation > enrollment.creation
+			AND NOT EXISTS (SELECT 1 FROM `tabTiering Event` void WHERE void.voids = event.signal_key)""",
 	)

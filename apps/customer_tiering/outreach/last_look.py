@@ -67,6 +67,6 @@ def _who_left(row: frappe._dict, moment: datetime) -> None:
 def _who_wants_none(row: frappe._dict, channel: str, address: str) -> None:
 	if is_suppressed(address, row.customer, row.sequence):
 		raise Skip(_("{0} has unsubscribed, or mails to it came back.").format(address))
-	said = last_word(row.customer, channel, address)
+	said = last_word(channel, address)
 	if is_withdrawn(said):
 		raise Skip(_("Consent was withdrawn on {0}.").format(frappe.format(said.decided_on, "Date")))

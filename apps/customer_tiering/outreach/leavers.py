@@ -6,8 +6,9 @@ from datetime import date
 import frappe
 
 from customer_tiering.outreach.broken import is_passing, report
-from customer_tiering.outreach.crowd import REACHED, Crowd
+from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.reached import reached
+from customer_tiering.outreach.replies import replied
 from customer_tiering.outreach.suppress import STOPPED, stopped_among, stopped_customers
 from customer_tiering.tiering.audience import customers_in
 from customer_tiering.tiering.orders import orders_from_settings
@@ -21,9 +22,12 @@ VOID = f"""{ACTIVE} JOIN `tabTiering Event` event ON event.name = enrollment.eve
 	JOIN `tabTiering Event` void ON void.voids = event.signal_key
 	WHERE enrollment.status = 'Active' AND event.signal_key IS NOT NULL"""
 
+# One of our codes used on whatever document, also on an order where invoices are counted. What was used before the customer entered
+# is no answer to it, be it of the same day; nor is an older order that is amended.
 REDEEMED = f"""{ACTIVE}
 	JOIN `tabOutreach Sequence` sequence ON sequence.name = enrollment.sequence AND sequence.exit_on_order = 1
-	JOIN `tabOutreach Touch` touch ON touch.customer = enrollment.customer AND touch.redeemed_on >= enrollment.entered_on
+	JOIN `tabOutreach Touch` touch ON touch.customer = enrollment.customer AND touch.redeemed_at > enrollment.creation
+		AND touch.redeemed_on >= LEAST(enrollment.entered_on, DATE(enrollment.creation))
 	WHERE enrollment.status = 'Active' AND touch.redeemed_in IS NOT NULL"""
 
 # Their last day is over
@@ -31,23 +35,13 @@ HELD_OUT = f"""{ACTIVE} WHERE enrollment.status = 'Active' AND enrollment.is_hol
 	AND DATEDIFF(%(as_of)s, enrollment.entered_on) > (
 		SELECT COALESCE(MAX(step.day_offset), 0) FROM `tabOutreach Step` step WHERE step.parent = enrollment.sequence)"""
 
-FIRST_TOUCHES = """
-	SELECT enrollment.name, enrollment.customer, MIN(touch.creation) AS first FROM `tabOutreach Enrollment` enrollment
-	JOIN `tabOutreach Sequence` sequence ON sequence.name = enrollment.sequence AND sequence.exit_on_reply = 1
-	JOIN `tabOutreach Touch` touch ON touch.enrollment = enrollment.name AND touch.status IN %(reached)s
-	WHERE enrollment.status = 'Active' {among} GROUP BY enrollment.name, enrollment.customer
-"""
+ANSWERING = """enrollment.status = 'Active' AND enrollment.sequence IN (
+	SELECT name FROM `tabOutreach Sequence` WHERE exit_on_reply = 1
+)"""
 STOPPED_ON_THE_WAY = f"""
 	SELECT enrollment.name FROM ({STOPPED}) stopped
 	JOIN `tabOutreach Touch` touch ON touch.address = stopped.address AND touch.channel != 'Webhook'
 	JOIN `tabOutreach Enrollment` enrollment ON enrollment.name = touch.enrollment AND enrollment.status = 'Active'
-"""
-WROTE = """
-	SELECT customer AS who FROM `tabCustomer Feedback` WHERE source = 'Web Form' AND creation > %(since)s
-	UNION SELECT IF(reference_doctype = 'Customer', reference_name, NULL) FROM `tabCommunication`
-		WHERE sent_or_received = 'Received' AND creation > %(since)s AND COALESCE(is_automatic_answer, 0) = 0
-	UNION SELECT sender FROM `tabCommunication`
-		WHERE sent_or_received = 'Received' AND creation > %(since)s AND COALESCE(is_automatic_answer, 0) = 0
 """
 
 
@@ -66,7 +60,7 @@ def leavers(day: date, among: Collection[str] | None = None) -> list[str]:
 	)
 	suppressed = _suppressed(active) if among is None else _suppressed_among(active)
 	found |= suppressed | _out_of_audience(day, active)
-	return sorted(found | _replied(only, values))
+	return sorted(found | replied(f"{ANSWERING} {only}", values))
 
 
 def _suppressed(active: list[frappe._dict]) -> set[str]:
@@ -85,27 +79,6 @@ def _suppressed_among(active: list[frappe._dict]) -> set[str]:
 	}
 	stopped = stopped_among({each for some in addresses.values() for each in some}) | crowd.unsubscribed
 	return {row.name for row in active if not stopped.isdisjoint(addresses[row.name])}
-
-
-def _replied(only: str, values: dict) -> set[str]:
-	"""From whom, or from one of whose addresses, something came since the first message."""
-	query = FIRST_TOUCHES.format(among=only)
-	rows = frappe.db.sql(query, {**values, "reached": REACHED}, as_dict=True)
-	if not rows:
-		return set()
-	since = {"since": min(row.first for row in rows)}
-	wrote = {who.strip().lower() for who in frappe.db.sql(WROTE, since, pluck=True) if who}
-	if not wrote:
-		return set()
-	crowd = Crowd({row.customer for row in rows})
-	written_to = reached([row.name for row in rows])
-	return {
-		row.name
-		for row in rows
-		if not wrote.isdisjoint(
-			{row.customer.lower(), *crowd.addresses_of(row.customer), *written_to.get(row.name, ())}
-		)
-	}
 
 
 def _ordered() -> str:

@@ -4,7 +4,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import frappe
-from frappe.utils import add_days, date_diff, format_date
+from frappe.utils import add_days, date_diff, format_date, getdate
 
 from customer_tiering.outreach.bought_together import goes_with
 from customer_tiering.outreach.crowd import Crowd
@@ -27,15 +27,15 @@ SAMPLE = {
 	},
 	"contact_name": "Ms Example",
 	"company": {"name": "Your Company", "address": ""},
-	"last_order_date": "01-01-2026",
+	"last_order_date": "January 1, 2026",
 	"days_since_order": 187,
 	"last_item": "Example item",
 	"goes_with": ["Example filter", "Example cleaner"],
 	"offer_code": "OFFER-EXAMP-LE234",
 	"offer_discount": "10%",
-	"offer_end": "31-07-2026",
+	"offer_end": "July 31, 2026",
 	"offer_minimum": "",
-	"offer_until": "31-07-2026",
+	"offer_until": "July 31, 2026",
 	"interests": ["Coffee machines"],
 	"key_date": "your birthday",
 	"loyalty_points": 120,
@@ -45,6 +45,11 @@ SAMPLE = {
 	"survey_url": "https://example.com/survey",
 	"unsubscribe_url": "https://example.com/unsubscribe",
 }
+
+
+def in_words(day: date | str) -> str:
+	"""As everybody reads it alike: 06-12 is in June here, and in December there."""
+	return format_date(getdate(day), "long")
 
 
 def merge_values(
@@ -67,15 +72,15 @@ def merge_values(
 		"customer": {field: customer.get(field) or "" for field in SAMPLE["customer"]},
 		"contact_name": contact_name or customer.customer_name,
 		"company": {"name": company, "address": crowd.address_of(company)},
-		"last_order_date": format_date(customer.last_order_date) if customer.last_order_date else "",
+		"last_order_date": in_words(customer.last_order_date) if customer.last_order_date else "",
 		"days_since_order": date_diff(as_of, customer.last_order_date) if customer.last_order_date else "",
 		"last_item": crowd.top_items.get(last_invoice.name, ""),
 		"goes_with": goes_with(last_invoice.name) if crowd.has_associations else [],
 		"offer_code": promise.code if promise else "",
 		"offer_discount": promise.discount if promise else "",
-		"offer_end": format_date(promise.end) if promise else "",
+		"offer_end": in_words(promise.end) if promise else "",
 		"offer_minimum": promise.minimum if promise else "",
-		"offer_until": format_date(promise.end if promise else add_days(as_of, OFFER_DAYS)),
+		"offer_until": in_words(promise.end if promise else add_days(as_of, OFFER_DAYS)),
 		"interests": crowd.interests.get(customer.name, []),
 		"key_date": key_date,
 		"loyalty_points": points_of(customer.name, as_of).points if customer.loyalty_program else 0,

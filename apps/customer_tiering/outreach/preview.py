@@ -81,7 +81,9 @@ def how(sequence: "frappe.Document") -> str:
 
 def _run(sequence: "frappe.Document", entry: Entry) -> Run:
 	entered = add_days(entry.day, sequence.entry_delay_days)
-	return Run(entry.customer, frappe._dict(name=entry.customer, entered_on=entered), [])
+	return Run(
+		entry.customer, frappe._dict(name=entry.customer, customer=entry.customer, entered_on=entered), []
+	)
 
 
 def _asked_already(row: Outgoing, called: dict[str, str]) -> Outgoing:

@@ -4,7 +4,7 @@ from datetime import date
 
 import frappe
 from frappe import _
-from frappe.utils import flt, fmt_money, getdate
+from frappe.utils import flt, fmt_money, getdate, now_datetime
 
 FIELDS = ["customer", "valid_from", "valid_upto", "maximum_use", "used", "pricing_rule"]
 
@@ -72,6 +72,7 @@ def on_submit(doc: "frappe.Document", method: str | None = None) -> None:
 		redeemed_doctype=doc.doctype,
 		redeemed_in=doc.name,
 		redeemed_on=doc.get("transaction_date") or doc.get("posting_date"),
+		redeemed_at=now_datetime(),
 		redeemed_amount=doc.base_net_total,
 		redeemed_currency=frappe.get_cached_value("Company", doc.company, "default_currency"),
 	)
@@ -81,7 +82,7 @@ def on_cancel(doc: "frappe.Document", method: str | None = None) -> None:
 	if not doc.get("coupon_code"):
 		return
 	if frappe.db.exists("Outreach Touch", {"coupon_code": doc.coupon_code, "redeemed_in": doc.name}):
-		fields = ("doctype", "in", "on", "currency")
+		fields = ("doctype", "in", "on", "at", "currency")
 		_note(doc.coupon_code, redeemed_amount=0, **{f"redeemed_{field}": None for field in fields})
 
 

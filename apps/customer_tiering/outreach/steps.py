@@ -8,6 +8,8 @@ import frappe
 from frappe.utils import add_days, get_datetime, getdate
 
 from customer_tiering.engine.assignment import choose
+from customer_tiering.outreach.clock import day_begins
+from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.reminders import is_reminder, reminder_of
 
 DEFERRED = "Deferred"
@@ -30,27 +32,23 @@ TOUCH_FIELDS = (
 
 
 class Due(NamedTuple):
-	"""A step that is still to be done: the row chosen, its day, and the touch that was deferred before, if there is one."""
+	"""A step that is still to be done: the row chosen, its day and when that begins, and the touch that was deferred before, if there is one."""
 
 	step: "frappe.Document"
 	on: date
+	begins: datetime
 	touch: str | None
 	deferred_until: datetime | None
 
 	@property
 	def at(self) -> datetime:
 		"""When it is to be tried, and not before."""
-		return max(datetime.combine(self.on, time()), get_datetime(self.deferred_until or self.on))
+		return max(self.begins, get_datetime(self.deferred_until or self.begins))
 
 
-def plan(enrollment: "frappe.Document", sequence: "frappe.Document") -> list[Due]:
-	"""What comes next for this enrollment; nothing if all is done.
-
-	Messages and call tasks go on beside each other: who has no address is called nevertheless. Either keeps its distance from
-	the last one that was done, also when that one was late. Reminders of codes have days of their own.
-	"""
-	touches = touches_of([enrollment.name]).get(enrollment.name, [])
-	return plan_after(enrollment, sequence, touches)
+def is_bound(sequence: "frappe.Document", channel: str) -> bool:
+	"""Whether a message goes out on its day, by the clock of whoever gets it, or not at all."""
+	return bool(sequence.get("only_on_its_day")) and channel != CALL
 
 
 def touches_of(enrollments: Collection[str]) -> dict[str, list[frappe._dict]]:
@@ -67,19 +65,34 @@ def touches_of(enrollments: Collection[str]) -> dict[str, list[frappe._dict]]:
 
 
 def plan_after(
-	enrollment: "frappe.Document", sequence: "frappe.Document", touches: list[frappe._dict]
+	enrollment: "frappe.Document",
+	sequence: "frappe.Document",
+	touches: list[frappe._dict],
+	crowd: Crowd | None = None,
 ) -> list[Due]:
-	"""The same after the touches given (with TOUCH_FIELDS), whatever the database says."""
+	"""What comes next for this enrollment after the touches given (with TOUCH_FIELDS); nothing if all is done.
+
+	Messages and call tasks go on beside each other: who has no address is called nevertheless. Either keeps its distance from
+	the last one that was done, also when that one was late, but for messages that are never late. Reminders of codes have days
+	of their own.
+	"""
 	reminded = [touch for touch in touches if is_reminder(touch)]
 	of_steps = [touch for touch in touches if not is_reminder(touch)]
-	return [
-		*(
-			due
-			for is_call in (False, True)
-			for due in _next(enrollment, _rows(sequence, is_call), of_steps, is_call)
-		),
+	found = [
+		*_next(enrollment, sequence, of_steps, is_call=False),
+		*_next(enrollment, sequence, of_steps, is_call=True),
 		*_reminders(sequence, of_steps, reminded),
 	]
+	return [
+		due._replace(begins=day_begins(enrollment.customer, due.on, crowd))
+		if is_bound(sequence, due.step.channel)
+		else due
+		for due in found
+	]
+
+
+def _due(step: "frappe.Document", on: date, touch: frappe._dict) -> Due:
+	return Due(step, on, datetime.combine(on, time()), touch.name, touch.deferred_until)
 
 
 def _reminders(
@@ -96,7 +109,7 @@ def _reminders(
 			own = rows.get((touch.step, touch.variant or None)) or frappe._dict()
 			step.update(buying_role=own.buying_role, webhook_url=own.webhook_url)
 		if step and (not before or before.status == DEFERRED):
-			found.append(Due(step, getdate(touch.touched_on) + after, before.name, before.deferred_until))
+			found.append(_due(step, getdate(touch.touched_on) + after, before))
 	return found
 
 
@@ -105,8 +118,9 @@ def _rows(sequence: "frappe.Document", is_call: bool) -> list["frappe.Document"]
 
 
 def _next(
-	enrollment: "frappe.Document", rows: list["frappe.Document"], touches: list[frappe._dict], is_call: bool
+	enrollment: "frappe.Document", sequence: "frappe.Document", touches: list[frappe._dict], is_call: bool
 ) -> list[Due]:
+	rows = _rows(sequence, is_call)
 	done = [touch for touch in touches if touch.status != DEFERRED]
 	known = {touch.step for touch in done}
 	last = max(
@@ -125,12 +139,13 @@ def _next(
 	day = min((row.day_offset for row in chosen), default=None)
 	if day is None:
 		return []
-	start = add_days(last.touched_on, -last.day_offset) if last else enrollment.entered_on
+	keeps_distance = last and not is_bound(sequence, last.channel)
+	start = add_days(last.touched_on, -last.day_offset) if keeps_distance else enrollment.entered_on
 	found = []
 	for row in chosen:
 		if row.day_offset == day:
 			touch = begun.get(row.step_key) or frappe._dict()
-			found.append(Due(row, getdate(add_days(start, day)), touch.name, touch.deferred_until))
+			found.append(_due(row, getdate(add_days(start, day)), touch))
 	return found
 
 

@@ -35,9 +35,13 @@ def left_by(address: str) -> list[str | None]:
 	return frappe.get_all("Outreach Suppression", own, pluck="sequence")
 
 
-def lift(address: str) -> None:
-	"""Forget what the reader said before, of all sequences; a bounce, or what somebody noted by hand, stays."""
+def lift(address: str, of_sequences: bool = True) -> None:
+	"""Forget what the reader said before, of all sequences and (`of_sequences`) of single ones; a bounce, or what somebody noted by hand,
+	stays.
+	"""
 	own = {"address": comparable(address), "source": ("in", OWN_WORD)}
+	if not of_sequences:
+		own["sequence"] = ("is", "not set")
 	for name in frappe.get_all("Outreach Suppression", own, pluck="name"):
 		frappe.delete_doc("Outreach Suppression", name, ignore_permissions=True, delete_permanently=True)
 
@@ -70,7 +74,7 @@ STOPPED = """
 """
 
 
-def stopped_addresses(sequence: str = "") -> set[str]:
+def _stopped(sequence: str) -> set[str]:
 	"""All addresses that may get nothing of the sequence (without one: nothing of any sequence), to be checked one by one."""
 	return {
 		address.lower() for address in frappe.db.sql(STOPPED, {"sequence": sequence}, pluck=True) if address
@@ -78,23 +82,22 @@ def stopped_addresses(sequence: str = "") -> set[str]:
 
 
 STOPPED_AMONG = """
-	SELECT address FROM `tabOutreach Suppression` WHERE address IN %(names)s
+	SELECT address FROM `tabOutreach Suppression`
+		WHERE address IN %(names)s AND (COALESCE(sequence, '') IN ('', %(sequence)s) OR %(sequence)s = '')
 	UNION SELECT email FROM `tabEmail Unsubscribe`
 		WHERE email IN %(names)s AND (global_unsubscribe = 1 OR reference_doctype = 'Customer')
 	UNION SELECT email_id FROM `tabContact` WHERE email_id IN %(names)s AND unsubscribed = 1
 """
 
 
-def stopped_among(addresses: Collection[str]) -> set[str]:
-	"""Those of these addresses that may get nothing of some sequence, to be checked one by one."""
-	return {row.address.lower() for row in rows_of(STOPPED_AMONG, addresses)}
+def stopped_among(addresses: Collection[str], sequence: str = "") -> set[str]:
+	"""Those of these addresses that may get nothing of the sequence (without one: of some sequence), to be checked one by one."""
+	return {row.address.lower() for row in rows_of(STOPPED_AMONG, addresses, sequence=sequence)}
 
 
 def stopped_customers(sequence: str = "") -> set[str]:
-	"""The customers who have such an address, whether or not it is the one that we write to; by a mobile number only those without
-	a mail address.
-	"""
-	stopped = stopped_addresses(sequence)
+	"""The customers who have such an address, whether or not it is the one that we write to."""
+	stopped = _stopped(sequence)
 	return _by_plain_address(sequence) | _by_typed_address(stopped) | _by_number(stopped)
 
 
@@ -131,11 +134,6 @@ MOBILES = f"""
 		UNION SELECT name, mobile_no FROM `tabCustomer` WHERE mobile_no > ''
 	) who
 	WHERE RIGHT(REGEXP_REPLACE(who.mobile_no, '[^0-9]', ''), {TAIL}) IN %(tails)s
-		AND NOT EXISTS (SELECT 1 FROM `tabCustomer` customer WHERE customer.name = who.customer AND customer.email_id > '')
-		AND NOT EXISTS (
-			SELECT 1 FROM `tabDynamic Link` link JOIN `tabContact` contact ON contact.name = link.parent AND contact.email_id > ''
-			WHERE link.parenttype = 'Contact' AND link.link_doctype = 'Customer' AND link.link_name = who.customer
-		)
 """
 
 

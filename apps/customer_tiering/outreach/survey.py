@@ -38,7 +38,8 @@ def reasons() -> list[str]:
 	return frappe.get_all("Feedback Reason", {"disabled": 0}, pluck="name", order_by="position, name")
 
 
-@frappe.whitelist(allow_guest=True, methods=["POST"])
+# What is written is escaped wherever it is shown: escaped before it is kept, it would be so twice.
+@frappe.whitelist(allow_guest=True, xss_safe=True, methods=["POST"])
 def answer(t: object = None, score: object = None, reason: object = None, comment: object = None) -> None:
 	"""Note what the customer says. What is none of the choices is left out; thanks are the same whatever is found behind the link."""
 	touch = touch_of(t)

@@ -4,14 +4,25 @@ from collections.abc import Callable, Iterator
 
 import frappe
 from frappe import _
-from frappe.utils import escape_html
+from frappe.utils import escape_html, get_datetime, get_fullname
 
 from customer_tiering.outreach.answered import what_was_said
+from customer_tiering.outreach.enter import BACKLOG, HAND
 
 SHOWN = 50
 ICONS = {"Email": "mail", "SMS": "small-message", "Call Task": "call", "Webhook": "link-url"}
-ENROLLMENT = ["sequence", "status", "exit_reason", "creation", "modified"]
-TOUCH = ["sequence", "channel", "subject", "status", "first_opened_on", "first_clicked_on", "creation"]
+ENROLLMENT = ["sequence", "source", "status", "exit_reason", "owner", "creation", "modified_by", "modified"]
+TOUCH = [
+	"sequence",
+	"channel",
+	"subject",
+	"status",
+	"first_opened_on",
+	"first_clicked_on",
+	"sent_at",
+	"creation",
+]
+CODE = ["coupon_code", "redeemed_doctype", "redeemed_in", "redeemed_on"]
 FEEDBACK = ["score", "reason", "comment", "creation"]
 SAID = ("Queued", "Sent", "In Doubt", "Failed")
 
@@ -22,6 +33,7 @@ def outreach_of(doctype: str, name: str) -> list[dict]:
 	return [
 		*_lines("Outreach Enrollment", {**of_customer, "is_holdout": 0}, ENROLLMENT, _of_enrollment),
 		*_lines("Outreach Touch", {**of_customer, "status": ("in", SAID)}, TOUCH, _of_touch),
+		*_lines("Outreach Touch", {**of_customer, "redeemed_in": ("is", "set")}, CODE, _of_code),
 		*_lines("Customer Feedback", of_customer, FEEDBACK, _of_feedback),
 	]
 
@@ -37,10 +49,20 @@ def _lines(doctype: str, filters: dict, fields: list[str], told: Callable) -> It
 
 def _of_enrollment(row: frappe._dict) -> Iterator[tuple]:
 	sequence = f"<b>{escape_html(row.sequence)}</b>"
-	yield "branch", row.creation, _("Entered the sequence {0}").format(sequence)
+	entered = _("Entered the sequence {0}").format(sequence)
+	if row.source in (HAND, BACKLOG):
+		entered = _("{0} started the sequence {1}").format(_name(row.owner), sequence)
+	yield "branch", row.creation, entered
 	if row.status == "Exited":
 		reason = _(row.exit_reason, context="Outreach Enrollment")
-		yield "branch", row.modified, _("Left the sequence {0}: {1}").format(sequence, reason)
+		left = _("Left the sequence {0}: {1}").format(sequence, reason)
+		if row.exit_reason == "By Hand":
+			left = _("{0} took the customer out of the sequence {1}").format(_name(row.modified_by), sequence)
+		yield "branch", row.modified, left
+
+
+def _name(user: str) -> str:
+	return escape_html(get_fullname(user))
 
 
 def _of_touch(row: frappe._dict) -> Iterator[tuple]:
@@ -48,7 +70,14 @@ def _of_touch(row: frappe._dict) -> Iterator[tuple]:
 	if row.first_clicked_on or row.first_opened_on:
 		about.insert(1, _("clicked") if row.first_clicked_on else _("opened"))
 	what = f"{_(row.channel, context='Outreach Step')}{': ' if row.subject else ''}<b>{escape_html(row.subject or '')}</b>"
-	yield ICONS[row.channel], row.creation, f"{what} <span class='text-muted'>({', '.join(about)})</span>"
+	when = row.sent_at or row.creation  # which is when it was due first
+	yield ICONS[row.channel], when, f"{what} <span class='text-muted'>({', '.join(about)})</span>"
+
+
+def _of_code(row: frappe._dict) -> Iterator[tuple]:
+	order = f"{_(row.redeemed_doctype)} <b>{escape_html(row.redeemed_in)}</b>"
+	used = _("Redeemed the code {0} with {1}").format(f"<b>{escape_html(row.coupon_code)}</b>", order)
+	yield "tag", get_datetime(row.redeemed_on), used
 
 
 def _of_feedback(row: frappe._dict) -> Iterator[tuple]:

@@ -9,7 +9,7 @@ from frappe.utils import get_url
 
 from customer_tiering.outreach import survey
 from customer_tiering.outreach.channels import Target, sms, webhook
-from customer_tiering.outreach.channels.email import rep_address, sender_of
+from customer_tiering.outreach.channels.email import answers_to, sender_of
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.failure import reason_of
@@ -119,7 +119,7 @@ def _mail(mail: Mail, sequence: "frappe.Document", customer: "frappe.Document", 
 			mail,
 			to=address,
 			sender=sender_of(sequence),
-			reply_to=rep_address(customer),
+			reply_to=answers_to(sequence, customer),
 			customer=customer.name,
 			now=True,
 		)

@@ -88,7 +88,7 @@ class Choice(NamedTuple):
 def choices(reader: Reader) -> list[Choice]:
 	found = []
 	for channel, address in reader.addresses.items():
-		said = last_word(reader.customer, channel, address)
+		said = last_word(channel, address)
 		scopes = left_by(address)
 		left = not all(scopes) or bool(said and said.decision == WITHDRAWN)
 		asked = not said and needs_consent(reader.customer, channel)

@@ -31,6 +31,14 @@ def _always(sequence: "frappe.Document") -> Iterator[str]:
 		yield f"{problem} {waits}"
 	if _has(sequence, "SMS") and not frappe.db.get_single_value("SMS Settings", "sms_gateway_url"):
 		yield _("SMS Settings have no gateway: text messages wait until there is one.")
+	if (
+		_has(sequence, "Email")
+		and (sequence.exit_on_reply or sequence.goal == "Reply")
+		and not Crowd([]).read_here
+	):
+		yield _(
+			"Nobody here will know who has replied: answers go to the rep's own address, and this site reads no mailbox. Switch on incoming mail in an Email Account; answers go there as well then."
+		)
 	weights: dict[int, int] = {}
 	for step in sequence.steps:
 		weights[step.day_offset] = weights.get(step.day_offset, 0) + (

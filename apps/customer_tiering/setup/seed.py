@@ -24,7 +24,7 @@ CONSENT_COUNTRIES = (
 
 REMEMBERED_AS = "customer_tiering_seeded"
 CONSENT = "tracking_consent_country"
-PERMISSIONS = "email_template_permissions"
+PERMISSIONS = {doctype: f"{frappe.scrub(doctype)}_permissions" for doctype in permissions.RIGHTS}
 RECORDS = (
 	"customer_tier",
 	"lifecycle_stage",
@@ -48,9 +48,10 @@ def seed() -> None:
 	from customer_tiering.outreach.server_scripts import seed_server_scripts
 
 	seed_server_scripts(first_time="server_script" not in seeded)
-	if PERMISSIONS not in seeded:
-		permissions.grant()
-	_remember({*seeded, *RECORDS, "server_script", CONSENT, PERMISSIONS})
+	for doctype, mark in PERMISSIONS.items():
+		if mark not in seeded:
+			permissions.grant(doctype)
+	_remember({*seeded, *RECORDS, "server_script", CONSENT, *PERMISSIONS.values()})
 
 
 def forget() -> None:

@@ -100,18 +100,23 @@ class Orders:
 
 	@property
 	def credits(self) -> str:
-		"""Joins to an order, as `credit`, what its returns until %(as_of)s come to; nothing where there can be none."""
+		"""Joins to an order, as `credit`, what its returns, and as money also its debit notes, until %(as_of)s come to; nothing where
+		there can be none.
+		"""
 		if self.doctype != INVOICE:
 			return ""
-		credited = self.credited(
-			f"{self.table} back {self.money_joins('back')}", f", SUM({self.money('back')}) AS money"
-		)
+		credited = f"""
+			SELECT back.return_against, SUM(IF(back.is_return = 1, back.base_net_total, 0)) AS credited,
+				NULLIF(SUM(back.is_return = 1), 0) AS returns, SUM({self.money("back")}) AS money
+			FROM {self.table} back {self.money_joins("back")}
+			WHERE back.return_against IS NOT NULL AND (back.is_return = 1 OR back.is_debit_note = 1) AND {self._is_known}
+			GROUP BY back.return_against"""
 		return f"LEFT JOIN ({credited}) credit ON credit.return_against = document.name"
 
-	def credited(self, source: str, more: str = "") -> str:
+	def credited(self, source: str) -> str:
 		"""What orders were credited in all: `return_against`, `credited` in the company's currency, and how many `returns`."""
 		return f"""
-			SELECT back.return_against, SUM(back.base_net_total) AS credited, COUNT(*) AS returns{more}
+			SELECT back.return_against, SUM(back.base_net_total) AS credited, COUNT(*) AS returns
 			FROM {source}
 			WHERE back.return_against IS NOT NULL AND {self._is_known_return}
 			GROUP BY back.return_against"""
@@ -126,12 +131,15 @@ class Orders:
 
 	@property
 	def _is_known_return(self) -> str:
-		counts = COUNTS[self.doctype].format("back")
-		return f"back.is_return = 1 AND back.{self.day_field} <= %(as_of)s AND {counts}"
+		return f"back.is_return = 1 AND {self._is_known}"
+
+	@property
+	def _is_known(self) -> str:
+		return f"back.{self.day_field} <= %(as_of)s AND {COUNTS[self.doctype].format('back')}"
 
 	@property
 	def money_left(self) -> str:
-		"""An order's money less that of its returns; to be read with `credits` joined."""
+		"""An order's money with that of its debit notes and less that of its returns; to be read with `credits` joined."""
 		returned = " + COALESCE(credit.money, 0)" if self.doctype == INVOICE else ""
 		return f"(COALESCE({self.money()}, 0){returned})"
 

@@ -48,6 +48,15 @@ def outreach_hit_query(user: str | None = None) -> str:
 	)
 
 
+def coupon_code_query(user: str | None = None) -> str:
+	"""Who may read no codes, like reps, finds those that were sent to customers whom the user may read."""
+	user = user or frappe.session.user
+	if frappe.has_permission("Coupon Code", "read", user=user):
+		return ""
+	customers = _condition("Outreach Touch", user) or "1 = 1"
+	return f"`tabCoupon Code`.name IN (SELECT coupon_code FROM `tabOutreach Touch` WHERE coupon_code > '' AND {customers})"
+
+
 def interest_signal_query(user: str | None = None) -> str:
 	return _condition("Interest Signal", user)
 

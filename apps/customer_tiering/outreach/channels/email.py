@@ -45,7 +45,7 @@ def prepare(target: Target) -> dict[str, str]:
 		mail,
 		to=recipient.address,
 		sender=sender_of(sequence),
-		reply_to=rep_address(customer, crowd),
+		reply_to=answers_to(sequence, customer, crowd),
 		customer=customer.name,
 		message_id=f"{touch.name}@{_host()}",
 		leave_url=values["unsubscribe_url"],
@@ -63,11 +63,19 @@ def prepare(target: Target) -> dict[str, str]:
 	}
 
 
-def rep_address(customer: "frappe.Document", crowd: Crowd | None = None) -> str | None:
-	"""The mails are signed by the rep, so the rep gets the answers."""
+def answers_to(
+	sequence: "frappe.Document", customer: "frappe.Document", crowd: Crowd | None = None
+) -> str | None:
+	"""The mails are signed by the rep, so the rep gets the answers; and so does an account that this site reads, for else nobody
+	here knows of them. None: whoever sends them.
+	"""
 	crowd = crowd or Crowd([customer.name])
 	rep = crowd.users.get(crowd.owner_of(customer.name))
-	return rep.email if rep else None
+	read = crowd.read_here
+	watched = read.get(sequence.email_account) or next(iter(read.values()), None)
+	rep_is_read = rep and rep.email in read.values()
+	both = [rep.email if rep else None, None if rep_is_read else watched]
+	return ", ".join(dict.fromkeys(filter(None, both))) or None
 
 
 def sender_of(sequence: "frappe.Document") -> str | None:

@@ -70,7 +70,7 @@ def _mobile(target: Target) -> Recipient | None:
 def _unless_left(target: Target, channel: str, found: Recipient | None) -> Recipient | None:
 	"""The other system doesn't know who wants nothing more: it is not told an address that it mustn't write to."""
 	name, crowd = target.customer.name, target.crowd
-	if not found or is_withdrawn(last_word(name, channel, found.address, crowd)):
+	if not found or is_withdrawn(last_word(channel, found.address, crowd)):
 		return None
 	left = found.address in crowd.stopped and is_suppressed(found.address, name, target.sequence.name)
 	return None if left else found

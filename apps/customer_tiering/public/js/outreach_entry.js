@@ -6,6 +6,18 @@ customer_tiering.may_enter_sequences = () =>
 	frappe.user.has_role(["Tiering Manager", "System Manager"]) || frappe.model.can_write("Customer");
 
 customer_tiering.enter_sequence = function (customers) {
+	const ask = (method, args, type) =>
+		frappe
+			.call({ method: `customer_tiering.outreach.api.${method}`, args, type, freeze: true })
+			.then((answer) => answer.message)
+			.catch(() => null);
+	const list = (sentences) => `<ul>${sentences.map((each) => `<li>${frappe.utils.escape_html(each)}</li>`).join("")}</ul>`;
+	const fits = async (sequence) => {
+		const unlike = await ask("meant_for_others", { sequence, customers: JSON.stringify(customers) }, "GET");
+		if (!unlike?.length) return Boolean(unlike);
+		const question = `${list(unlike)}<p>${__("Start it nevertheless?")}</p>`;
+		return new Promise((answer) => frappe.confirm(question, () => answer(true), () => answer(false)));
+	};
 	const dialog = new frappe.ui.Dialog({
 		title: __("Start a Sequence"),
 		fields: [
@@ -21,19 +33,15 @@ customer_tiering.enter_sequence = function (customers) {
 		primary_action_label: __("Start"),
 		async primary_action({ sequence }) {
 			dialog.disable_primary_action(); // a second click is none
-			const method = "customer_tiering.outreach.api.enrol_by_hand";
-			const message = await frappe
-				.call({ method, args: { sequence, customers }, freeze: true })
-				.then((answer) => answer.message)
-				.catch(() => null);
+			const message = (await fits(sequence)) && (await ask("enrol_by_hand", { sequence, customers }, "POST"));
 			dialog.enable_primary_action();
-			if (!message) return; // the framework has said why
+			if (!message) return; // somebody thought better of it, or the framework has said why
 			dialog.hide();
-			const lines = [...message.refused, ...message.waiting].map((reason) => `<li>${frappe.utils.escape_html(reason)}</li>`).join("");
+			const reasons = [...message.refused, ...message.waiting];
 			frappe.msgprint({
 				title: __("Start a Sequence"),
-				message: __("Entered: {0}", [message.entered]) + (lines ? `<ul>${lines}</ul>` : ""),
-				indicator: lines ? "orange" : "green",
+				message: __("Entered: {0}", [message.entered]) + (reasons.length ? list(reasons) : ""),
+				indicator: reasons.length ? "orange" : "green",
 			});
 		},
 	});

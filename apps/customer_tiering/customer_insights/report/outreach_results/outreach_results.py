@@ -4,12 +4,14 @@
 * delivered: sent and not bounced;
 * opened, clicked: at least once by a reader, of the delivered ones that were tracked. Whoever clicked has opened. What only
   Apple Mail loaded is neither opened nor unread: it stands apart;
-* replied: the customer answered its survey, or wrote within the days of the window, and this was the last message before it;
+* replied: the customer answered its survey, or wrote within the days of the window, and this was the last message before it
+  (`outreach.replies`);
 * reordered: messages with an order that is theirs. An order belongs to the last message, of whatever sequence, that the customer
   got on its day or up to so many days before; to no other one, and to none if it was the order by which the customer entered;
-* revenue: the money of these orders less that of their returns until today.
+* revenue: the money of these orders with their debit notes, less that of their returns until today.
 
-Goal (by sequence): of the customers who entered in the period, the holdout left out, those who reached what the sequence is for.
+Goal (by sequence): of the customers who entered in the period, the holdout left out, those who reached what the sequence is for;
+who entered twice is one.
 
 Against the holdout (by sequence): customers who entered and those of the holdout, each by the first time they entered in the
 period since there is a holdout, and only those for whom the last step and the window after it are over. Both groups are counted
@@ -44,6 +46,8 @@ from customer_tiering.customer_insights.filters import (
 from customer_tiering.engine.policy import Policy
 from customer_tiering.engine.proportions import difference
 from customer_tiering.outreach.experiments import UnderTest, under_test
+from customer_tiering.outreach.replies import ANSWERS
+from customer_tiering.outreach.sent import HAS_LEFT, LATEST_FIRST, LEFT_AT
 from customer_tiering.tiering.orders import Orders, orders_for
 
 CONTEXT = "Outreach Results"  # in which words are translated that mean something else elsewhere
@@ -78,18 +82,16 @@ OUTCOME = (
 	*("loaded", "replied", "unsubscribed"),
 )
 
-LEFT = """touch.channel != 'Call Task' AND (touch.status = 'Sent'
-	OR (touch.status = 'Queued' AND COALESCE(queue.status, 'Sent') IN ('Sent', 'Partially Sent')))"""
+LEFT = f"touch.channel != 'Call Task' AND {HAS_LEFT}"
 DELIVERED = "COALESCE(touch.bounce, '') = ''"
-# All messages to which an order or answer of the period can belong, those of other sequences among them.
+# All messages that arrived, to which an order or answer of the period can belong, those of other sequences among them.
 MESSAGES = f"""
 	SELECT touch.name, touch.customer, touch.sequence, touch.step, touch.variant, touch.email_template, touch.address,
-		touch.touched_on, touch.creation, enrollment.last_order_date
+		touch.touched_on, touch.sent_at, touch.creation, {LEFT_AT} AS left_at, enrollment.last_order_date
 	FROM `tabOutreach Touch` touch
 	LEFT JOIN `tabEmail Queue` queue ON queue.name = touch.email_queue
 	LEFT JOIN `tabOutreach Enrollment` enrollment ON enrollment.name = touch.enrollment
-	WHERE {LEFT} AND touch.touched_on BETWEEN %(from_date)s AND DATE_ADD(%(to_date)s, INTERVAL %(days)s DAY)"""
-LAST_FIRST = "touch.touched_on DESC, touch.creation DESC, touch.name DESC"
+	WHERE {LEFT} AND {DELIVERED} AND touch.touched_on BETWEEN %(from_date)s AND DATE_ADD(%(to_date)s, INTERVAL %(days)s DAY)"""
 OF_PERIOD = "touch.touched_on BETWEEN %(from_date)s AND %(to_date)s"
 
 SENT = f"""
@@ -114,28 +116,20 @@ REPLIES = f"""
 	SELECT touch.label, COUNT(DISTINCT touch.name) AS replied
 	FROM (
 		SELECT {{group}} AS label, touch.*,
-			ROW_NUMBER() OVER (PARTITION BY touch.answer ORDER BY {LAST_FIRST}) AS position
+			ROW_NUMBER() OVER (PARTITION BY touch.answer ORDER BY {LATEST_FIRST}) AS position
 		FROM (
-			SELECT sent.*, received.name AS answer FROM ({MESSAGES}) sent
-			JOIN `tabCommunication` received
-				ON received.reference_doctype = 'Customer' AND received.reference_name = sent.customer AND {{reply}}
-			UNION
-			SELECT sent.*, received.name AS answer FROM ({MESSAGES}) sent
-			JOIN `tabCommunication` received ON received.sender = sent.address AND {{reply}}
-			UNION
 			SELECT sent.*, answer.name AS answer FROM ({MESSAGES}) sent
-			JOIN `tabCustomer Feedback` answer ON answer.touch = sent.name AND answer.source = 'Web Form'
-				AND answer.feedback_date <= DATE_ADD(sent.touched_on, INTERVAL %(days)s DAY)
+			JOIN ({ANSWERS}) answer ON answer.customer = sent.customer AND COALESCE(answer.touch, sent.name) = sent.name
+				AND answer.came_at > sent.left_at
+				AND answer.came_at < DATE_ADD(sent.touched_on, INTERVAL %(days)s + 1 DAY)
 		) touch
 	) touch LEFT JOIN `tabCustomer` ON `tabCustomer`.name = touch.customer
 	WHERE touch.position = 1 AND {OF_PERIOD} AND {{where}}
 	GROUP BY touch.label"""
-REPLY = """received.sent_or_received = 'Received' AND received.communication_type = 'Communication'
-	AND COALESCE(received.is_automatic_answer, 0) = 0
-	AND DATE(received.communication_date) BETWEEN sent.touched_on AND DATE_ADD(sent.touched_on, INTERVAL %(days)s DAY)"""
 
 GOALS = """
-	SELECT enrollment.sequence, COUNT(*) AS entered, SUM(enrollment.goal_reached_on <= %(as_of)s) AS reached
+	SELECT enrollment.sequence, COUNT(DISTINCT enrollment.customer) AS entered,
+		COUNT(DISTINCT IF(enrollment.goal_reached_on <= %(as_of)s, enrollment.customer, NULL)) AS reached
 	FROM `tabOutreach Enrollment` enrollment
 	JOIN `tabOutreach Sequence` sequence ON sequence.name = enrollment.sequence AND COALESCE(sequence.goal, '') != ''
 	LEFT JOIN `tabCustomer` ON `tabCustomer`.name = enrollment.customer
@@ -165,14 +159,15 @@ def execute(filters: dict | None = None) -> tuple:
 	rows = merged(
 		read(SENT, scope),
 		read(orders_query(scope.orders), scope),
-		read(REPLIES.replace("{reply}", REPLY), scope),
+		read(REPLIES, scope),
 		scope,
 	)
 	if scope.group_by == SEQUENCE:
-		add_comparison(rows, frappe.db.sql(entered_query(scope), scope.values, as_dict=True))
-		add_goals(
-			rows, frappe.db.sql(GOALS.format(where=of("enrollment", scope)), scope.values, as_dict=True)
-		)
+		compared = frappe.db.sql(entered_query(scope), scope.values, as_dict=True)
+		goals = frappe.db.sql(GOALS.format(where=of("enrollment", scope)), scope.values, as_dict=True)
+		add_silent(rows, {each.sequence for each in (*compared, *goals)}, scope)
+		add_comparison(rows, compared)
+		add_goals(rows, goals)
 	total = row(add_up(rows), scope, label=_("Total"), is_total=1)
 	hide_what_is_tested(rows, scope)
 	return (
@@ -197,6 +192,7 @@ def read_scope(filters: frappe._dict) -> Scope:
 	values = {
 		**orders.values,
 		"from_date": from_date,
+		"since": from_date,
 		"to_date": to_date,
 		"as_of": getdate(),
 		"days": number(filters, "order_days", _("Days until a Reorder"), setting),
@@ -211,7 +207,7 @@ def orders_query(orders: Orders) -> str:
 	SELECT touch.label, touch.name, touch.invoice, touch.value
 	FROM (
 		SELECT {{group}} AS label, touch.*, document.name AS invoice, {orders.money_left} AS value,
-			ROW_NUMBER() OVER (PARTITION BY document.name ORDER BY {LAST_FIRST}) AS position
+			ROW_NUMBER() OVER (PARTITION BY document.name ORDER BY {LATEST_FIRST}) AS position
 		FROM ({MESSAGES}) touch
 		JOIN {orders.table} document ON document.customer = touch.customer
 			AND {orders.day} BETWEEN touch.touched_on AND DATE_ADD(touch.touched_on, INTERVAL %(days)s DAY)
@@ -239,14 +235,14 @@ def entered_query(scope: Scope) -> str:
 			FROM `tabOutreach Enrollment` enrollment
 			JOIN (
 				SELECT sequence, MIN(entered_on) AS since FROM `tabOutreach Enrollment`
-				WHERE is_holdout = 1 AND entered_on BETWEEN %(from_date)s AND %(to_date)s GROUP BY sequence
+				WHERE is_holdout = 1 GROUP BY sequence
 			) holdout ON holdout.sequence = enrollment.sequence AND enrollment.entered_on >= holdout.since
 			LEFT JOIN `tabCustomer` ON `tabCustomer`.name = enrollment.customer
 			LEFT JOIN (
 				SELECT parent, MAX(day_offset) AS last_day FROM `tabOutreach Step`
 				WHERE parenttype = 'Outreach Sequence' GROUP BY parent
 			) step ON step.parent = enrollment.sequence
-			WHERE enrollment.entered_on <= %(to_date)s AND COALESCE(enrollment.exit_reason, '') != 'Void'
+			WHERE enrollment.entered_on BETWEEN %(from_date)s AND %(to_date)s AND COALESCE(enrollment.exit_reason, '') != 'Void'
 				AND {of("enrollment", scope)}
 		) first
 		LEFT JOIN ({orders.table} document {orders.money_joins()} {orders.credits})
@@ -343,6 +339,13 @@ def _is_about(row: dict, test: UnderTest, keys: tuple[str, ...]) -> bool:
 	return all(row[key] == of_test[key] for key in keys)
 
 
+def add_silent(rows: list[dict], sequences: set[str], scope: Scope) -> None:
+	"""Sequences that customers entered, but that sent nothing in the period."""
+	for name in sequences - {each["sequence"] for each in rows}:
+		rows.append(row({}, scope, label=name, sequence=name))
+	rows.sort(key=lambda each: each["label"])
+
+
 def add_comparison(rows: list[dict], entered: list[frappe._dict]) -> None:
 	"""To the rows of sequences that have both groups: their shares, and the difference with its interval, in percent."""
 	groups = {(each.sequence, cint(each.is_holdout)): each for each in entered}
@@ -431,9 +434,9 @@ def message(scope: Scope) -> str:
 			"An order belongs to the last message that the customer got in the {0} days before it or on its day, whichever sequence that was of. A reply likewise."
 		).format(days),
 		*how_orders_count(scope.policy),
-		_("Revenue: the money of these orders in {0}, less that of their returns until today.").format(
-			scope.currency
-		),
+		_(
+			"Revenue: the money of these orders in {0}, with their debit notes and less their returns until today."
+		).format(scope.currency),
 	]
 	if scope.group_by in (VARIANT, TEMPLATE):
 		details.append(

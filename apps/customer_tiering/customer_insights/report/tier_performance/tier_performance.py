@@ -6,7 +6,7 @@ later undoes nothing yet. Customers are those that the tiering decides about, in
 * revenue: the money of all documents of the period that count, returns and debit notes included, on their own date;
 * orders, buyers (customers with an order), repeat buyers (with two or more): orders dated in the period;
 * repurchase rate: repeat buyers ÷ buyers;
-* average order value: the money of the period's orders less all their returns until the To Date, ÷ orders;
+* average order value: the money of the period's orders with their debit notes, less all their returns until the To Date, ÷ orders;
 * revenue a buyer: revenue ÷ buyers.
 """
 
@@ -156,7 +156,7 @@ def message(scope: Scope) -> str:
 			"Revenue: the money of the documents of the period in {0}, returns subtracted on their own date. Share: of the revenue of all rows."
 		).format(scope.currency),
 		_(
-			"Average order value: the period's orders less their returns until {0}, divided by their number."
+			"Average order value: the period's orders, with their debit notes and less their returns until {0}, divided by their number."
 		).format(frappe.utils.formatdate(scope.to_date)),
 	]
 	return explain(

@@ -1,14 +1,14 @@
-"""Wake-up Performance: what became of the customers who entered a sequence in a period.
+"""Wake-up Performance: what became of the customers who entered a sequence in a period, the holdout left out.
 
 * mailed: at least one mail has left, which is a touch whose Email Queue row was sent. A row that was cleared, as the
   framework does after 30 days, counts as sent; one that still waits or hangs in "Sending" doesn't yet; an Error is a failure;
-* the order that answers: the customer's first order dated after the order that the sequence's signal was counted
-  from, until `order_days` after the enrollment ended. An enrollment ends with its last mail, so the order that the
-  last mail leads to always comes after the end;
+* the order that answers: the customer's first order dated after the last one that was known on entering, until
+  `order_days` after the enrollment ended. An enrollment ends with its last mail, so the order that the last mail leads
+  to always comes after the end;
 * ordered again: the order that answers is dated on or after the first mail's day. Dated earlier, or without a mail,
   it is an order before any mail;
 * reorder rate: ordered again ÷ mailed;
-* revenue: the money of the orders of "ordered again" less their returns until today; an order that answers
+* revenue: the money of the orders of "ordered again" with their debit notes, less their returns until today; an order that answers
   two sequences counts once in the total;
 * days to order: from entering until that order, on average.
 
@@ -41,6 +41,7 @@ from customer_tiering.customer_insights.filters import (
 	whole,
 )
 from customer_tiering.engine.policy import Policy
+from customer_tiering.outreach.sent import HAS_LEFT
 from customer_tiering.tiering.orders import Orders, orders_for
 
 ORDER_DAYS = 30
@@ -57,9 +58,7 @@ ENROLLMENTS = """
 	`tabOutreach Enrollment` enrollment LEFT JOIN `tabCustomer` ON `tabCustomer`.name = enrollment.customer
 """
 
-# The queue knows it at once, the touch with the next dispatch.
-LEFT = """((touch.channel = 'Email' AND touch.status = 'Sent')
-	OR (touch.status = 'Queued' AND COALESCE(queue.status, 'Sent') IN ('Sent', 'Partially Sent')))"""
+LEFT = f"(touch.channel = 'Email' AND {HAS_LEFT})"
 
 MAILS = f"""
 	SELECT touch.enrollment,
@@ -67,9 +66,7 @@ MAILS = f"""
 		SUM(touch.status = 'Queued' AND queue.status IN ('Not Sent', 'Sending')) AS waiting,
 		SUM(touch.status = 'Failed' OR (touch.status = 'Queued' AND queue.status IN ('Error', 'Expired'))) AS failed,
 		SUM(touch.status = 'Deferred') AS deferred,
-		MIN(CASE
-			WHEN {LEFT} THEN touch.touched_on
-		END) AS first_mail
+		MIN(IF({LEFT}, touch.touched_on, NULL)) AS first_mail
 	FROM `tabOutreach Touch` touch
 	JOIN `tabOutreach Enrollment` entry ON entry.name = touch.enrollment
 	LEFT JOIN `tabEmail Queue` queue ON queue.name = touch.email_queue
@@ -135,7 +132,8 @@ def read_scope(filters: frappe._dict) -> Scope:
 		frappe.throw(_("Group By must be one of {0}.").format(", ".join(GROUPS)), title=_("Group By"))
 	companies = visible_companies(policy, text(filters, "company", _("Company")))
 	orders = orders_for(policy, until=getdate(), companies=companies)
-	conditions = ["enrollment.entered_on BETWEEN %(from_date)s AND %(to_date)s", visible_customers()]
+	entered = "enrollment.entered_on BETWEEN %(from_date)s AND %(to_date)s AND enrollment.is_holdout = 0"
+	conditions = [entered, visible_customers()]
 	values = {
 		**orders.values,
 		"from_date": from_date,
@@ -164,9 +162,8 @@ def answers_query(orders: Orders) -> str:
 			) AS position
 		FROM {ENROLLMENTS}
 		LEFT JOIN ({MAILS}) mails ON mails.enrollment = enrollment.name
-		LEFT JOIN `tabTiering Event` event ON event.name = enrollment.event
 		JOIN {orders.table} document ON document.customer = enrollment.customer
-			AND {orders.day} > COALESCE(event.last_order_date, DATE_SUB(enrollment.entered_on, INTERVAL 1 DAY))
+			AND {orders.day} > COALESCE(enrollment.last_order_date, DATE_SUB(enrollment.entered_on, INTERVAL 1 DAY))
 			AND {orders.day} <= DATE_ADD(COALESCE(enrollment.ended_on, %(as_of)s), INTERVAL %(order_days)s DAY)
 			AND {orders.day} <= %(as_of)s
 		{orders.money_joins()} {orders.credits}
@@ -282,6 +279,7 @@ def columns(scope: Scope) -> list[dict]:
 
 def message(scope: Scope) -> str:
 	details = [
+		_("Customers who are held out for comparison are not counted here: see Outreach Results."),
 		_(
 			"Mailed: at least one mail has left the Email Queue. A queue row that was cleared since counts as sent."
 		),
@@ -289,9 +287,9 @@ def message(scope: Scope) -> str:
 			"Ordered again: the customer's next order is dated on or after the day of the first mail, at most {0} days after the sequence ended for this customer."
 		).format(scope.values["order_days"]),
 		*how_orders_count(scope.policy),
-		_("Revenue: the money of these orders in {0}, less that of their returns until today.").format(
-			scope.currency
-		),
+		_(
+			"Revenue: the money of these orders in {0}, with their debit notes and less their returns until today."
+		).format(scope.currency),
 		_("Reorder rate: ordered again ÷ mailed. Days to order: from entering, on average."),
 	]
 	entered = _("Customers who entered a sequence from {0}.").format(

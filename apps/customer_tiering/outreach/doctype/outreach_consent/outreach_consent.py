@@ -4,12 +4,13 @@ from frappe.model.document import Document
 from frappe.utils import get_datetime, now_datetime
 
 from customer_tiering.outreach.address import comparable
+from customer_tiering.outreach.consent import GIVEN, last_word
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.recipients import mobile_of, recipient_of
-from customer_tiering.outreach.suppress import suppress
+from customer_tiering.outreach.suppress import lift, suppress
 from customer_tiering.tiering.permissions import is_manager
 
-EMAIL, WITHDRAWN = "Email", "Withdrawn"
+EMAIL = "Email"
 PREFERENCE_PAGE = "Preference Page"
 
 
@@ -37,7 +38,12 @@ class OutreachConsent(Document):
 			frappe.throw(_("This is no address of the customer. Note it in a contact first."))
 
 	def after_insert(self) -> None:
-		if self.decision == WITHDRAWN and self.channel == EMAIL:
+		"""The last word counts, also where an older one is noted after it."""
+		if last_word(self.channel, self.address).decision != self.decision:
+			return
+		if self.decision == GIVEN:
+			lift(self.address, of_sequences=False)
+		elif self.channel == EMAIL:
 			suppress(self.address, "Consent withdrawn", customer=self.customer)
 
 	def on_trash(self) -> None:

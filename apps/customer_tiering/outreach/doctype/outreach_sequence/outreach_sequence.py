@@ -35,7 +35,7 @@ class OutreachSequence(Document):
 	def on_update(self) -> None:
 		"""Who is under way follows the new steps: the next dispatch works out again when the next touch is due."""
 		frappe.db.sql(
-			"""UPDATE `tabOutreach Enrollment` SET next_due_on = entered_on, not_before = NULL
+			"""UPDATE `tabOutreach Enrollment` SET next_due_on = entered_on - INTERVAL 1 DAY, not_before = NULL
 			WHERE sequence = %s AND status = 'Active' AND is_holdout = 0""",
 			self.name,
 		)
