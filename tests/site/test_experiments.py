@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import frappe
 import pytest
-from frappe.utils import add_days, getdate
+from frappe.utils import add_days, getdate, now_datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +17,7 @@ from tests.site.test_reports import as_user
 from tests.site.test_tracking import tracking
 
 NAME = "Compared"
+TOLD = {"label", "sequence", "step", "variant", "email_template", "currency"}
 WINDOW = 5
 
 
@@ -95,9 +96,11 @@ def test_nothing_is_said_before_the_horizon_then_it_is_measured_once_and_the_win
 		message(test, "B", who, 10)
 	message(test, "B", buyers[0], 9)  # the same customer again
 	others = [f"other {number}" for number in range(8)]
-	for who in others[:7]:
+	for who in others[:6]:
 		message(test, "A", who, 10)
 	message(test, "A", late, WINDOW)  # the days are not over
+	waited = message(test, "A", "waited", 10, sent_at=now_datetime())  # since before the start
+	frappe.db.set_value("Outreach Touch", waited, "creation", add_days(getdate(), -1))
 	message(test, "A", others[7], 10, status="Failed")
 	message(test, "A", others[7], 10, status="Queued", channel="SMS")  # no gateway took it yet
 	assert finish_experiments() == 0
@@ -110,6 +113,8 @@ def test_nothing_is_said_before_the_horizon_then_it_is_measured_once_and_the_win
 			(8, None, None, None),
 			(9, None, None, None),
 		]
+		shown = {key for row in rows for key, value in row.items() if value is not None} - TOLD
+		assert shown == {"sent", "delivered", "bounced", "with_picture", "with_links", "tested"}
 		assert [row["tested"] for row in rows] == [
 			"not enough data yet, 7 of 8 customers",
 			"not enough data yet, 8 of 8 customers",

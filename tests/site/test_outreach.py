@@ -267,6 +267,18 @@ class TestExits:
 		assert dispatch_due(day(7)) == {"Ended": 1}
 		assert enrollment(name).reorder_invoice == order.name
 		assert touches(name) == []
+		order.reload()
+		order.cancel()
+		amended = frappe.copy_doc(order)
+		amended.update(
+			{"amended_from": order.name, "docstatus": 0, "set_posting_time": 1, "payment_schedule": []}
+		)
+		amended.insert()
+		for state, named in ((None, order), ("submit", amended), ("cancel", frappe._dict())):
+			if state:
+				amended.run_method(state)
+			stop_enrollments(day(0))
+			assert enrollment(name).reorder_invoice == named.name
 
 	def test_what_is_no_order_ends_nothing(self) -> None:
 		name = enrolled()

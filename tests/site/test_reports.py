@@ -824,7 +824,17 @@ class TestWorkspace:
 			assert all(len(each) == 4 for each in filters)
 			counts[card.name] = len(frappe.get_list(card.document_type, filters=filters, limit=0))
 		assert counts["Customers with a Tier"] == counts["Dormant Customers"] == 1
-		assert counts["Customers in a Sequence"] == 0
+
+	def test_customers_in_a_sequence_are_counted_once(self) -> None:
+		one, other, held_out = (make.make_customer().name for _number in range(3))
+		for customer, held in ((one, 0), (one, 0), (other, 0), (held_out, 1)):
+			values = {"customer": customer, "is_holdout": held, "enrollment_key": random_string(8)}
+			row = frappe.get_doc({"doctype": "Outreach Enrollment", "status": "Active", **values})
+			row.insert(ignore_permissions=True, ignore_mandatory=True)
+		method = frappe.get_attr(frappe.db.get_value("Number Card", "Customers in a Sequence", "method"))
+		assert method()["value"] == 2
+		as_user("Sales User", Customer=one)
+		assert method()["value"] == 1
 
 	def test_cards_and_lists_of_sleepers_follow_the_stages(self) -> None:
 		frappe.rename_doc("Lifecycle Stage", "Dormant", "Silent", force=True)

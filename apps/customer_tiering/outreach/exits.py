@@ -9,6 +9,7 @@ from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.goals import note_goals
 from customer_tiering.outreach.held_back import drop_held_back
 from customer_tiering.outreach.leavers import REDEEMED, leavers, out_of_audience
+from customer_tiering.outreach.ordered_with import follow_invoices
 from customer_tiering.outreach.reached import reached
 from customer_tiering.outreach.replies import replied
 from customer_tiering.outreach.suppress import is_suppressed
@@ -57,6 +58,7 @@ def stop_enrollments(as_of: date | None = None) -> int:
 	frappe.db.commit()  # what managers are told
 	ended = sum(_end_if_due(name, day) for name in found)
 	note_goals(day)
+	follow_invoices()
 	return ended
 
 

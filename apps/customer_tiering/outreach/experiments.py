@@ -13,7 +13,7 @@ from frappe import _
 from frappe.utils import add_days, cint, flt, getdate, now_datetime
 
 from customer_tiering.engine.experiment import Arm, compare, judge
-from customer_tiering.outreach.sent import HAS_LEFT
+from customer_tiering.outreach.sent import HAS_LEFT, SENT_AT
 from customer_tiering.outreach.tested_step import CLICK, RUNNING, tested_rows
 from customer_tiering.outreach.web_address import host_of
 from customer_tiering.tiering.orders import Orders, orders_from_settings
@@ -29,7 +29,7 @@ MESSAGES = f"""
 	FROM `tabOutreach Touch` touch
 	LEFT JOIN `tabEmail Queue` queue ON queue.name = touch.email_queue
 	LEFT JOIN `tabOutreach Enrollment` enrollment ON enrollment.name = touch.enrollment
-	WHERE touch.sequence = %(sequence)s AND touch.step = %(step)s AND touch.creation >= %(started_on)s
+	WHERE touch.sequence = %(sequence)s AND touch.step = %(step)s AND {SENT_AT} >= %(started_on)s
 		AND {HAS_LEFT}
 		AND (%(metric)s != 'Click' OR COALESCE(touch.tracking, '') != '')"""
 COUNTS = """

@@ -77,9 +77,10 @@ COUNTED = (
 	*("replied", "reordered", "orders"),
 )
 
-OUTCOME = (
-	*("opened", "open_rate", "clicked", "click_rate", "reordered", "reorder_rate", "orders", "revenue"),
-	*("loaded", "replied", "unsubscribed"),
+# All else of a row is an outcome.
+SAYS_NO_OUTCOME = (
+	*("label", "sequence", "step", "variant", "email_template", "currency"),
+	*("sent", "bounced", "delivered", "with_picture", "with_links"),
 )
 
 LEFT = f"touch.channel != 'Call Task' AND {HAS_LEFT}"
@@ -328,7 +329,7 @@ def hide_what_is_tested(rows: list[dict], scope: Scope) -> None:
 	for each in rows:
 		own = [test for test in tested if _is_about(each, test, keys)]
 		if own:
-			each.update(dict.fromkeys(OUTCOME))
+			each.update(dict.fromkeys(each.keys() - set(SAYS_NO_OUTCOME)))
 			so_far, needed = (sum(getattr(test, field) for test in own) for field in ("customers", "needed"))
 			said = _("not enough data yet, {0} of {1} customers").format(so_far, needed)
 			each["tested"] = said
