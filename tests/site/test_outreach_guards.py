@@ -19,7 +19,7 @@ from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.deferral import Deferral
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
-from customer_tiering.outreach.enter import why_not
+from customer_tiering.outreach.enter import refusals
 from customer_tiering.outreach.exits import stop_enrollments
 from customer_tiering.outreach.goals import note_goals
 from customer_tiering.outreach.last_look import look
@@ -205,7 +205,7 @@ class TestLeaving:
 	def test_who_comes_back(self, ended: dict, once: int, a_person_may: bool, by_itself: bool) -> None:
 		enrolled(ADA, **{"status": "Exited", "ended_on": day(-1), **ended})
 		by = sequence(enters_once=once)
-		assert (why_not(by, ADA, day(0)) is None) == a_person_may
+		assert (ADA not in refusals(by, [ADA], day(0), by_hand=True)) == a_person_may
 		assert bool(may_enter(by, [ADA], day(0))) == by_itself
 
 	def test_a_higher_tier_is_a_goal_for_so_many_days(self) -> None:

@@ -129,13 +129,18 @@ class TestChannels:
 		assert enrollment(name).status == "Completed"
 
 	def test_the_preview_knows_what_falls_due_by_then(self) -> None:
-		document = sequence(MAIL, {**MAIL, "day_offset": 5}, hold_overdue=1, exit_on_order=0)
+		steps = [
+			{**MAIL, "day_offset": on, "variant": variant, "weight": 1}
+			for on, variant in ((0, "A"), (5, "A"), (5, "B"))
+		]
+		document = sequence(*steps, hold_overdue=1, exit_on_order=0)
 		name = entered()
 		invoice(name, day(0), due_date=day(3))
 		frappe.db.commit()
 		rows = preview(document, day(0))["outgoing"]
 		assert [row["goes"] for row in rows] == [True, False]
 		assert "overdue" in rows[1]["reason"]
+		assert [row["variant"] for row in rows] == ["", "one of the variants"]
 
 	def test_one_sleeping_customer_is_one_call_that_says_how_many_messages_went_out(self) -> None:
 		"""Of three: one was mailed, one has no address, of the third a rule has asked for a call already."""

@@ -169,6 +169,27 @@ def test_whoever_looks_after_the_customer_hears_of_it(base_url: str, touch: frap
 		frappe.set_user("Administrator")
 
 
+def test_the_timeline_says_when_and_who(touch: frappe._dict) -> None:
+	rep = user("rep-who-enters@example.com", "Sales User")
+	by_hand = {
+		"source": "Hand",
+		"owner": rep,
+		"status": "Exited",
+		"exit_reason": "By Hand",
+		"modified_by": rep,
+	}
+	frappe.db.set_value("Outreach Enrollment", touch.enrollment, by_hand, update_modified=False)
+	redeemed = {"redeemed_doctype": "Sales Invoice", "redeemed_in": "SINV-<1>", "redeemed_on": day(5)}
+	left = {"sent_at": f"{day(4)} 09:00:00", "coupon_code": "TEN-1"}
+	frappe.db.set_value("Outreach Touch", touch.name, {**left, **redeemed})
+	lines = outreach_of("Customer", touch.customer)
+	assert [line["icon"] for line in lines] == ["branch", "branch", "mail", "tag"]
+	name = frappe.utils.get_fullname(rep)
+	assert all(line["content"].startswith(name) for line in lines[:2])
+	assert [str(line["creation"])[:10] for line in lines[2:]] == [str(day(4)), str(day(5))]
+	assert "TEN-1" in lines[3]["content"] and "SINV-&lt;1&gt;" in lines[3]["content"]
+
+
 def test_what_is_no_choice_is_left_out(base_url: str, touch: frappe._dict) -> None:
 	frappe.db.set_value("Feedback Reason", "Delivery", "disabled", 1)
 	frappe.db.commit()
