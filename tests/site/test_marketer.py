@@ -15,14 +15,16 @@ from customer_tiering.outreach import api, clock
 from customer_tiering.outreach.channels.email import answers_to
 from customer_tiering.outreach.dispatch import dispatch_due
 from customer_tiering.outreach.enrol import enrol
+from customer_tiering.outreach.exits import stop_enrollments
 from customer_tiering.outreach.merge_values import in_words
 from customer_tiering.outreach.plain_text import plain_text
 from customer_tiering.outreach.preview import preview
 from customer_tiering.outreach.senders import senders
+from customer_tiering.outreach.suppress import suppress
 from customer_tiering.setup import permissions
 from customer_tiering.tiering.language import language_of
 from tests.site.sleepers import customer, day, sleeper, user
-from tests.site.test_outreach import alone_with, enrollment, new_sequence, statuses
+from tests.site.test_outreach import alone_with, enrollment, new_sequence, statuses, touches
 from tests.site.test_sequences import OPEN
 
 NAME, HELLO = "Marketed", "Marketed Hello"
@@ -151,6 +153,19 @@ class TestAnswers:
 		assert answers_to(document, frappe.get_doc("Customer", name)) == f"{rep}, other@example.com"
 		frappe.db.set_value("Email Account", "Other", "email_id", rep)
 		assert answers_to(document, frappe.get_doc("Customer", name)) == rep
+
+	def test_the_rep_hears_of_who_leaves(self) -> None:
+		rep = user("hears@example.com", "Sales User")
+		sequence(MAIL, LATER)
+		(name, other) = entered("Heard Ltd", "Quiet Ltd")
+		frappe.db.set_value("Customer", name, "account_manager", rep)
+		assert dispatch_due(day(0)) == {"Queued": 2}
+		suppress(touches(name)[0].address, "Link in a mail")
+		suppress(touches(other)[0].address, "Link in a mail")
+		assert stop_enrollments(day(0)) == 2
+		(told,) = frappe.get_all("Notification Log", {"for_user": rep}, ["subject", "document_name"])
+		assert told.document_name == name
+		assert "Heard Ltd" in told.subject and "Unsubscribed" in told.subject
 
 	def test_who_waits_for_replies_without_reading_a_mailbox_is_told(self) -> None:
 		sequence(MAIL, exit_on_reply=1)

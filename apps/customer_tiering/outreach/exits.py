@@ -5,6 +5,7 @@ from datetime import date
 import frappe
 from frappe.utils import add_days, getdate
 
+from customer_tiering.outreach.answered import tell_of_leaving
 from customer_tiering.outreach.crowd import Crowd
 from customer_tiering.outreach.goals import note_goals
 from customer_tiering.outreach.held_back import drop_held_back
@@ -161,4 +162,5 @@ def end(enrollment: "frappe.Document", reason: str | None, day: date, **values: 
 		}
 	)
 	drop_held_back([enrollment.name], reason or enrollment.status)
+	tell_of_leaving(enrollment, reason)
 	return True

@@ -7,7 +7,7 @@ import frappe
 from frappe import _
 from frappe.utils import nowdate
 
-from customer_tiering.outreach.answered import tell_owner
+from customer_tiering.outreach.answered import tell_of_answer
 from customer_tiering.outreach.exits import leave_if_due
 from customer_tiering.outreach.touch_link import comes_too_often, link_of, refuse, say, touch_behind
 
@@ -73,5 +73,5 @@ def _note(touch: str, given: dict) -> None:
 	feedback = frappe.get_doc(FEEDBACK, name) if name else frappe.get_doc(doctype=FEEDBACK, touch=touch)
 	feedback.update({"customer": customer, "feedback_date": nowdate(), "source": SOURCE, **given})
 	feedback.save(ignore_permissions=True)
-	tell_owner(feedback)
+	tell_of_answer(feedback)
 	leave_if_due(customer)
