@@ -21,6 +21,7 @@ from customer_tiering.outreach.enrol import enrol
 from customer_tiering.outreach.exits import stop_enrollments
 from customer_tiering.outreach.turns import turn
 from customer_tiering.outreach.unsubscribe import short_url
+from customer_tiering.patches.v1_0 import drop_messages_of_who_left
 from tests.site.sleepers import (
 	clean_slate,
 	contact,
@@ -438,6 +439,9 @@ class TestFailures:
 		assert dispatch_due(day(8)) == {"Ended": 1}
 		(touch,) = touches(name)
 		assert (touch.status, touch.reason.endswith(": Ordered")) == ("Skipped", True)
+		frappe.db.set_value("Outreach Touch", touch.name, "status", "Deferred")  # as it was left before
+		drop_messages_of_who_left.execute()
+		assert touches(name)[0].status == "Skipped"
 
 	def test_and_goes_out_when_there_is_one(self, smtp_sink) -> None:
 		name = enrolled()
