@@ -113,10 +113,10 @@ class Orders:
 			GROUP BY back.return_against"""
 		return f"LEFT JOIN ({credited}) credit ON credit.return_against = document.name"
 
-	def credited(self, source: str) -> str:
+	def credited(self, source: str, more: str = "") -> str:
 		"""What orders were credited in all: `return_against`, `credited` in the company's currency, and how many `returns`."""
 		return f"""
-			SELECT back.return_against, SUM(back.base_net_total) AS credited, COUNT(*) AS returns
+			SELECT back.return_against, SUM(back.base_net_total) AS credited, COUNT(*) AS returns{more}
 			FROM {source}
 			WHERE back.return_against IS NOT NULL AND {self._is_known_return}
 			GROUP BY back.return_against"""
