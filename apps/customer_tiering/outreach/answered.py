@@ -19,7 +19,7 @@ def tell_of_answer(feedback: "frappe.Document") -> None:
 		feedback.customer,
 		lambda who: _("{0} has answered: {1}").format(who, escape_html(what_was_said(feedback))),
 		feedback,
-		escape_html(unescape(feedback.comment or "")),
+		escape_html(_written(feedback)),
 	)
 
 
@@ -64,8 +64,11 @@ def what_was_said(feedback: "frappe.Document | frappe._dict") -> str:
 	"""Score, reason and the beginning of what was written, as far as they were given."""
 	score = _("{0} of 10").format(feedback.score) if feedback.score else None
 	reason = _(feedback.reason, context="Feedback Reason") if feedback.reason else None
-	comment = unescape(
-		frappe.utils.cstr(feedback.comment)
-	)  # the framework escapes what has a "<" when it keeps it
+	comment = _written(feedback)
 	written = "“{}”".format(comment if len(comment) <= 100 else f"{comment[:99]}…") if comment else None
 	return ", ".join(filter(None, (score, reason, written)))
+
+
+def _written(feedback: "frappe.Document | frappe._dict") -> str:
+	"""As the customer wrote it: the framework escapes what has a "<" when it keeps it."""
+	return unescape(feedback.comment or "")

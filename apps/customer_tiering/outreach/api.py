@@ -142,25 +142,28 @@ def enrol_by_hand(sequence: str, customers: str | list) -> dict:
 
 	Needs to read the sequence, and to write the customers or to manage sequences.
 	"""
-	frappe.has_permission("Outreach Sequence", "read", doc=sequence, throw=True)
-	names = _names(customers)
-	for name in names:
-		_refuse_stranger(name)
+	document, names = _to_enter(sequence, customers)
 	from customer_tiering.outreach.by_hand import enter_by_hand
 
-	return enter_by_hand(_sequence(sequence), names, getdate())
+	return enter_by_hand(document, names, getdate())
 
 
 @frappe.whitelist()
 def meant_for_others(sequence: str, customers: str | list) -> list[str]:
 	"""A sentence for each of the customers whom the sequence's texts don't fit. Needs what `enrol_by_hand` needs."""
+	document, names = _to_enter(sequence, customers)
+	from customer_tiering.outreach.by_hand import unlike
+
+	return unlike(document, names)
+
+
+def _to_enter(sequence: str, customers: str | list) -> tuple["frappe.Document", list[str]]:
+	"""Raises PermissionError unless the session's user may enter these customers into the sequence."""
 	frappe.has_permission("Outreach Sequence", "read", doc=sequence, throw=True)
 	names = _names(customers)
 	for name in names:
 		_refuse_stranger(name)
-	from customer_tiering.outreach.by_hand import unlike
-
-	return unlike(_sequence(sequence), names)
+	return _sequence(sequence), names
 
 
 @frappe.whitelist()

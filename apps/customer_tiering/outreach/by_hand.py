@@ -20,15 +20,16 @@ def enter_by_hand(sequence: "frappe.Document", customers: Collection[str], day: 
 	"""
 	sequence = locked(sequence.name)
 	refuse_switched_off(sequence)
+	names = list(dict.fromkeys(customers))
+	before, last = refusals(sequence, names, day, by_hand=True), last_orders(names, day)
 	entered, refused, waiting = 0, [], []
-	for name in dict.fromkeys(customers):
-		refusal = refusals(sequence, [name], day, by_hand=True).get(name)
+	for name in names:
+		refusal = before.get(name)
 		if refusal or not frappe.db.exists("Customer", {"name": name, "disabled": 0}):
 			refused.append(refusal.sentence(name) if refusal else _("{0} is disabled.").format(name))
 			continue
 		key = f"{HAND}|{name}|{frappe.utils.now()}"
-		last = last_orders([name], day).get(name)
-		entered += enter(enrollment_row(sequence, name, key, HAND, day, last))
+		entered += enter(enrollment_row(sequence, name, key, HAND, day, last.get(name)))
 		waiting += _can_t_be_reached(sequence, name)
 	return {"entered": entered, "refused": refused, "waiting": waiting}
 

@@ -31,9 +31,8 @@ def _enter(sequence: frappe._dict, day: date) -> int:
 	"""One that can't be done, as its audience asks for a field that is gone, stops no other."""
 	try:
 		if sequence.entry_by == SIGNAL:
-			customers_in(
-				sequence.audience_filters, among=[""]
-			)  # can it be read? Else no signal is passed over
+			# Can it be read? Else no signal is passed over
+			customers_in(sequence.audience_filters, among=[""])
 			return consume("Outreach Sequence", sequence.name, "entry_signal", _enrol)
 		return enrol_audience(sequence.name, day)
 	except Exception as error:
